@@ -1,0 +1,4 @@
+import type { ErrorFacts } from './class.ts';
+
+/** Codes of `channel`. */
+export const channelErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);

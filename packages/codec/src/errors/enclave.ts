@@ -1,0 +1,4 @@
+import type { ErrorFacts } from './class.ts';
+
+/** Codes of `enclave`. */
+export const enclaveErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,4 @@
+import type { ErrorFacts } from './class.ts';
+
+/** Codes of `evidence`. */
+export const evidenceErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,3 @@
+export { errorClasses, type ClassFacts, type ErrorClass, type ErrorFacts } from './class.ts';
+export { FastnessError, type ProblemDetails } from './fastness-error.ts';
+export { errorRegistry, factsOf, isErrorCode, type ErrorCode } from './registry.ts';

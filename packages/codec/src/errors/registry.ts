@@ -1,0 +1,39 @@
+import { attestErrors } from './attest.ts';
+import { brokerErrors } from './broker.ts';
+import { channelErrors } from './channel.ts';
+import type { ErrorFacts } from './class.ts';
+import { cliErrors } from './cli.ts';
+import { clientErrors } from './client.ts';
+import { codecErrors } from './codec.ts';
+import { enclaveErrors } from './enclave.ts';
+import { evidenceErrors } from './evidence.ts';
+import { keysErrors } from './keys.ts';
+import { modelErrors } from './model.ts';
+import { relayErrors } from './relay.ts';
+import { testkitErrors } from './testkit.ts';
+
+/** Every error code of Fastness. Codes are stable: tests, HTTP problem details, exit codes and docs share them. */
+export const errorRegistry = Object.freeze({
+  ...codecErrors,
+  ...attestErrors,
+  ...evidenceErrors,
+  ...keysErrors,
+  ...modelErrors,
+  ...channelErrors,
+  ...clientErrors,
+  ...brokerErrors,
+  ...enclaveErrors,
+  ...relayErrors,
+  ...cliErrors,
+  ...testkitErrors,
+} as const);
+
+export type ErrorCode = keyof typeof errorRegistry;
+
+export function factsOf(code: ErrorCode): ErrorFacts {
+  return errorRegistry[code];
+}
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(errorRegistry, value);
+}

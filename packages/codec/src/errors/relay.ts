@@ -1,0 +1,4 @@
+import type { ErrorFacts } from './class.ts';
+
+/** Codes of `relay`. */
+export const relayErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,2 @@
+export * from './bytes/index.ts';
+export * from './errors/index.ts';
