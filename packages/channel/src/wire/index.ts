@@ -1,1 +1,27 @@
-export {};
+export {
+  attestationBundleSchema,
+  attestationRequestSchema,
+  type AttestationBundle,
+  type AttestationRequest,
+} from './attestation.ts';
+export {
+  base64Url32Schema,
+  base64UrlUpTo,
+  cmwJsonSchema,
+  hex32Schema,
+  identifierSchema,
+  isoTimeSchema,
+  type CmwJson,
+} from './fields.ts';
+export {
+  challengeSchema,
+  keyReleaseRequestSchema,
+  keyReleaseResponseSchema,
+  sealedKeySchema,
+  type Challenge,
+  type KeyReleaseRequest,
+  type KeyReleaseResponse,
+  type SealedKey,
+} from './key-release.ts';
+export { evidenceHeader, mediaTypes, receiptTrailer } from './media-types.ts';
+export { parseWire, parseWireJson, wireLimits } from './parse.ts';

@@ -1,0 +1,23 @@
+import { releasePackageSchema } from '@fastness/model/release';
+import { z } from 'zod';
+import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema } from './fields.ts';
+
+/** Body of `POST /attestation`: `nonce` is base64url of 32 random bytes that the client chose. */
+export const attestationRequestSchema = z.strictObject({ nonce: base64Url32Schema });
+export type AttestationRequest = z.infer<typeof attestationRequestSchema>;
+
+/**
+ * Answer to `POST /attestation`: everything that a client needs to verify the enclave without another call.
+ * `keyConfig` is an RFC 9458 key configuration list, `receiptKey` a raw Ed25519 public key (32 bytes); the evidence's
+ * report data commits to the nonce, to both keys and to the release.
+ */
+export const attestationBundleSchema = z.strictObject({
+  format: z.literal('fastness/attestation/v1'),
+  nonce: base64Url32Schema,
+  evidence: cmwJsonSchema,
+  endorsements: z.array(cmwJsonSchema).max(16),
+  keyConfig: base64UrlUpTo(16 * 1024),
+  receiptKey: base64Url32Schema,
+  release: releasePackageSchema,
+});
+export type AttestationBundle = z.infer<typeof attestationBundleSchema>;

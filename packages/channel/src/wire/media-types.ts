@@ -1,0 +1,16 @@
+/** Media types of the outer HTTP messages (chunked OHTTP draft 08, section 3; RFC 9458, section 3.2). */
+export const mediaTypes = Object.freeze({
+  chunkedRequest: 'message/ohttp-chunked-req',
+  chunkedResponse: 'message/ohttp-chunked-res',
+  keyConfig: 'application/ohttp-keys',
+} as const);
+
+/** Name of the trailer field that carries a response's receipt: base64url of a COSE_Sign1. */
+export const receiptTrailer = 'fastness-receipt';
+
+/**
+ * Name of the inner request header that names the evidence the client verified: base64url of its 32-byte digest. The
+ * enclave puts that digest into the receipt, so that a receipt points at the evidence its owner holds. Nothing is won by
+ * naming false evidence: whoever checks a receipt checks the evidence itself.
+ */
+export const evidenceHeader = 'fastness-evidence';
