@@ -1,4 +1,28 @@
 import type { ErrorFacts } from './class.ts';
 
-/** Codes of `enclave`. */
-export const enclaveErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);
+/** Codes of `enclave`: starting, memory, engines, leases and serving. */
+export const enclaveErrors = Object.freeze({
+  ENCLAVE_CONFIG: { class: 'usage', message: 'The configuration of the enclave is not valid.', next: 'Correct the field that the detail names; the README of apps/enclave lists them all.' },
+  ENCLAVE_SWAP_ACTIVE: { class: 'denied', message: 'Swap is active, so memory of the enclave could be written to disk.', next: 'Run swapoff -a, or add the waiver ENCLAVE_SWAP_ACTIVE with a reason to the configuration.' },
+  ENCLAVE_HARDENING: { class: 'denied', message: 'A measure that protects the memory of the process did not take effect.', next: 'Look at the measure that the detail names; the kernel or a sandbox refused it.' },
+  ENCLAVE_NO_MEMORY_FILE: { class: 'unavailable', message: 'There is no place in memory to open the model in.', next: 'Allow memfd_create(2), or set memory.tmpfsDir to a directory on a tmpfs.' },
+  ENCLAVE_MEMORY_NOT_SEALED: { class: 'internal', message: 'The kernel did not seal the memory that holds the model.', next: 'Use Linux 3.17 or later; file seals are part of it.' },
+  ENCLAVE_NOT_TMPFS: { class: 'denied', message: 'The directory for opened models is not on a tmpfs.', next: 'Point memory.tmpfsDir at a mounted tmpfs; plaintext is never written to another file system.' },
+  ENCLAVE_ENGINE_UNAVAILABLE: { class: 'unavailable', message: 'The inference engine that the model needs cannot run here.', next: 'Build the image with the engine that manifest.json names, for this processor.' },
+  ENCLAVE_ENGINE_TASK: { class: 'invalid', message: 'The inference engine cannot do the task that manifest.json names.', next: 'Seal the model for a task of its engine: llama generates and embeds, onnx embeds and classifies.' },
+  ENCLAVE_ENGINE_FAILED: { class: 'internal', message: 'The inference engine failed while it worked on the request.', next: 'Try again; if it fails every time, the model and the engine do not fit together.' },
+  MODEL_DOES_NOT_LOAD: { class: 'invalid', message: 'The inference engine does not load this model.', next: 'Read the message of the engine in the detail; check the format of the model and the engine chosen for it.' },
+  ENCLAVE_MODEL_FILES: { class: 'invalid', message: 'The sealed model does not hold the files that its engine needs.', next: 'Seal the model again: one .gguf file for llama; model.onnx, tokenizer.json and config.json for onnx.' },
+  ENCLAVE_RELEASE_MISMATCH: { class: 'invalid', message: 'The signed list of files does not match the sealed model.', next: 'Copy the sealed directory again from where it was signed; a file was added, removed or changed.' },
+  ENCLAVE_BROKER_UNAVAILABLE: { class: 'unavailable', message: 'The broker cannot be reached, so the model stays closed.', next: 'Start the broker or correct brokerUrl; the enclave keeps trying.' },
+  ENCLAVE_BROKER_ANSWER: { class: 'invalid', message: 'The answer of the broker is malformed.', next: 'Check that brokerUrl names a Fastness broker of this version and that nothing rewrites its answers.' },
+  ENCLAVE_LEASE_MISMATCH: { class: 'invalid', message: 'The lease is genuine and belongs to another enclave, release or request.', next: 'Look for a proxy that replays answers of the broker; restart the enclave for a lease of its own.' },
+  ENCLAVE_LEASE_LOST: { class: 'unavailable', message: 'The lease ran out or was taken back, so the enclave stopped answering.', next: 'Look at the log of the broker: it was unreachable, or the release or the platform was revoked.' },
+  ENCLAVE_NOT_SERVING: { class: 'unavailable', message: 'The enclave has not opened its model yet.', next: 'Ask GET /health for the state, and try again when it says serving.' },
+  ENCLAVE_BUSY: { class: 'limit', message: 'The enclave is working on as many requests as it can hold.', next: 'Try again in a moment, or add an enclave.' },
+  ENCLAVE_CONTEXT_LENGTH: { class: 'usage', message: 'The prompt is longer than the context of the model.', next: 'Send a shorter prompt.' },
+  ENCLAVE_REQUEST: { class: 'usage', message: 'The request is not one that the enclave accepts.', next: 'Correct what the detail names.' },
+  ENCLAVE_TOO_LARGE: { class: 'usage', message: 'The request is larger than the enclave accepts.', next: 'Send less at once; GET /health lists the limits.' },
+  ENCLAVE_ROUTE: { class: 'usage', message: 'The enclave has no such path.', next: 'Use POST /attestation, POST /ohttp or GET /health; the API of the model is inside the channel.' },
+  ENCLAVE_CAPABILITY: { class: 'usage', message: 'The model that is being served cannot do this.', next: 'Ask /v1/models what the model does, and use that.' },
+} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,102 @@
+import type { MemoryFile } from '../memory/index.ts';
+
+/**
+ * One interface for every inference engine. An engine sees opened files in memory and plain requests; it knows nothing
+ * about keys, evidence or HTTP.
+ */
+export type EngineName = 'llama' | 'onnx';
+export type EngineTask = 'generate' | 'embed' | 'classify';
+
+export interface EngineInfo {
+  readonly engine: EngineName;
+  /** Version of the library, and what it says about itself (processor features, build). */
+  readonly version: string;
+  readonly task: EngineTask;
+  /** Tokens of prompt and answer together. */
+  readonly contextLength: number;
+  readonly parameters?: number;
+  readonly threads: number;
+  /** Length of an embedding, where the engine embeds. */
+  readonly dimensions?: number;
+  /** Names of the classes in the order of the model's output, where the engine classifies. */
+  readonly labels?: readonly string[];
+}
+
+/** Limits that hold however a request is phrased. */
+export interface EngineLimits {
+  /** Requests that generate at the same time; each has a sequence of its own. */
+  readonly sequences: number;
+  /** Requests that wait for a sequence; more are refused with ENCLAVE_BUSY. */
+  readonly queue: number;
+  /** Tokens of context per sequence; the model's own where that is less. */
+  readonly contextLength: number;
+  /** Overrides the choice of threads that depends on the size of the model. */
+  readonly threads?: number | undefined;
+}
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface GenerateOptions {
+  readonly maxTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  /** Generation ends before the first of these; they are not part of the text. */
+  readonly stop: readonly string[];
+  readonly signal: AbortSignal;
+  /** Tokens gathered into one delta, so that neither sizes nor times of frames show single tokens. */
+  readonly tokensPerDelta: number;
+  /** Milliseconds after which a delta is handed on with fewer tokens. */
+  readonly maxDelayMs: number;
+}
+
+export type FinishReason = 'stop' | 'length';
+
+/** Deltas in order; the last item says why generation ended. `tokens` counts what the item stands for. */
+export type GenerationItem =
+  | { readonly kind: 'delta'; readonly text: string; readonly tokens: number }
+  | { readonly kind: 'end'; readonly finishReason: FinishReason; readonly promptTokens: number; readonly completionTokens: number };
+
+export interface Embedding {
+  /** Of unit length. */
+  readonly vector: Float32Array;
+  readonly tokens: number;
+}
+
+export interface Classification {
+  /** Sorted by falling score; the scores sum to 1. */
+  readonly scores: readonly { readonly label: string; readonly score: number }[];
+  readonly tokens: number;
+}
+
+export interface Engine {
+  readonly info: EngineInfo;
+  /** Rejects with ENCLAVE_BUSY, ENCLAVE_CONTEXT_LENGTH; the iteration throws ENCLAVE_ENGINE_FAILED, or the signal's reason. */
+  chat?(messages: readonly ChatMessage[], options: GenerateOptions): Promise<AsyncIterable<GenerationItem>>;
+  /** Continues `prompt` as it is. Fails like `chat`. */
+  complete?(prompt: string, options: GenerateOptions): Promise<AsyncIterable<GenerationItem>>;
+  embed?(texts: readonly string[], signal: AbortSignal): Promise<Embedding[]>;
+  classify?(texts: readonly string[], signal: AbortSignal): Promise<Classification[]>;
+  /** Frees the model. Requests in flight fail. */
+  close(): Promise<void>;
+}
+
+export interface EngineFiles {
+  /** Opened files by their path in manifest.json. */
+  readonly files: ReadonlyMap<string, MemoryFile>;
+  readonly task: EngineTask;
+  readonly limits: EngineLimits;
+}
+
+/** An engine that is known to run on this machine and has no model yet. */
+export interface EngineRuntime {
+  readonly name: EngineName;
+  readonly version: string;
+  /** Throws MODEL_DOES_NOT_LOAD, ENCLAVE_MODEL_FILES, ENCLAVE_ENGINE_TASK. */
+  load(options: EngineFiles): Promise<Engine>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,82 @@
+import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import { FastnessError } from '@fastness/codec/errors';
+import { DeltaBuffer } from './delta-buffer.ts';
+import type { FinishReason, GenerateOptions, GenerationItem } from './engine.ts';
+import type { Slots } from './slots.ts';
+
+export interface GenerateInput {
+  readonly model: LlamaModel;
+  readonly slots: Slots<LlamaContextSequence>;
+  readonly prompt: Token[];
+  readonly options: GenerateOptions;
+  readonly stopTokens: ReadonlySet<Token>;
+  readonly stopTexts: readonly string[];
+}
+
+/**
+ * Starts a generation and waits for its first item, so that a full queue and an engine that fails at once are errors of
+ * the call. The sequence goes back when the iteration ends or the signal fires.
+ */
+export async function startGeneration(input: GenerateInput): Promise<AsyncIterable<GenerationItem>> {
+  const { signal } = input.options;
+  const items = generate(input, await input.slots.acquire(signal));
+  const first = await items.next();
+  // A consumer that is gone never comes back to end the iteration itself.
+  const end = (): void => void items.return().catch(() => {});
+  signal.addEventListener('abort', end, { once: true });
+  return (async function* resume() {
+    try {
+      if (first.done === true) return;
+      yield first.value;
+      yield* items;
+    } finally {
+      signal.removeEventListener('abort', end);
+      await items.return();
+    }
+  })();
+}
+
+async function* generate(input: GenerateInput, sequence: LlamaContextSequence): AsyncGenerator<GenerationItem, void> {
+  const { model, options, prompt } = input;
+  const maxTokens = Math.min(options.maxTokens, sequence.contextSize - prompt.length);
+  const buffer = new DeltaBuffer(
+    (tokens, before) => model.detokenize(tokens as Token[], false, before as Token[]),
+    [...options.stop, ...input.stopTexts],
+    options,
+  );
+  const { temperature, topP, seed } = options;
+  const tokens = sequence.evaluate(prompt, { temperature, topP, seed });
+  let finishReason: FinishReason = 'stop';
+  let completionTokens = 0;
+  // The engine works on the next token, in a thread of its own, while this thread handles the last one.
+  let next = tokens.next();
+  try {
+    for (;;) {
+      const { value: token, done } = await next;
+      options.signal.throwIfAborted();
+      if (done === true || input.stopTokens.has(token)) break;
+      completionTokens++;
+      if (completionTokens < maxTokens) next = tokens.next();
+      buffer.add(token);
+      if (buffer.stopped) break;
+      if (completionTokens >= maxTokens) {
+        finishReason = 'length';
+        break;
+      }
+      const delta = buffer.take();
+      if (delta !== undefined) yield delta;
+    }
+    const rest = buffer.finish();
+    if (buffer.stopped) finishReason = 'stop';
+    if (rest !== undefined) yield rest;
+    yield { kind: 'end', finishReason, promptTokens: prompt.length, completionTokens };
+  } catch (cause) {
+    if (options.signal.aborted) throw options.signal.reason;
+    throw new FastnessError('ENCLAVE_ENGINE_FAILED', undefined, { cause });
+  } finally {
+    await next.catch(() => {});
+    await tokens.return();
+    await sequence.clearHistory();
+    input.slots.release(sequence);
+  }
+}

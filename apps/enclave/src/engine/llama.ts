@@ -1,0 +1,157 @@
+import { cpus } from 'node:os';
+import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
+import { FastnessError } from '@fastness/codec/errors';
+import type { MemoryFile } from '../memory/index.ts';
+import { chatPromptOf, withBeginning } from './chat-prompt.ts';
+import type { Engine, EngineFiles, EngineInfo, EngineRuntime, Embedding } from './engine.ts';
+import { doesNotLoad } from './engine-message.ts';
+import { startGeneration, type GenerateInput } from './llama-generate.ts';
+import { Slots } from './slots.ts';
+import { unitLength } from './unit-length.ts';
+
+/** Below this many parameters the threads spend longer waiting for each other than working. */
+const ONE_THREAD_BELOW = 50_000_000;
+
+/** llama.cpp on the processor, from prebuilt binaries: nothing is built, downloaded or read outside the packages. */
+export async function llamaRuntime(): Promise<EngineRuntime> {
+  let llama: Llama;
+  try {
+    llama = await getLlama({
+      gpu: false,
+      build: 'never',
+      skipDownload: true,
+      progressLogs: false,
+      logLevel: LlamaLogLevel.disabled,
+      logger: () => {},
+      maxThreads: 0,
+    });
+  } catch (cause) {
+    throw new FastnessError('ENCLAVE_ENGINE_UNAVAILABLE', 'llama.cpp', { cause });
+  }
+  return {
+    name: 'llama',
+    version: `llama.cpp ${llama.llamaCppRelease.release}`,
+    load: (options) => loadModel(llama, options),
+    close: () => llama.dispose(),
+  };
+}
+
+/** `threads` where given; one for tiny models; else every core that is good at arithmetic. */
+export function threadsFor(parameters: number, mathCores: number, threads?: number): number {
+  if (threads !== undefined) return threads;
+  return parameters < ONE_THREAD_BELOW ? 1 : Math.max(1, Math.min(mathCores, cpus().length));
+}
+
+async function loadModel(llama: Llama, options: EngineFiles): Promise<Engine> {
+  if (options.task === 'classify') throw new FastnessError('ENCLAVE_ENGINE_TASK', 'llama does not classify.');
+  const file = onlyGguf(options.files);
+  let model: LlamaModel;
+  try {
+    model = await llama.loadModel({ modelPath: file.path, gpuLayers: 0, useMmap: true, checkTensors: true });
+  } catch (cause) {
+    throw doesNotLoad(cause);
+  }
+  try {
+    return options.task === 'embed' ? await embedder(llama, model, options) : await generator(llama, model, options);
+  } catch (cause) {
+    await model.dispose();
+    throw cause instanceof FastnessError ? cause : doesNotLoad(cause);
+  }
+}
+
+function onlyGguf(files: EngineFiles['files']): MemoryFile {
+  const found = [...files].filter(([path]) => path.toLowerCase().endsWith('.gguf'));
+  const [first] = found;
+  if (first === undefined || found.length > 1) {
+    throw new FastnessError('ENCLAVE_MODEL_FILES', `${found.length} .gguf files; llama needs exactly one.`);
+  }
+  return first[1];
+}
+
+function infoOf(llama: Llama, model: LlamaModel, options: EngineFiles): Omit<EngineInfo, 'task'> {
+  let parameters = 0;
+  for (const tensor of model.fileInfo.fullTensorInfo ?? []) {
+    parameters += tensor.dimensions.reduce<number>((product, dimension) => product * Number(dimension), 1);
+  }
+  return {
+    engine: 'llama',
+    version: `llama.cpp ${llama.llamaCppRelease.release}`,
+    contextLength: Math.min(options.limits.contextLength, model.trainContextSize),
+    parameters,
+    threads: threadsFor(parameters, llama.cpuMathCores, options.limits.threads),
+  };
+}
+
+async function generator(llama: Llama, model: LlamaModel, options: EngineFiles): Promise<Engine> {
+  const base = infoOf(llama, model, options);
+  const context = await model.createContext({
+    sequences: options.limits.sequences,
+    contextSize: base.contextLength,
+    threads: base.threads,
+  });
+  const sequences = Array.from({ length: options.limits.sequences }, () => context.getSequence());
+  const slots = new Slots(sequences, options.limits.queue);
+  const chat = chatPromptOf(model);
+  const info: EngineInfo = { ...base, task: 'generate', contextLength: Math.min(base.contextLength, context.contextSize) };
+  const start = (input: Pick<GenerateInput, 'prompt' | 'options' | 'stopTokens' | 'stopTexts'>) => {
+    if (input.prompt.length >= info.contextLength) {
+      throw new FastnessError('ENCLAVE_CONTEXT_LENGTH', `${input.prompt.length} of ${info.contextLength} tokens.`);
+    }
+    return startGeneration({ ...input, model, slots });
+  };
+  return {
+    info,
+    ...(chat === undefined
+      ? {}
+      : {
+          async chat(messages, generate) {
+            return start({ prompt: chat.tokens(messages), options: generate, stopTokens: chat.stopTokens, stopTexts: chat.stopTexts });
+          },
+        }),
+    async complete(prompt, generate) {
+      const tokens = withBeginning(model, model.tokenize(prompt));
+      if (tokens.length === 0) throw new FastnessError('ENCLAVE_REQUEST', 'The prompt is empty.');
+      return start({ prompt: tokens, options: generate, stopTokens: new Set(), stopTexts: [] });
+    },
+    async close() {
+      slots.close(new FastnessError('ENCLAVE_NOT_SERVING'));
+      await context.dispose();
+      await model.dispose();
+    },
+  };
+}
+
+async function embedder(llama: Llama, model: LlamaModel, options: EngineFiles): Promise<Engine> {
+  const base = infoOf(llama, model, options);
+  const context = await model.createEmbeddingContext({ contextSize: base.contextLength, threads: base.threads });
+  const slots = new Slots([context], options.limits.queue);
+  return {
+    info: { ...base, task: 'embed', dimensions: model.embeddingVectorSize },
+    async embed(texts, signal) {
+      const slot = await slots.acquire(signal);
+      try {
+        const embeddings: Embedding[] = [];
+        for (const text of texts) {
+          signal.throwIfAborted();
+          const tokens = slot.calculateInputLength(text);
+          if (tokens >= base.contextLength) {
+            throw new FastnessError('ENCLAVE_CONTEXT_LENGTH', `${tokens} of ${base.contextLength} tokens.`);
+          }
+          const { vector } = await slot.getEmbeddingFor(text);
+          embeddings.push({ vector: unitLength(Float32Array.from(vector)), tokens });
+        }
+        return embeddings;
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        throw cause instanceof FastnessError ? cause : new FastnessError('ENCLAVE_ENGINE_FAILED', undefined, { cause });
+      } finally {
+        slots.release(slot);
+      }
+    },
+    async close() {
+      slots.close(new FastnessError('ENCLAVE_NOT_SERVING'));
+      await context.dispose();
+      await model.dispose();
+    },
+  };
+}
