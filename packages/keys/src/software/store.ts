@@ -1,0 +1,286 @@
+import { randomBytes } from 'node:crypto';
+import { equalBytes } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type RotatableKeyStore } from '../key-store.ts';
+import { checkPassphrase } from '../passphrase.ts';
+import { fileState, readPrivateFileWithState, writePrivateFile, type FileState } from '../private-file.ts';
+import { keyIdPattern, type WrappedKey } from '../wrapped-key.ts';
+import {
+  currentVersion,
+  decodeContent,
+  encodeContent,
+  infoOf,
+  maxKeys,
+  maxVersions,
+  wipeContent,
+  type KeyVersion,
+  type StoreContent,
+  type StoredKey,
+} from './content.ts';
+import { maxStoreBytes, openStore, parseStore, sealStore, type StoreHeader } from './file-format.ts';
+import { checkKdfCost, defaultKdfCost, deriveFileKey, saltBytes, type KdfCost } from './kdf.ts';
+import { generateSigningKey, isSigningAlgorithm, publicKeyOf, signMessage, type SigningAlgorithm } from './signing.ts';
+import { unwrapKey, wrapKey } from './wrap.ts';
+import { withWriteLock } from './write-lock.ts';
+
+export interface SoftwareKeyStoreOptions {
+  readonly path: string;
+  /** 8 to 1024 bytes. Used once and not kept; the caller wipes it. */
+  readonly passphrase: Uint8Array;
+}
+
+/**
+ * Makes a new store file (mode 0600) and opens it.
+ *
+ * It does not protect against whoever can read this process's memory or guess the passphrase, nor, across restarts,
+ * against someone who puts an older copy of the file in place. Where that matters, use hardware.
+ * Errors: KEYS_PASSPHRASE, KEYS_KDF_BOUNDS, KEYS_FILE_EXISTS, KEYS_IO.
+ */
+export async function createSoftwareKeyStore(
+  options: SoftwareKeyStoreOptions & { readonly cost?: KdfCost },
+): Promise<RotatableKeyStore> {
+  checkPassphrase(options.passphrase);
+  const header = { cost: options.cost ?? defaultKdfCost, salt: new Uint8Array(randomBytes(saltBytes)) };
+  checkKdfCost(header.cost);
+  const fileKey = await deriveFileKey(options.passphrase, header.salt, header.cost);
+  try {
+    await writeContent(options.path, header, fileKey, { generation: 1, keys: [] }, true);
+    return await SoftwareKeyStore.open(options.path, header, fileKey);
+  } catch (error) {
+    fileKey.fill(0);
+    throw error;
+  }
+}
+
+/**
+ * Opens a store. Any number of processes may have it open: a writer takes a lock and starts from what is on disk,
+ * and every call sees what others wrote before it.
+ * Errors: KEYS_FILE_NOT_FOUND, KEYS_PERMISSIONS, KEYS_NOT_A_STORE, KEYS_FORMAT_VERSION, KEYS_FILE_DAMAGED,
+ * KEYS_KDF_BOUNDS, KEYS_PASSPHRASE, KEYS_UNLOCK, KEYS_IO.
+ */
+export async function openSoftwareKeyStore(options: SoftwareKeyStoreOptions): Promise<RotatableKeyStore> {
+  checkPassphrase(options.passphrase);
+  const { bytes } = await readStoreFile(options.path);
+  const { cost, salt } = parseStore(bytes);
+  const header = { cost, salt: salt.slice() };
+  const fileKey = await deriveFileKey(options.passphrase, header.salt, header.cost);
+  try {
+    return await SoftwareKeyStore.open(options.path, header, fileKey);
+  } catch (error) {
+    fileKey.fill(0);
+    throw error;
+  }
+}
+
+class SoftwareKeyStore implements RotatableKeyStore {
+  readonly kind = 'software';
+  readonly hardware = false;
+  readonly description = 'software key store: no hardware protects these keys';
+  readonly #path: string;
+  readonly #header: StoreHeader;
+  readonly #fileKey: Uint8Array;
+  #content: StoreContent = { generation: 0, keys: [] };
+  #state: FileState = '';
+  #closed = false;
+  /** One call at a time: a reload must not wipe keys that another call is using. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, header: StoreHeader, fileKey: Uint8Array) {
+    this.#path = path;
+    this.#header = header;
+    this.#fileKey = fileKey;
+  }
+
+  static async open(path: string, header: StoreHeader, fileKey: Uint8Array): Promise<SoftwareKeyStore> {
+    const store = new SoftwareKeyStore(path, header, fileKey);
+    await store.#reload();
+    return store;
+  }
+
+  list(): Promise<KeyInfo[]> {
+    return this.#read(() => this.#content.keys.map(infoOf));
+  }
+
+  create(spec: KeySpec): Promise<KeyInfo> {
+    return this.#change(async (keys) => {
+      if (!keyIdPattern.test(spec.id)) throw new FastnessError('KEYS_ID_INVALID');
+      const fits: readonly KeyAlgorithm[] = Object.hasOwn(algorithmsOf, spec.purpose) ? algorithmsOf[spec.purpose] : [];
+      if (!fits.includes(spec.algorithm)) throw new FastnessError('KEYS_ALGORITHM');
+      if (keys.some((key) => key.id === spec.id)) throw new FastnessError('KEYS_ID_EXISTS', spec.id);
+      if (keys.length >= maxKeys) throw new FastnessError('KEYS_FULL', `It holds ${keys.length} keys.`);
+      const { id, purpose, algorithm } = spec;
+      const versions = [{ version: 1, secret: await generateSecret(algorithm) }];
+      return { id, purpose, algorithm, createdAt: new Date().toISOString(), versions };
+    });
+  }
+
+  rotate(id: string): Promise<KeyInfo> {
+    return this.#change(async (keys) => {
+      const key = requireWrapping(findKey(keys, id));
+      if (key.versions.length >= maxVersions)
+        throw new FastnessError('KEYS_FULL', `${id} has ${maxVersions} versions.`);
+      const next = { version: currentVersion(key).version + 1, secret: await generateSecret(key.algorithm) };
+      return { ...key, versions: [...key.versions, next] };
+    });
+  }
+
+  retire(id: string, before: number): Promise<KeyInfo> {
+    return this.#change((keys) => {
+      const key = requireWrapping(findKey(keys, id));
+      const kept = key.versions.filter(({ version }) => version >= before);
+      if (!Number.isInteger(before) || before < 1 || kept.length === 0) {
+        throw new FastnessError(
+          'KEYS_VERSION_UNKNOWN',
+          `The current version of ${id} is ${currentVersion(key).version}.`,
+        );
+      }
+      return Promise.resolve({ ...key, versions: kept });
+    });
+  }
+
+  publicKey(id: string): Promise<Uint8Array> {
+    return this.#read(() => publicKeyOf(currentVersion(requireSigning(findKey(this.#content.keys, id))).secret));
+  }
+
+  wrap(id: string, plaintext: Uint8Array, context: Uint8Array): Promise<WrappedKey> {
+    return this.#read(() => {
+      const { version, secret } = currentVersion(requireWrapping(findKey(this.#content.keys, id)));
+      return wrapKey(secret, plaintext, { keyId: id, keyVersion: version, context });
+    });
+  }
+
+  unwrap(wrapped: WrappedKey, context: Uint8Array): Promise<Uint8Array> {
+    return this.#read(() => {
+      const key = requireWrapping(findKey(this.#content.keys, wrapped.keyId));
+      const version = key.versions.find((candidate) => candidate.version === wrapped.keyVersion);
+      if (version === undefined) {
+        throw new FastnessError('KEYS_VERSION_UNKNOWN', `${wrapped.keyId} version ${wrapped.keyVersion}`);
+      }
+      return unwrapKey(version.secret, wrapped, context);
+    });
+  }
+
+  sign(id: string, message: Uint8Array): Promise<Uint8Array> {
+    return this.#read(() => {
+      const key = requireSigning(findKey(this.#content.keys, id));
+      return signMessage(key.algorithm, currentVersion(key).secret, message);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inTurn(() => {
+      this.#closed = true;
+      this.#fileKey.fill(0);
+      wipeContent(this.#content);
+      this.#content = { generation: 0, keys: [] };
+    });
+  }
+
+  #read<T>(work: () => T | Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      this.#requireOpen();
+      if ((await fileState(this.#path)) !== this.#state) await this.#reload();
+      return work();
+    });
+  }
+
+  /** Under the lock: reload, let `edit` make one key's new state, write, adopt what was written. */
+  #change(edit: (keys: readonly StoredKey[]) => Promise<StoredKey>): Promise<KeyInfo> {
+    return this.#inTurn(() => {
+      this.#requireOpen();
+      return withWriteLock(this.#path, async () => {
+        await this.#reload();
+        const { keys, generation } = this.#content;
+        const edited = await edit(keys);
+        const others = keys.filter((key) => key.id !== edited.id);
+        const next = { generation: generation + 1, keys: [...others, edited].sort(byId) };
+        try {
+          await writeContent(this.#path, this.#header, this.#fileKey, next, false);
+        } finally {
+          // `next` shares its bytes with the content in memory: wipe both, and have them read again from the disk.
+          wipeContent(next);
+          wipeContent(this.#content);
+          this.#state = '';
+        }
+        await this.#reload();
+        return infoOf(findKey(this.#content.keys, edited.id));
+      });
+    });
+  }
+
+  async #reload(): Promise<void> {
+    const { bytes, state } = await readStoreFile(this.#path);
+    const sealed = parseStore(bytes);
+    if (!equalBytes(sealed.salt, this.#header.salt)) throw new FastnessError('KEYS_REKEYED');
+    const opened = openStore(sealed, this.#fileKey);
+    let content: StoreContent;
+    try {
+      content = decodeContent(opened);
+    } finally {
+      opened.fill(0);
+    }
+    if (content.generation < this.#content.generation) {
+      wipeContent(content);
+      throw new FastnessError('KEYS_ROLLBACK', `${content.generation} after ${this.#content.generation}.`);
+    }
+    wipeContent(this.#content);
+    this.#content = content;
+    this.#state = state;
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new FastnessError('KEYS_CLOSED');
+  }
+
+  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function findKey(keys: readonly StoredKey[], id: string): StoredKey {
+  const key = keys.find((candidate) => candidate.id === id);
+  if (key === undefined) throw new FastnessError('KEYS_ID_UNKNOWN', keyIdPattern.test(id) ? id : undefined);
+  return key;
+}
+
+function requireWrapping(key: StoredKey): StoredKey {
+  if (key.purpose !== 'wrap') throw new FastnessError('KEYS_PURPOSE', `${key.id} signs.`);
+  return key;
+}
+
+function requireSigning(key: StoredKey): StoredKey & { readonly algorithm: SigningAlgorithm } {
+  const { algorithm } = key;
+  if (key.purpose !== 'sign' || !isSigningAlgorithm(algorithm)) {
+    throw new FastnessError('KEYS_PURPOSE', `${key.id} wraps.`);
+  }
+  return { ...key, algorithm };
+}
+
+async function generateSecret(algorithm: KeyAlgorithm): Promise<KeyVersion['secret']> {
+  return isSigningAlgorithm(algorithm) ? generateSigningKey(algorithm) : new Uint8Array(randomBytes(32));
+}
+
+function byId(left: StoredKey, right: StoredKey): number {
+  return left.id < right.id ? -1 : 1;
+}
+
+function readStoreFile(path: string): Promise<{ bytes: Uint8Array; state: FileState }> {
+  return readPrivateFileWithState(path, { maxBytes: maxStoreBytes, tooLarge: 'KEYS_FILE_DAMAGED' });
+}
+
+async function writeContent(
+  path: string,
+  header: StoreHeader,
+  fileKey: Uint8Array,
+  content: StoreContent,
+  mustNotExist: boolean,
+): Promise<void> {
+  const encoded = encodeContent(content);
+  try {
+    await writePrivateFile(path, sealStore(header, fileKey, encoded), { mustNotExist });
+  } finally {
+    encoded.fill(0);
+  }
+}
