@@ -1,4 +1,5 @@
 import type { ErrorFacts } from './class.ts';
+import { releaseErrors } from './release.ts';
 
 /** Codes of `model`. */
-export const modelErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);
+export const modelErrors = Object.freeze({ ...releaseErrors } as const satisfies Record<string, ErrorFacts>);
