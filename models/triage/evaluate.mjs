@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+/**
+ * Scores a triage GGUF through node-llama-cpp, the way it is served.
+ *
+ *   node evaluate.mjs triage.gguf heldout.jsonl [metrics.json]
+ *
+ * Each held-out note goes through the chat template stored in the GGUF, is
+ * decoded greedily and must end by itself.  The answer counts as exact only if
+ * the whole line equals the label.  Also checked: that the prompt's token ids
+ * are those that training used (their hash is in the held-out file).
+ */
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { getLlama, JinjaTemplateChatWrapper, LlamaChatSession } from "node-llama-cpp";
+
+const FIELDS = ["level", "system", "flags", "action"];
+/** Longer than any right answer; a model that does not stop is cut off here. */
+const MAX_TOKENS = 96;
+
+const sha256 = (data) => createHash("sha256").update(data).digest("hex");
+
+/** "level=2 | system=x | ..." as an object; unknown or missing parts are left out. */
+function parse(line) {
+  const pairs = line.split(" | ").map((part) => part.split("="));
+  return Object.fromEntries(pairs.filter(([name]) => FIELDS.includes(name)));
+}
+
+/** Counts of right answers, in all and by field. */
+class Score {
+  notes = 0;
+  exact = 0;
+  stopped = 0;
+  sameTokens = 0;
+  fields = Object.fromEntries(FIELDS.map((name) => [name, 0]));
+
+  add(row, answer, stopped, sameTokens) {
+    this.notes += 1;
+    this.exact += answer === row.answer;
+    this.stopped += stopped;
+    this.sameTokens += sameTokens;
+    const [got, want] = [parse(answer), parse(row.answer)];
+    for (const name of FIELDS) this.fields[name] += got[name] === want[name];
+  }
+
+  report() {
+    const share = (count) => Number((count / this.notes).toFixed(4));
+    return {
+      notes: this.notes,
+      exact: share(this.exact),
+      fields: Object.fromEntries(FIELDS.map((name) => [name, share(this.fields[name])])),
+      stoppedByItself: share(this.stopped),
+      promptTokensAsTrained: share(this.sameTokens),
+    };
+  }
+}
+
+const [modelPath, heldoutPath, metricsPath] = process.argv.slice(2);
+if (!modelPath || !heldoutPath) {
+  console.error("usage: node evaluate.mjs MODEL.gguf HELDOUT.jsonl [METRICS.json]");
+  process.exit(2);
+}
+
+const llama = await getLlama({ gpu: false, build: "never", maxThreads: 1 });
+const model = await llama.loadModel({ modelPath });
+const context = await model.createContext({ contextSize: 512, threads: 1 });
+const chatWrapper = new JinjaTemplateChatWrapper({
+  template: model.fileInfo.metadata.tokenizer.chat_template,
+});
+// No system prompt of the library's own: the plain prompt is what is scored.
+const session = new LlamaChatSession({ contextSequence: context.getSequence(), chatWrapper, systemPrompt: "" });
+const fresh = session.getChatHistory();
+
+const heldout = await readFile(heldoutPath);
+const rows = heldout.toString().trim().split("\n").map((line) => JSON.parse(line));
+const scores = new Map();
+const all = new Score();
+let generated = 0;
+const began = performance.now();
+for (const row of rows) {
+  session.setChatHistory(fresh);
+  const { contextText } = chatWrapper.generateContextState({
+    chatHistory: [{ type: "user", text: row.note }, { type: "model", response: [] }],
+  });
+  const ids = contextText.tokenize(model.tokenizer);
+  // the context adds the beginning-of-sequence token when the template did not
+  if (ids[0] !== model.tokens.bos) ids.unshift(model.tokens.bos);
+  const sameTokens = sha256(ids.join(",")).slice(0, 8) === row.prompt;
+
+  const { responseText, stopReason } = await session.promptWithMeta(row.note, {
+    temperature: 0,
+    maxTokens: MAX_TOKENS,
+    onToken: (tokens) => (generated += tokens.length),
+  });
+  if (!scores.has(row.split)) scores.set(row.split, new Score());
+  for (const score of [all, scores.get(row.split)]) score.add(row, responseText, stopReason === "eogToken", sameTokens);
+  if (responseText !== row.answer) console.log(`note: ${row.note}\n want: ${row.answer}\n got:  ${responseText}\n`);
+}
+const seconds = (performance.now() - began) / 1000;
+await llama.dispose();
+
+const metrics = {
+  model: { file: basename(modelPath), sha256: sha256(await readFile(modelPath)) },
+  heldout: { file: basename(heldoutPath), sha256: sha256(heldout) },
+  decoding: "greedy, node-llama-cpp, CPU, one thread",
+  all: all.report(),
+  splits: Object.fromEntries([...scores].map(([name, score]) => [name, score.report()])),
+  tokensPerSecond: Math.round(generated / seconds),
+};
+console.log(JSON.stringify(metrics, null, 2));
+if (metricsPath) await writeFile(metricsPath, `${JSON.stringify(metrics, null, 2)}\n`);
