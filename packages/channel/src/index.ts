@@ -1,1 +1,37 @@
-export {};
+export { type FieldLines } from './bhttp/fields.ts';
+export { defaultMessageLimits, type MessageLimits } from './bhttp/limits.ts';
+export { paddedLength } from './bhttp/padding.ts';
+export { type BinaryRequest } from './binary-request.ts';
+export {
+  requestDigestOf,
+  responseDigestOf,
+  startRequestDigest,
+  startResponseDigest,
+  type MessageDigest,
+} from './digest.ts';
+export { describeGatewayKeys, generateGatewayKeys, type GatewayKeys } from './gateway-keys.ts';
+export {
+  createGateway,
+  defaultGatewayLimits,
+  type Gateway,
+  type GatewayLimits,
+  type GatewayRequest,
+  type OpenedRequest,
+} from './gateway.ts';
+export { kemX25519, kemXWing } from './hpke.ts';
+export { parseKeyConfigList, type KeyConfig } from './ohttp/key-config.ts';
+export { type OpenedResponse, type OpenResponseOptions, type ResponseEnd } from './open-response.ts';
+export { createReplayCache, type ReplayCache } from './replay-cache.ts';
+export { sealRequest, type SealedRequest } from './seal-request.ts';
+export { type GatewayResponse } from './seal-response.ts';
+export {
+  hpkeOpen,
+  hpkeSealTo,
+  keyReleaseAad,
+  keyReleaseInfo,
+  releasePublicKey,
+  sealedKeyFromJson,
+  sealedKeyToJson,
+  type HpkeMessage,
+} from './sealed-key.ts';
+export { collect, type MessageBody } from './stream-source.ts';

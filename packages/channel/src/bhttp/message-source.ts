@@ -1,0 +1,76 @@
+import { concatBytes } from '@fastness/codec/bytes';
+import type { PlaintextSource } from '../ohttp/chunk-writer.ts';
+import type { StreamSource } from '../stream-source.ts';
+import { encodeVarint } from '../varint.ts';
+import { BodyBuffer } from './body-buffer.ts';
+
+/** Bytes that the length of a body chunk may take: chunks hold less than 2^30 bytes. */
+const lengthRoom = 4;
+
+/** A message that is on hand as a whole. */
+export function wholeMessage(message: Uint8Array): PlaintextSource {
+  let rest = message;
+  return {
+    take: (max) => {
+      const bytes = rest.subarray(0, max);
+      rest = rest.subarray(bytes.length);
+      return Promise.resolve({ bytes, done: rest.length === 0 });
+    },
+    cancel: () => Promise.resolve(),
+  };
+}
+
+/**
+ * A message of indeterminate length (RFC 9292 section 3.2) whose body is read from a stream. The head goes out at once;
+ * what has arrived of the body since the last call is one body chunk.
+ * @param options.head framing indicator to the end of the header section
+ * @param options.observe sees every part of the body in order
+ * @param options.tail the bytes after the content's terminator; called once the body has ended, with the number of
+ *   bytes before it
+ */
+export function streamedMessage(options: {
+  head: Uint8Array;
+  body: StreamSource | undefined;
+  observe: (bytes: Uint8Array) => Promise<void> | undefined;
+  tail: (before: number) => Promise<Uint8Array>;
+}): PlaintextSource {
+  const body = options.body === undefined ? undefined : new BodyBuffer(options.body, options.observe);
+  let before = 0;
+  let rest = options.head;
+  let ending = false;
+
+  return {
+    cancel: async (reason) => body?.cancel(reason),
+    take: async (max) => {
+      const parts: Uint8Array[] = [];
+      let room = max;
+      const put = (bytes: Uint8Array): void => {
+        parts.push(bytes);
+        room -= bytes.length;
+        before += bytes.length;
+      };
+      const putRest = (): void => {
+        const part = rest.subarray(0, room);
+        rest = rest.subarray(part.length);
+        put(part);
+      };
+      putRest();
+      if (rest.length === 0 && !ending) {
+        // With something to send already, nothing is waited for: the head, or a body chunk, leaves at once.
+        if (room === max) await body?.arrived();
+        if (room > lengthRoom && body !== undefined && body.size > 0) {
+          const bytes = body.cut(room - lengthRoom);
+          put(encodeVarint(bytes.length));
+          put(bytes);
+        }
+        if (room > 0 && (body?.ended() ?? true)) {
+          ending = true;
+          put(encodeVarint(0));
+          rest = await options.tail(before);
+          putRest();
+        }
+      }
+      return { bytes: concatBytes(...parts), done: ending && rest.length === 0 };
+    },
+  };
+}

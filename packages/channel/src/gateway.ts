@@ -1,0 +1,139 @@
+import { FastnessError } from '@fastness/codec/errors';
+import { decodeRequest } from './bhttp/decode.ts';
+import { incomplete } from './bhttp/incomplete.ts';
+import { defaultMessageLimits, type MessageLimits } from './bhttp/limits.ts';
+import { startRequestDigest } from './digest.ts';
+import type { GatewayKeys } from './gateway-keys.ts';
+import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
+import { chunkedLabels } from './ohttp/labels.ts';
+import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts';
+import { PullReader } from './pull-reader.ts';
+import { replayDigestOf, type ReplayCache } from './replay-cache.ts';
+import { sealResponse, type GatewayResponse } from './seal-response.ts';
+import { pullStream, streamSource } from './stream-source.ts';
+
+/** Limits of a gateway; sizes in bytes. */
+export interface GatewayLimits extends MessageLimits {
+  /** Sealed bytes of one request in all. */
+  readonly requestBytes: number;
+}
+
+export const defaultGatewayLimits: GatewayLimits = Object.freeze({
+  ...defaultMessageLimits,
+  requestBytes: 32 * 2 ** 20,
+});
+
+/** A request that came through the channel. Its body closes only after the final chunk was verified. */
+export interface GatewayRequest {
+  readonly method: string;
+  readonly authority: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array>;
+  /** Settles when the body closes. */
+  readonly trailers: Promise<Headers>;
+}
+
+export interface OpenedRequest {
+  readonly request: GatewayRequest;
+  /** Digest of the request as a receipt states it; settles when the body closes, rejects when it fails. */
+  readonly requestDigest: Promise<Uint8Array>;
+  /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
+  readonly kem: number;
+  /** Seals the one response to this request: body of the outer response, `message/ohttp-chunked-res`. */
+  readonly sealResponse: (response: GatewayResponse) => ReadableStream<Uint8Array>;
+}
+
+export interface Gateway {
+  readonly keys: GatewayKeys;
+  /**
+   * Opens a request: the outer body, media type `message/ohttp-chunked-req`. Resolves once its head is on hand.
+   * @throws FastnessError `CHANNEL_KEY_UNKNOWN`, `CHANNEL_REQUEST_UNOPENABLE`, `CHANNEL_REPLAYED`,
+   *   `CHANNEL_REPLAY_CACHE_FULL`, `CHANNEL_REQUEST_TOO_LARGE`, `CHANNEL_TRUNCATED`, `CHANNEL_CHUNK_*`, `CHANNEL_HTTP_*`
+   */
+  readonly open: (stream: ReadableStream<Uint8Array>) => Promise<OpenedRequest>;
+  /**
+   * Replaces the keys and empties the replay cache. Requests opened before go on with the secrets they have; the old
+   * private keys are dropped with the last reference to them, and requests sealed to them get `CHANNEL_KEY_UNKNOWN`.
+   */
+  readonly rotate: (keys: GatewayKeys) => void;
+}
+
+/**
+ * The enclave's end of the channel.
+ * @param options.replayCache belongs to this gateway alone
+ */
+export function createGateway(options: {
+  keys: GatewayKeys;
+  replayCache: ReplayCache;
+  limits?: Partial<GatewayLimits>;
+}): Gateway {
+  const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
+  const { replayCache } = options;
+  let { keys } = options;
+  return {
+    get keys() {
+      return keys;
+    },
+    open: async (stream) => openRequest({ stream, keys: () => keys, replayCache, limits }),
+    rotate: (next) => {
+      keys = next;
+      replayCache.clear();
+    },
+  };
+}
+
+async function openRequest(options: {
+  stream: ReadableStream<Uint8Array>;
+  keys: () => GatewayKeys;
+  replayCache: ReplayCache;
+  limits: GatewayLimits;
+}): Promise<OpenedRequest> {
+  const { keys, replayCache, limits } = options;
+  const source = streamSource(options.stream);
+  try {
+    const reader = new PullReader(source.next, truncated);
+    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels);
+    const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
+    const chunks = new ChunkReader({ reader, open: openRequestChunk(context), limit });
+    // Remembered only once the first chunk authenticates: noise cannot fill the cache.
+    const first = await chunks.next();
+    const replayDigest = await replayDigestOf(enc);
+    // Rotation emptied the cache: a request to the keys before it could have been answered already.
+    if (keys() !== usedKeys) throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were rotated meanwhile.');
+    replayCache.claim(replayDigest);
+    let pending: Uint8Array | undefined = first;
+    const nextChunk = async () => {
+      const chunk = pending ?? (await chunks.next());
+      pending = undefined;
+      return chunk;
+    };
+    const message = await decodeRequest(new PullReader(nextChunk, incomplete), limits);
+    const { method, authority, path, headers } = message;
+    const digest = startRequestDigest({ method, path });
+    const ended = Promise.withResolvers<{ trailers: Headers; requestDigest: Uint8Array }>();
+    const trailers = ended.promise.then((end) => end.trailers);
+    const requestDigest = ended.promise.then((end) => end.requestDigest);
+    for (const promise of [trailers, requestDigest]) promise.catch(() => undefined);
+    const next = async () => {
+      const bytes = await message.nextBody();
+      if (bytes === undefined) ended.resolve({ trailers: message.trailers(), requestDigest: await digest.finish() });
+      else await digest.update(bytes);
+      return bytes;
+    };
+    const cancel = async (reason?: unknown) => {
+      ended.reject(reason);
+      await source.cancel(reason);
+    };
+    return {
+      request: { method, authority, path, headers, body: pullStream({ next, cancel }), trailers },
+      requestDigest,
+      kem: suite.kem,
+      sealResponse: (response) => sealResponse({ context, enc, suite, response }),
+    };
+  } catch (error) {
+    await source.cancel(error);
+    throw error;
+  }
+}

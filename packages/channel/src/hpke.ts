@@ -1,0 +1,87 @@
+import { FastnessError } from '@fastness/codec/errors';
+import * as hpke from 'hpke';
+
+/** Identifiers of the algorithms of an HPKE suite (RFC 9180 section 7, draft-ietf-hpke-pq for X-Wing). */
+export interface SuiteId {
+  readonly kem: number;
+  readonly kdf: number;
+  readonly aead: number;
+}
+
+/** X-Wing: ML-KEM-768 with X25519. The key agreement that Fastness uses wherever the runtime has it. */
+export const kemXWing = 0x647a;
+/** DHKEM(X25519, HKDF-SHA256): no defence against a recording that a quantum computer opens later. */
+export const kemX25519 = 0x0020;
+export const kdfHkdfSha256 = 0x0001;
+/** Read for interoperability only; Fastness offers AES-256-GCM. */
+export const aeadAes128Gcm = 0x0001;
+export const aeadAes256Gcm = 0x0002;
+
+/** A KEM of this package: `enc` and `publicKey` are lengths in bytes. */
+export interface KemFacts {
+  readonly name: string;
+  readonly enc: number;
+  readonly publicKey: number;
+  readonly factory: hpke.KEMFactory;
+}
+
+/** The KEMs that a key configuration may name; others are skipped (RFC 9458 section 3). */
+export const kems: ReadonlyMap<number, KemFacts> = new Map<number, KemFacts>([
+  [kemXWing, { name: 'X-Wing', enc: 1120, publicKey: 1216, factory: hpke.KEM_MLKEM768_X25519 }],
+  [kemX25519, { name: 'X25519', enc: 32, publicKey: 32, factory: hpke.KEM_DHKEM_X25519_HKDF_SHA256 }],
+]);
+
+/** The AEADs of this package; lengths in bytes. Both have a nonce of 12 bytes and a tag of 16. */
+export const aeads: ReadonlyMap<number, { readonly keyLength: number; readonly factory: hpke.AEADFactory }> = new Map([
+  [aeadAes128Gcm, { keyLength: 16, factory: hpke.AEAD_AES_128_GCM }],
+  [aeadAes256Gcm, { keyLength: 32, factory: hpke.AEAD_AES_256_GCM }],
+]);
+
+export const aeadNonceLength = 12;
+export const aeadTagLength = 16;
+
+export type HpkeSuite = hpke.CipherSuite;
+export type HpkeKey = hpke.Key;
+export type HpkeKeyPair = hpke.KeyPair;
+export type SenderContext = hpke.SenderContext;
+export type RecipientContext = hpke.RecipientContext;
+
+const suites = new Map<string, HpkeSuite>();
+
+/**
+ * The suite of `id`, one instance each.
+ * @throws FastnessError `CHANNEL_SUITE_UNSUPPORTED` when this package has no such algorithm.
+ */
+export function suiteOf(id: SuiteId): HpkeSuite {
+  const name = `${id.kem}/${id.kdf}/${id.aead}`;
+  const known = suites.get(name);
+  if (known !== undefined) return known;
+  const kem = kems.get(id.kem);
+  const aead = aeads.get(id.aead);
+  if (kem === undefined || aead === undefined || id.kdf !== kdfHkdfSha256) {
+    throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', `KEM ${id.kem}, KDF ${id.kdf}, AEAD ${id.aead}.`);
+  }
+  const suite = new hpke.CipherSuite(kem.factory, hpke.KDF_HKDF_SHA256, aead.factory);
+  suites.set(name, suite);
+  return suite;
+}
+
+/** True for the errors by which `hpke` says that the runtime's WebCrypto lacks an algorithm. */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof hpke.NotSupportedError;
+}
+
+/**
+ * Imports a recipient's public key.
+ * @throws FastnessError `CHANNEL_SUITE_UNSUPPORTED` when the runtime lacks the KEM, `CHANNEL_KEY_CONFIG` when the bytes
+ * are no public key of it.
+ */
+export async function importPublicKey(suite: HpkeSuite, publicKey: Uint8Array): Promise<HpkeKey> {
+  try {
+    return await suite.DeserializePublicKey(publicKey);
+  } catch (error) {
+    if (isUnsupported(error))
+      throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', `This runtime lacks ${suite.KEM.name}.`);
+    throw new FastnessError('CHANNEL_KEY_CONFIG', `Not a public key of ${suite.KEM.name}.`);
+  }
+}

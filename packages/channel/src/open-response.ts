@@ -1,0 +1,95 @@
+import { decodeResponse } from './bhttp/decode.ts';
+import { incomplete } from './bhttp/incomplete.ts';
+import { defaultMessageLimits } from './bhttp/limits.ts';
+import { startResponseDigest } from './digest.ts';
+import type { RecipientContext, SenderContext, SuiteId } from './hpke.ts';
+import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
+import { chunkedLabels } from './ohttp/labels.ts';
+import { openResponseChunk } from './ohttp/response-chunks.ts';
+import { deriveResponseKey, responseNonceLength } from './ohttp/response-key.ts';
+import { PullReader } from './pull-reader.ts';
+import { pullStream, streamSource } from './stream-source.ts';
+
+/** What is known of a response at its end. */
+export interface ResponseEnd {
+  readonly trailers: Headers;
+  /** Digest of the response as a receipt states it, 32 bytes. */
+  readonly responseDigest: Uint8Array;
+}
+
+export interface OpenResponseOptions {
+  /**
+   * Called when the whole response has been read and found complete, before the body closes; when it throws, the body
+   * fails with what it threw. The place to check a receipt.
+   */
+  readonly onEnd?: (end: ResponseEnd) => Promise<void> | void;
+  /** Sealed bytes that the response may have in all. Default: 1 GiB. */
+  readonly maxResponseBytes?: number;
+}
+
+/** An opened response. Its body closes only after the final chunk was verified; a cut stream is an error. */
+export interface OpenedResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array>;
+  /** Settles when the body closes. */
+  readonly trailers: Promise<Headers>;
+  /** Digest of the response as a receipt states it; settles when the body closes. */
+  readonly responseDigest: Promise<Uint8Array>;
+}
+
+const defaultMaxResponseBytes = 2 ** 30;
+
+export async function openResponse(
+  options: {
+    context: SenderContext | RecipientContext;
+    enc: Uint8Array;
+    suite: SuiteId;
+    stream: ReadableStream<Uint8Array>;
+  } & OpenResponseOptions,
+): Promise<OpenedResponse> {
+  const { context, enc, suite } = options;
+  const source = streamSource(options.stream);
+  try {
+    const reader = new PullReader(source.next, truncated);
+    const responseNonce = await reader.take(responseNonceLength(suite.aead));
+    const label = chunkedLabels.response;
+    const key = await deriveResponseKey({ context, label, aead: suite.aead, enc, responseNonce, usage: 'decrypt' });
+    const limit = {
+      bytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
+      code: 'CHANNEL_RESPONSE_TOO_LARGE',
+    } as const;
+    const chunks = new ChunkReader({ reader, open: openResponseChunk(key), limit });
+    const message = await decodeResponse(new PullReader(() => chunks.next(), incomplete), defaultMessageLimits);
+    const digest = startResponseDigest(message);
+    const ended = Promise.withResolvers<ResponseEnd>();
+    const trailers = ended.promise.then((end) => end.trailers);
+    const responseDigest = ended.promise.then((end) => end.responseDigest);
+    for (const promise of [trailers, responseDigest]) promise.catch(() => undefined);
+    const next = async () => {
+      const bytes = await message.nextBody();
+      if (bytes !== undefined) {
+        await digest.update(bytes);
+        return bytes;
+      }
+      const end = { trailers: message.trailers(), responseDigest: await digest.finish() };
+      await options.onEnd?.(end);
+      ended.resolve(end);
+      return undefined;
+    };
+    const cancel = async (reason?: unknown) => {
+      ended.reject(reason);
+      await source.cancel(reason);
+    };
+    return {
+      status: message.status,
+      headers: message.headers,
+      body: pullStream({ next, cancel }),
+      trailers,
+      responseDigest,
+    };
+  } catch (error) {
+    await source.cancel(error);
+    throw error;
+  }
+}
