@@ -18,5 +18,6 @@ export {
   type WrappedKeyJson,
 } from './wrapped-key.ts';
 export { readPassphraseFile } from './passphrase.ts';
-export { createSoftwareKeyStore, openSoftwareKeyStore, type SoftwareKeyStoreOptions } from './software/store.ts';
+export { createSoftwareKeyStore, openSoftwareKeyStore } from './software/store.ts';
+export type { SoftwareKeyStoreOptions } from './software/store-file.ts';
 export { defaultKdfCost, kdfBounds, type KdfCost } from './software/kdf.ts';

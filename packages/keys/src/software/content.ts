@@ -88,10 +88,15 @@ export function decodeContent(bytes: Uint8Array): StoreContent {
       (entry, index) => index === 0 || entry.version > (key.versions[index - 1]?.version ?? 0),
     );
     if (!ascending) throw new FastnessError('KEYS_FILE_DAMAGED', 'The versions of a key are out of order.');
+    const { id, purpose, algorithm, createdAt } = key;
     return {
-      ...key,
+      id,
+      purpose,
+      algorithm,
+      createdAt,
       versions: key.versions.map(({ version, bytes: length }) => {
-        const secret = bytes.slice(offset, offset + length);
+        // Not slice(): on a Buffer that is a view, which the caller's wiping would turn into zeros.
+        const secret = new Uint8Array(bytes.subarray(offset, offset + length));
         offset += length;
         return { version, secret };
       }),

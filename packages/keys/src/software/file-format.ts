@@ -61,11 +61,12 @@ export function openStore(store: SealedStore, fileKey: Uint8Array): Uint8Array {
   const content = decipher.update(store.body.subarray(0, split));
   try {
     decipher.final();
+    return new Uint8Array(content);
   } catch {
-    content.fill(0);
     throw new FastnessError('KEYS_UNLOCK');
+  } finally {
+    content.fill(0);
   }
-  return content;
 }
 
 export function sealStore(header: StoreHeader, fileKey: Uint8Array, content: Uint8Array): Uint8Array {

@@ -1,33 +1,30 @@
 import { randomBytes } from 'node:crypto';
-import { equalBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type RotatableKeyStore } from '../key-store.ts';
-import { checkPassphrase } from '../passphrase.ts';
-import { fileState, readPrivateFileWithState, writePrivateFile, type FileState } from '../private-file.ts';
+import type { FileState } from '../private-file.ts';
 import { keyIdPattern, type WrappedKey } from '../wrapped-key.ts';
 import {
   currentVersion,
-  decodeContent,
-  encodeContent,
   infoOf,
   maxKeys,
   maxVersions,
   wipeContent,
-  type KeyVersion,
   type StoreContent,
   type StoredKey,
 } from './content.ts';
-import { maxStoreBytes, openStore, parseStore, sealStore, type StoreHeader } from './file-format.ts';
-import { checkKdfCost, defaultKdfCost, deriveFileKey, saltBytes, type KdfCost } from './kdf.ts';
+import type { KdfCost } from './kdf.ts';
 import { generateSigningKey, isSigningAlgorithm, publicKeyOf, signMessage, type SigningAlgorithm } from './signing.ts';
+import {
+  createStoreFile,
+  loadStoreFile,
+  lockStoreFile,
+  saveStoreFile,
+  storeFileState,
+  unlockStoreFile,
+  type SoftwareKeyStoreOptions,
+  type StoreFile,
+} from './store-file.ts';
 import { unwrapKey, wrapKey } from './wrap.ts';
-import { withWriteLock } from './write-lock.ts';
-
-export interface SoftwareKeyStoreOptions {
-  readonly path: string;
-  /** 8 to 1024 bytes. Used once and not kept; the caller wipes it. */
-  readonly passphrase: Uint8Array;
-}
 
 /**
  * Makes a new store file (mode 0600) and opens it.
@@ -39,17 +36,7 @@ export interface SoftwareKeyStoreOptions {
 export async function createSoftwareKeyStore(
   options: SoftwareKeyStoreOptions & { readonly cost?: KdfCost },
 ): Promise<RotatableKeyStore> {
-  checkPassphrase(options.passphrase);
-  const header = { cost: options.cost ?? defaultKdfCost, salt: new Uint8Array(randomBytes(saltBytes)) };
-  checkKdfCost(header.cost);
-  const fileKey = await deriveFileKey(options.passphrase, header.salt, header.cost);
-  try {
-    await writeContent(options.path, header, fileKey, { generation: 1, keys: [] }, true);
-    return await SoftwareKeyStore.open(options.path, header, fileKey);
-  } catch (error) {
-    fileKey.fill(0);
-    throw error;
-  }
+  return SoftwareKeyStore.open(await createStoreFile(options));
 }
 
 /**
@@ -59,42 +46,34 @@ export async function createSoftwareKeyStore(
  * KEYS_KDF_BOUNDS, KEYS_PASSPHRASE, KEYS_UNLOCK, KEYS_IO.
  */
 export async function openSoftwareKeyStore(options: SoftwareKeyStoreOptions): Promise<RotatableKeyStore> {
-  checkPassphrase(options.passphrase);
-  const { bytes } = await readStoreFile(options.path);
-  const { cost, salt } = parseStore(bytes);
-  const header = { cost, salt: salt.slice() };
-  const fileKey = await deriveFileKey(options.passphrase, header.salt, header.cost);
-  try {
-    return await SoftwareKeyStore.open(options.path, header, fileKey);
-  } catch (error) {
-    fileKey.fill(0);
-    throw error;
-  }
+  return SoftwareKeyStore.open(await unlockStoreFile(options));
 }
 
 class SoftwareKeyStore implements RotatableKeyStore {
   readonly kind = 'software';
   readonly hardware = false;
   readonly description = 'software key store: no hardware protects these keys';
-  readonly #path: string;
-  readonly #header: StoreHeader;
-  readonly #fileKey: Uint8Array;
+  readonly #file: StoreFile;
   #content: StoreContent = { generation: 0, keys: [] };
   #state: FileState = '';
   #closed = false;
   /** One call at a time: a reload must not wipe keys that another call is using. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, header: StoreHeader, fileKey: Uint8Array) {
-    this.#path = path;
-    this.#header = header;
-    this.#fileKey = fileKey;
+  private constructor(file: StoreFile) {
+    this.#file = file;
   }
 
-  static async open(path: string, header: StoreHeader, fileKey: Uint8Array): Promise<SoftwareKeyStore> {
-    const store = new SoftwareKeyStore(path, header, fileKey);
-    await store.#reload();
-    return store;
+  /** Takes over `file`, and wipes its key when it does not open. */
+  static async open(file: StoreFile): Promise<SoftwareKeyStore> {
+    const store = new SoftwareKeyStore(file);
+    try {
+      await store.#reload();
+      return store;
+    } catch (error) {
+      file.fileKey.fill(0);
+      throw error;
+    }
   }
 
   list(): Promise<KeyInfo[]> {
@@ -170,7 +149,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inTurn(() => {
       this.#closed = true;
-      this.#fileKey.fill(0);
+      this.#file.fileKey.fill(0);
       wipeContent(this.#content);
       this.#content = { generation: 0, keys: [] };
     });
@@ -179,7 +158,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
   #read<T>(work: () => T | Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       this.#requireOpen();
-      if ((await fileState(this.#path)) !== this.#state) await this.#reload();
+      if ((await storeFileState(this.#file)) !== this.#state) await this.#reload();
       return work();
     });
   }
@@ -188,14 +167,14 @@ class SoftwareKeyStore implements RotatableKeyStore {
   #change(edit: (keys: readonly StoredKey[]) => Promise<StoredKey>): Promise<KeyInfo> {
     return this.#inTurn(() => {
       this.#requireOpen();
-      return withWriteLock(this.#path, async () => {
+      return lockStoreFile(this.#file, async () => {
         await this.#reload();
         const { keys, generation } = this.#content;
         const edited = await edit(keys);
         const others = keys.filter((key) => key.id !== edited.id);
         const next = { generation: generation + 1, keys: [...others, edited].sort(byId) };
         try {
-          await writeContent(this.#path, this.#header, this.#fileKey, next, false);
+          await saveStoreFile(this.#file, next);
         } finally {
           // `next` shares its bytes with the content in memory: wipe both, and have them read again from the disk.
           wipeContent(next);
@@ -209,20 +188,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
   }
 
   async #reload(): Promise<void> {
-    const { bytes, state } = await readStoreFile(this.#path);
-    const sealed = parseStore(bytes);
-    if (!equalBytes(sealed.salt, this.#header.salt)) throw new FastnessError('KEYS_REKEYED');
-    const opened = openStore(sealed, this.#fileKey);
-    let content: StoreContent;
-    try {
-      content = decodeContent(opened);
-    } finally {
-      opened.fill(0);
-    }
-    if (content.generation < this.#content.generation) {
-      wipeContent(content);
-      throw new FastnessError('KEYS_ROLLBACK', `${content.generation} after ${this.#content.generation}.`);
-    }
+    const { content, state } = await loadStoreFile(this.#file, this.#content.generation);
     wipeContent(this.#content);
     this.#content = content;
     this.#state = state;
@@ -258,29 +224,10 @@ function requireSigning(key: StoredKey): StoredKey & { readonly algorithm: Signi
   return { ...key, algorithm };
 }
 
-async function generateSecret(algorithm: KeyAlgorithm): Promise<KeyVersion['secret']> {
+async function generateSecret(algorithm: KeyAlgorithm): Promise<Uint8Array> {
   return isSigningAlgorithm(algorithm) ? generateSigningKey(algorithm) : new Uint8Array(randomBytes(32));
 }
 
 function byId(left: StoredKey, right: StoredKey): number {
   return left.id < right.id ? -1 : 1;
-}
-
-function readStoreFile(path: string): Promise<{ bytes: Uint8Array; state: FileState }> {
-  return readPrivateFileWithState(path, { maxBytes: maxStoreBytes, tooLarge: 'KEYS_FILE_DAMAGED' });
-}
-
-async function writeContent(
-  path: string,
-  header: StoreHeader,
-  fileKey: Uint8Array,
-  content: StoreContent,
-  mustNotExist: boolean,
-): Promise<void> {
-  const encoded = encodeContent(content);
-  try {
-    await writePrivateFile(path, sealStore(header, fileKey, encoded), { mustNotExist });
-  } finally {
-    encoded.fill(0);
-  }
 }

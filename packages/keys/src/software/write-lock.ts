@@ -24,21 +24,17 @@ export async function withWriteLock<T>(path: string, work: () => Promise<T>): Pr
 }
 
 function openLock(lockPath: string): DatabaseSync {
-  let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(lockPath, { timeout: 0, allowExtension: false });
-    // No journal file beside it: nothing is ever written.
-    database.exec('PRAGMA journal_mode = MEMORY');
-    return database;
+    return new DatabaseSync(lockPath, { timeout: 0, allowExtension: false });
   } catch (cause) {
-    database?.close();
     throw lockFault(cause);
   }
 }
 
 function tryLock(database: DatabaseSync): boolean {
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // No journal file beside it: nothing is ever written.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return true;
   } catch (cause) {
     if (isBusy(cause)) return false;
