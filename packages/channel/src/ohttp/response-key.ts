@@ -1,6 +1,5 @@
 import { concatBytes, plainBytes, utf8Encode } from '@fastness/codec/bytes';
 import { aeadNonceLength, aeads, type RecipientContext, type SenderContext } from '../hpke.ts';
-import { plainBytes } from '@fastness/codec/bytes';
 
 /** Key of a response: an AES-GCM key that cannot be exported, and the nonce that counters are mixed into. */
 export interface ResponseKey {
