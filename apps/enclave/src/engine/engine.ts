@@ -1,5 +1,3 @@
-import type { MemoryFile } from '../memory/index.ts';
-
 /**
  * One interface for every inference engine. An engine sees opened files in memory and plain requests; it knows nothing
  * about keys, evidence or HTTP.
@@ -85,9 +83,16 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** A file of a model as an engine sees it: a path to open, or bytes. Opened sealed files are such files. */
+export interface ModelFile {
+  readonly path: string;
+  size(): number;
+  read(): Uint8Array;
+}
+
 export interface EngineFiles {
-  /** Opened files by their path in manifest.json. */
-  readonly files: ReadonlyMap<string, MemoryFile>;
+  /** Files by their path in manifest.json. */
+  readonly files: ReadonlyMap<string, ModelFile>;
   readonly task: EngineTask;
   readonly limits: EngineLimits;
 }

@@ -1,10 +1,9 @@
 import { cpus } from 'node:os';
 import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
 import { FastnessError } from '@fastness/codec/errors';
-import type { MemoryFile } from '../memory/index.ts';
 import { chatPromptOf, withBeginning } from './chat-prompt.ts';
-import type { Engine, EngineFiles, EngineInfo, EngineRuntime, Embedding } from './engine.ts';
-import { doesNotLoad } from './engine-message.ts';
+import type { Embedding, Engine, EngineFiles, EngineInfo, EngineRuntime, ModelFile } from './engine.ts';
+import { doesNotLoad, engineMessage } from './engine-message.ts';
 import { startGeneration, type GenerateInput } from './llama-generate.ts';
 import { Slots } from './slots.ts';
 import { unitLength } from './unit-length.ts';
@@ -15,14 +14,15 @@ const ONE_THREAD_BELOW = 50_000_000;
 /** llama.cpp on the processor, from prebuilt binaries: nothing is built, downloaded or read outside the packages. */
 export async function llamaRuntime(): Promise<EngineRuntime> {
   let llama: Llama;
+  const complaints = new Complaints();
   try {
     llama = await getLlama({
       gpu: false,
       build: 'never',
       skipDownload: true,
       progressLogs: false,
-      logLevel: LlamaLogLevel.disabled,
-      logger: () => {},
+      logLevel: LlamaLogLevel.error,
+      logger: (_level, message) => complaints.add(message),
       maxThreads: 0,
     });
   } catch (cause) {
@@ -31,7 +31,7 @@ export async function llamaRuntime(): Promise<EngineRuntime> {
   return {
     name: 'llama',
     version: `llama.cpp ${llama.llamaCppRelease.release}`,
-    load: (options) => loadModel(llama, options),
+    load: (options) => loadModel(llama, complaints, options),
     close: () => llama.dispose(),
   };
 }
@@ -42,24 +42,42 @@ export function threadsFor(parameters: number, mathCores: number, threads?: numb
   return parameters < ONE_THREAD_BELOW ? 1 : Math.max(1, Math.min(mathCores, cpus().length));
 }
 
-async function loadModel(llama: Llama, options: EngineFiles): Promise<Engine> {
-  if (options.task === 'classify') throw new FastnessError('ENCLAVE_ENGINE_TASK', 'llama does not classify.');
-  const file = onlyGguf(options.files);
-  let model: LlamaModel;
-  try {
-    model = await llama.loadModel({ modelPath: file.path, gpuLayers: 0, useMmap: true, checkTensors: true });
-  } catch (cause) {
-    throw doesNotLoad(cause);
+/** What llama.cpp says about a file while it loads it. At any other time its messages are dropped unread. */
+class Complaints {
+  #kept: string[] | undefined;
+
+  add(message: string): void {
+    if (this.#kept !== undefined && this.#kept.length < 8) this.#kept.push(message.trim());
   }
-  try {
-    return options.task === 'embed' ? await embedder(llama, model, options) : await generator(llama, model, options);
-  } catch (cause) {
-    await model.dispose();
-    throw cause instanceof FastnessError ? cause : doesNotLoad(cause);
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#kept = [];
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof FastnessError) throw cause;
+      throw doesNotLoad([engineMessage(cause), ...this.#kept].join('; '));
+    } finally {
+      this.#kept = undefined;
+    }
   }
 }
 
-function onlyGguf(files: EngineFiles['files']): MemoryFile {
+async function loadModel(llama: Llama, complaints: Complaints, options: EngineFiles): Promise<Engine> {
+  if (options.task === 'classify') throw new FastnessError('ENCLAVE_ENGINE_TASK', 'llama does not classify.');
+  const file = onlyGguf(options.files);
+  return complaints.during(async () => {
+    const model = await llama.loadModel({ modelPath: file.path, gpuLayers: 0, useMmap: true, checkTensors: true });
+    try {
+      return options.task === 'embed' ? await embedder(llama, model, options) : await generator(llama, model, options);
+    } catch (cause) {
+      await model.dispose();
+      throw cause;
+    }
+  });
+}
+
+function onlyGguf(files: EngineFiles['files']): ModelFile {
   const found = [...files].filter(([path]) => path.toLowerCase().endsWith('.gguf'));
   const [first] = found;
   if (first === undefined || found.length > 1) {

@@ -29,7 +29,7 @@ export interface MemoryFile {
   readonly fd: number;
   /** A path that engines can open while the file is open. */
   readonly path: string;
-  readonly size: () => number;
+  size(): number;
   /** Forbids writing, growing, shrinking and unsealing (memfd); read-only access from here on either way. */
   seal(): void;
   /** Keeps the pages out of swap. Best effort: false where the limit on locked memory is too small. */
@@ -98,7 +98,9 @@ class OpenMemoryFile implements MemoryFile {
     return `/proc/self/fd/${this.#fd}`;
   }
 
-  readonly size = (): number => fstatSync(this.#fd).size;
+  size(): number {
+    return fstatSync(this.#fd).size;
+  }
 
   seal(): void {
     if (this.kind === 'memfd') {
