@@ -12,6 +12,7 @@ export {
 export { describeGatewayKeys, generateGatewayKeys, type GatewayKeys } from './gateway-keys.ts';
 export {
   createGateway,
+  defaultChunkInterval,
   defaultGatewayLimits,
   type Gateway,
   type GatewayLimits,

@@ -28,6 +28,7 @@ export function sealResponse(options: {
   enc: Uint8Array;
   suite: SuiteId;
   response: GatewayResponse;
+  chunkInterval: number;
 }): ReadableStream<Uint8Array> {
   const { context, enc, suite, response } = options;
   const digest = startResponseDigest(response);
@@ -35,6 +36,7 @@ export function sealResponse(options: {
     head: encodeResponseHead({ status: response.status, fields: fieldLinesOf(response.headers) }),
     body: bodySource(response.body),
     observe: (bytes) => digest.update(bytes),
+    interval: options.chunkInterval,
     tail: async () => {
       const responseDigest = await digest.finish();
       return encodeTrailers(fieldLinesOf(await response.trailers?.({ responseDigest })));

@@ -39,6 +39,24 @@ export class BodyBuffer {
     if (this.#failed && this.#size === 0) throw this.#failure;
   }
 
+  /**
+   * Resolves after `milliseconds`, or sooner: when `full` bytes wait, or when nothing more will come.
+   */
+  async gathered(milliseconds: number, full: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let late = false;
+    while (!late && !this.#done && this.#size < full) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        timer ??= setTimeout(() => {
+          late = true;
+          this.#wake?.();
+        }, milliseconds);
+      });
+    }
+    clearTimeout(timer);
+  }
+
   /** True when the body has ended and nothing waits. A body that failed has not ended: `arrived` rejects. */
   ended(): boolean {
     return this.#done && !this.#failed && this.#size === 0;

@@ -22,7 +22,9 @@ export function wholeMessage(message: Uint8Array): PlaintextSource {
 
 /**
  * A message of indeterminate length (RFC 9292 section 3.2) whose body is read from a stream. The head goes out at once;
- * what has arrived of the body since the last call is one body chunk.
+ * what has arrived of the body since the last call is one body chunk. Two body chunks are at least `interval`
+ * milliseconds apart, unless the second is full or the last: bytes that follow each other faster share a chunk, and bytes
+ * that come slower never wait.
  * @param options.head framing indicator to the end of the header section
  * @param options.observe sees every part of the body in order
  * @param options.tail the bytes after the content's terminator; called once the body has ended, with the number of
@@ -33,7 +35,10 @@ export function streamedMessage(options: {
   body: StreamSource | undefined;
   observe: (bytes: Uint8Array) => Promise<void> | undefined;
   tail: (before: number) => Promise<Uint8Array>;
+  interval?: number;
 }): PlaintextSource {
+  const interval = options.interval ?? 0;
+  let lastChunk = -Infinity;
   const body = options.body === undefined ? undefined : new BodyBuffer(options.body, options.observe);
   let before = 0;
   let rest = options.head;
@@ -57,7 +62,12 @@ export function streamedMessage(options: {
       putRest();
       if (rest.length === 0 && !ending) {
         // With something to send already, nothing is waited for: the head, or a body chunk, leaves at once.
-        if (room === max) await body?.arrived();
+        if (room === max && body !== undefined) {
+          await body.arrived();
+          const early = interval - (globalThis.performance.now() - lastChunk);
+          if (early > 0) await body.gathered(early, max);
+          lastChunk = globalThis.performance.now();
+        }
         if (room > lengthRoom && body !== undefined && body.size > 0) {
           const bytes = body.cut(room - lengthRoom);
           put(encodeVarint(bytes.length));
