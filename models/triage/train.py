@@ -4,33 +4,38 @@
     train.py                      the released model: about fifteen minutes on one core
     train.py --steps 50 --out build/short.gguf      a short run, to try things out
 
-Data is generated on the fly, so no example is seen twice on purpose.  Ctrl-C
-(or SIGTERM) finishes the step, saves a checkpoint and leaves; --resume goes on from it.
+Data is generated on the fly, so no example is seen twice on purpose.  Ctrl-C or
+SIGTERM finishes the step, saves a checkpoint and leaves without exporting, so a
+released file is never replaced by a half-trained one; --resume goes on.
 """
 
 import argparse
 import ctypes
 import itertools
-import json
 import math
-import random
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+# OpenBLAS reads this once, when torch loads it.  Its threads wait by spinning,
+# which on a shared machine costs a core and gains nothing at these sizes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
 from torch.nn import functional as F
 
+from examples import batches, encode, vocabulary
 from export import export
-from generate import conversations, notes
-from grammar import Note, system_prompt
+from generate import notes
 from model import Config, Llama
-from tokenizer import ASSISTANT, BOS, END, PAD, SYSTEM, USER, Tokenizer, learn
+from muon import Muon
+from tokenizer import Tokenizer
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
+CHECKPOINT = BUILD / "checkpoint.pt"
 SEED = 20240607
 
 
@@ -44,43 +49,6 @@ def keep_freed_memory() -> None:
     if mallopt:
         mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-
-
-def vocabulary(size: int) -> Tokenizer:
-    """Learn the pieces from 6000 training notes and 600 system prompts."""
-    rng = random.Random(SEED)
-    texts = [text for n in itertools.islice(notes("train", SEED), 6000) for text in (n.text, n.answer)]
-    return learn(texts + [system_prompt(rng) for _ in range(600)], size)
-
-
-def encode(tokenizer: Tokenizer, system: str | None, turns: list[Note]) -> tuple[list[int], list[bool]]:
-    """Ids of one chat, and which of them are the model's to predict."""
-    ids = [BOS] + ([SYSTEM, *tokenizer.encode(system), END] if system else [])
-    learnt = [False] * len(ids)
-    for turn in turns:
-        asked = [USER, *tokenizer.encode(turn.text), END, ASSISTANT]
-        answered = [*tokenizer.encode(turn.answer), END]
-        ids += asked + answered
-        learnt += [False] * len(asked) + [True] * len(answered)
-    return ids, learnt
-
-
-def batches(tokenizer: Tokenizer, size: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Padded batches (ids, targets), alike in length so that little is padding."""
-    stream, rng = conversations("train", seed), random.Random(seed)
-    while True:
-        pool = sorted((encode(tokenizer, *next(stream)) for _ in range(size * 16)), key=lambda c: len(c[0]))
-        rows = [pool[i:i + size] for i in range(0, len(pool), size)]
-        rng.shuffle(rows)
-        for row in rows:
-            longest = max(len(ids) for ids, _ in row)
-            ids = torch.full((size, longest), PAD)
-            targets = torch.full((size, longest), -100)
-            for i, (tokens, learnt) in enumerate(row):
-                ids[i, :len(tokens)] = torch.tensor(tokens)
-                wanted = [t if own else -100 for t, own in zip(tokens[1:], learnt[1:])]
-                targets[i, :len(wanted)] = torch.tensor(wanted)
-            yield ids, targets
 
 
 def loss_of(network: Llama, ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -106,79 +74,106 @@ def exact_match(network: Llama, tokenizer: Tokenizer, split: str, count: int) ->
 
 def rate(step: int, steps: int, peak: float) -> float:
     """Linear warm-up, then a cosine down to a fiftieth of the peak."""
-    if step < 200:
-        return peak * (step + 1) / 200
+    if step < 100:
+        return peak * (step + 1) / 100
     return peak * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
+
+
+class Trainer:
+    """The network, its two optimisers, and the step they have reached."""
+
+    def __init__(self, config: Config, steps: int, peak: float) -> None:
+        self.network = Llama(config)
+        self.steps, self.peak, self.step = steps, peak, 0
+        matrices, others = [], []
+        for name, weight in self.network.named_parameters():
+            # the embedding is a look-up table, not a map: orthogonal steps do not suit it
+            (matrices if name.startswith("blk") and weight.dim() == 2 else others).append(weight)
+        self.optimisers = (Muon(matrices, lr=peak), torch.optim.AdamW(others, lr=peak, betas=(0.9, 0.98)))
+
+    def learn_from(self, ids: torch.Tensor, targets: torch.Tensor) -> float:
+        """One update; returns the loss before it."""
+        self.network.zero_grad(set_to_none=True)
+        loss = loss_of(self.network, ids, targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate(self.step, self.steps, self.peak)
+            optimiser.step()
+        self.step += 1
+        return loss.item()
+
+    def save(self, path: Path) -> None:
+        """Everything that going on needs."""
+        states = [optimiser.state_dict() for optimiser in self.optimisers]
+        torch.save({"network": self.network.state_dict(), "optimisers": states, "step": self.step}, path)
+
+    def load(self, path: Path) -> None:
+        """Take up where `save` left off."""
+        saved = torch.load(path)
+        self.network.load_state_dict(saved["network"])
+        for optimiser, state in zip(self.optimisers, saved["optimisers"]):
+            optimiser.load_state_dict(state)
+        self.step = saved["step"]
+
+
+def run(trainer: Trainer, tokenizer: Tokenizer, batch: int, seconds: float) -> bool:
+    """Train to the last step; False if a signal or the time limit came first."""
+    asked_to_stop = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked_to_stop.append(True))
+    began, recent = time.monotonic(), []
+    # a resumed run draws the batches that an unbroken one would have drawn
+    for ids, targets in itertools.islice(batches(tokenizer, batch, SEED), trainer.step, trainer.steps):
+        recent.append(trainer.learn_from(ids, targets))
+        spent = time.monotonic() - began
+        if trainer.step % 100 == 0:
+            print(f"step {trainer.step}/{trainer.steps}  loss {sum(recent) / len(recent):.4f}  {spent:.0f} s", flush=True)
+            recent.clear()
+        if trainer.step % 500 == 0:
+            trainer.save(CHECKPOINT)
+            share = exact_match(trainer.network, tokenizer, "heldout", 100)
+            print(f"  exact on 100 held-out notes: {share:.2f}", flush=True)
+        if (asked_to_stop or spent > seconds) and trainer.step < trainer.steps:
+            trainer.save(CHECKPOINT)
+            return False
+    return True
 
 
 def main() -> int:
     """Command line; see the module text."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--peak", type=float, default=3e-3, help="highest learning rate")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=16, help="save and stop after this long")
+    parser.add_argument("--minutes", type=float, default=30, help="save and stop after this long")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--out", type=Path, default=HERE / "triage.gguf")
     args = parser.parse_args()
 
     keep_freed_memory()
     torch.manual_seed(SEED)
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)  # the order of additions, and so the result, depends on it
     torch.use_deterministic_algorithms(True)
     BUILD.mkdir(exist_ok=True)
     config = Config()
-    tokenizer = vocabulary(config.vocab)
+    tokenizer = vocabulary(config.vocab, SEED)
     if len(tokenizer) != config.vocab:
         sys.exit(f"the vocabulary has {len(tokenizer)} tokens, not {config.vocab}")
     tokenizer.save(BUILD / "pieces.json")
-    network = Llama(config)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=args.peak, betas=(0.9, 0.98), weight_decay=0.01)
-    checkpoint, start = BUILD / "checkpoint.pt", 0
-    if args.resume and checkpoint.exists():
-        saved = torch.load(checkpoint)
-        network.load_state_dict(saved["network"])
-        optimiser.load_state_dict(saved["optimiser"])
-        start = saved["step"]
-    print(f"{sum(p.numel() for p in network.parameters()):,} parameters, {args.threads} threads", flush=True)
+    trainer = Trainer(config, args.steps, args.peak)
+    if args.resume and CHECKPOINT.exists():
+        trainer.load(CHECKPOINT)
+    print(f"{sum(p.numel() for p in trainer.network.parameters()):,} parameters", flush=True)
 
-    asked_to_stop = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked_to_stop.append(True))
-
-    def save(step: int) -> None:
-        torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, checkpoint)
-
-    began, recent = time.monotonic(), []
-    # a resumed run draws the batches that an unbroken one would have drawn
-    stream = itertools.islice(batches(tokenizer, args.batch, SEED), start, args.steps)
-    for step, (ids, targets) in enumerate(stream, start):
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step, args.steps, args.peak)
-        optimiser.zero_grad(set_to_none=True)
-        loss = loss_of(network, ids, targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        recent.append(loss.item())
-        spent = time.monotonic() - began
-        if (step + 1) % 100 == 0:
-            print(f"step {step + 1}/{args.steps}  loss {sum(recent) / len(recent):.4f}  {spent:.0f} s", flush=True)
-            recent.clear()
-        if (step + 1) % 600 == 0:
-            save(step + 1)
-            print(f"  exact on 100 held-out notes: {exact_match(network, tokenizer, 'heldout', 100):.3f}", flush=True)
-        if asked_to_stop or spent > args.minutes * 60:
-            save(step + 1)
-            print(f"stopped after step {step + 1}; --resume goes on", flush=True)
-            break
-
-    export(args.out, network, tokenizer)
-    report = {split: exact_match(network, tokenizer, split, 500) for split in ("heldout", "combo")}
-    report |= {"seconds": round(time.monotonic() - began), "torch": torch.__version__, "threads": args.threads}
-    (BUILD / "training.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report), flush=True)
+    if not run(trainer, tokenizer, args.batch, args.minutes * 60):
+        print(f"stopped after step {trainer.step}, nothing exported; --resume goes on", flush=True)
+        return 1
+    export(args.out, trainer.network, tokenizer)
+    print(f"wrote {args.out}", flush=True)
+    for split in ("heldout", "combo"):
+        print(f"exact on 500 notes of {split}: {exact_match(trainer.network, tokenizer, split, 500):.3f}", flush=True)
     return 0
 
 
