@@ -1,5 +1,9 @@
 import type { ErrorFacts } from './class.ts';
 import { releaseErrors } from './release.ts';
+import { sealErrors } from './seal.ts';
 
 /** Codes of `model`. */
-export const modelErrors = Object.freeze({ ...releaseErrors } as const satisfies Record<string, ErrorFacts>);
+export const modelErrors = Object.freeze({ ...releaseErrors, ...sealErrors } as const satisfies Record<
+  string,
+  ErrorFacts
+>);
