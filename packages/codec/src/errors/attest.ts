@@ -1,4 +1,87 @@
 import type { ErrorFacts } from './class.ts';
+import { snpErrors } from './attest-snp.ts';
 
-/** Codes of `attest`. */
-export const attestErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);
+/** Codes of `attest`: envelopes, policies, simulated evidence and results here; those of each TEE in a file of its own. */
+export const attestErrors = Object.freeze({
+  ATTEST_EVIDENCE_UNSUPPORTED: {
+    class: 'not-mine',
+    message: 'No verifier is registered for this type of evidence.',
+    next: 'Check the media type of the evidence; see the list of supported formats.',
+  },
+  ATTEST_EVIDENCE_MALFORMED: {
+    class: 'invalid',
+    message: 'The evidence does not have the shape that its media type promises.',
+    next: 'Collect the evidence again; if it persists, the collector and the verifier disagree on the format.',
+  },
+  ATTEST_ENDORSEMENT_UNSUPPORTED: {
+    class: 'not-mine',
+    message: 'An endorsement is of a type that the verifier of this evidence does not read.',
+    next: 'Send only endorsements that belong to the evidence.',
+  },
+  ATTEST_ENDORSEMENT_MALFORMED: {
+    class: 'invalid',
+    message: 'An endorsement does not have the shape that its media type promises.',
+    next: 'Fetch the endorsements again.',
+  },
+  ATTEST_POLICY_INVALID: {
+    class: 'usage',
+    message: 'The attestation policy does not follow its schema.',
+    next: 'Correct the field named in the detail; unknown fields are refused on purpose.',
+  },
+  ATTEST_POLICY_INCOMPLETE: {
+    class: 'usage',
+    message: 'The attestation policy takes its measurements from a release, and none were filled in.',
+    next: 'Fill them in with withMeasurements(policy, measurements) from a verified release.',
+  },
+  ATTEST_ARGUMENT_INVALID: {
+    class: 'usage',
+    message: 'An argument of the verifier is missing or out of range.',
+    next: 'Correct the argument named in the detail.',
+  },
+  ATTEST_STAGE_SKIPPED: {
+    class: 'usage',
+    message: 'A value was handed to a stage of verification that the stage before it did not produce.',
+    next: 'Call parse, authenticate and appraise in this order and pass their results on unchanged.',
+  },
+  ATTEST_BINDING_INPUT: {
+    class: 'usage',
+    message: 'A field of the report-data binding is missing or has the wrong length.',
+    next: 'Pass digests and nonces of exactly 32 bytes.',
+  },
+  CMW_MALFORMED: {
+    class: 'invalid',
+    message: 'The conceptual message wrapper is not a record of media type, value and optional indicator.',
+    next: 'Send a CMW record (RFC 9999): [media type, base64url value, indicator].',
+  },
+  CMW_TOO_LARGE: {
+    class: 'invalid',
+    message: 'The value of the conceptual message wrapper is larger than this reader accepts.',
+    next: 'Check where it came from; genuine evidence stays far below the limit.',
+  },
+  SIMULATED_EVIDENCE_REFUSED: {
+    class: 'denied',
+    message: 'The evidence comes from the simulated TEE, and the policy does not name a simulated root.',
+    next: 'Run on real hardware; for development only, name the simulated root in policy.simulated.',
+  },
+  SIMULATED_ROOT_IS_VENDOR_ROOT: {
+    class: 'denied',
+    message: 'The policy names a pinned vendor root as the root of simulated evidence.',
+    next: 'Name the key of the local simulated root in policy.simulated, never a vendor key.',
+  },
+  EAR_MALFORMED: {
+    class: 'invalid',
+    message: 'The attestation result does not follow the EAR claims set.',
+    next: 'Ask the verifier that issued it which draft of EAR it writes.',
+  },
+  EAR_PROFILE_UNKNOWN: {
+    class: 'not-mine',
+    message: 'The attestation result names an EAT profile that this reader does not know.',
+    next: 'See readEar for the profiles it reads.',
+  },
+  EAR_STATUS_OVERSTATED: {
+    class: 'invalid',
+    message: 'The attestation result claims a better status than its own trustworthiness vector supports.',
+    next: 'Do not rely on this result; report it to the verifier that issued it.',
+  },
+  ...snpErrors,
+} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,80 @@
+import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
+import type { AppliedWaiver, WaivableCheck, Waiver } from './waivers.ts';
+
+/** What became of one check. A failed check is an error, not a record. */
+export type CheckOutcome = 'passed' | 'waived' | 'not-applicable';
+
+/** One check of a verification that ended well: its code, its outcome, and what was compared. */
+export interface CheckRecord {
+  /** The error that the check raises when it fails. */
+  readonly code: ErrorCode;
+  readonly outcome: CheckOutcome;
+  /** What the check asked for; for `not-applicable`, why there was nothing to compare. */
+  readonly expected: string;
+  /** What the evidence held; empty for `not-applicable`. */
+  readonly actual: string;
+}
+
+interface Compared {
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/**
+ * Runs checks and keeps their record. `require` throws the check's own error unless the check passed or the policy waives
+ * exactly this check; only a check of the waivable set can name itself as waivable, so no policy can waive another.
+ */
+export class Checklist {
+  readonly #waivers: ReadonlyMap<string, Waiver>;
+  readonly #records: CheckRecord[];
+  readonly #applied: AppliedWaiver[];
+
+  constructor(
+    waivers: readonly Waiver[],
+    before?: { checks: readonly CheckRecord[]; waivers: readonly AppliedWaiver[] },
+  ) {
+    this.#waivers = new Map(waivers.map((waiver) => [waiver.check, waiver]));
+    this.#records = [...(before?.checks ?? [])];
+    this.#applied = [...(before?.waivers ?? [])];
+  }
+
+  /** Records the check when `passed`; otherwise throws it. */
+  require(code: ErrorCode, passed: boolean, compared: Compared): void {
+    if (!passed) throw failed(code, compared);
+    this.#records.push(Object.freeze({ code, outcome: 'passed', ...compared }));
+  }
+
+  /** As {@link require}, but a waiver that names this check lets it pass and is reported. Returns whether it was waived. */
+  requireUnlessWaived(code: WaivableCheck, passed: boolean, compared: Compared): 'passed' | 'waived' {
+    const waiver = this.#waivers.get(code);
+    if (passed || waiver === undefined) {
+      this.require(code, passed, compared);
+      return 'passed';
+    }
+    this.#records.push(Object.freeze({ code, outcome: 'waived', ...compared }));
+    this.#applied.push(Object.freeze({ check: code, reason: waiver.reason, ...compared }));
+    return 'waived';
+  }
+
+  /** Records that there was nothing to compare, and why. */
+  notApplicable(code: ErrorCode, why: string): void {
+    this.#records.push(Object.freeze({ code, outcome: 'not-applicable', expected: why, actual: '' }));
+  }
+
+  results(): { readonly checks: readonly CheckRecord[]; readonly waivers: readonly AppliedWaiver[] } {
+    return { checks: Object.freeze([...this.#records]), waivers: Object.freeze([...this.#applied]) };
+  }
+}
+
+/** The error of a failed check. */
+export function failed(code: ErrorCode, { expected, actual }: Compared): FastnessError {
+  return new FastnessError(code, `Expected ${expected}; found ${actual}.`);
+}
+
+const SHOWN = 4;
+
+/** A list of accepted values for people; long lists are cut, as nobody reads a thousand digests in an error. */
+export function anyOf(values: readonly (string | number)[]): string {
+  const shown = values.slice(0, SHOWN).join(' or ');
+  return values.length > SHOWN ? `${shown} or one of ${values.length - SHOWN} more` : shown;
+}

@@ -1,0 +1,79 @@
+import { FastnessError } from '@fastness/codec/errors';
+import * as z from 'zod';
+import { snpPolicySchema } from './policy-snp.ts';
+import { waivableChecks } from './waivers.ts';
+
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex');
+
+const simulatedSchema = z
+  .strictObject({
+    arkSpkiSha256: hex32.describe(
+      'SHA-256 of the SubjectPublicKeyInfo of the one simulated root that is accepted, lower-case hex.',
+    ),
+  })
+  .describe('Accepts evidence of the simulated TEE under this root. For development: no hardware protects anything.');
+
+const waiverSchema = z
+  .strictObject({
+    check: z.enum(waivableChecks).describe('The code of the check to waive.'),
+    reason: z.string().min(1).max(500).describe('Why; shown to everyone who reads the attestation result.'),
+  })
+  .describe('A check that may fail. Every waiver that was needed ends up in the result.');
+
+/**
+ * What evidence must look like to be accepted. Unknown fields are refused, so that a misspelt restriction cannot pass for
+ * one. What an absent field means is said at the field.
+ */
+export const attestationPolicySchema = z.strictObject({
+  version: z.literal(1).describe('Version of this schema.'),
+  id: z.string().min(1).max(128).describe('Name of the policy, as it appears in attestation results.'),
+  snp: snpPolicySchema,
+  simulated: simulatedSchema.exactOptional().describe('Absent: evidence of the simulated TEE is refused.'),
+  waivers: z
+    .array(waiverSchema)
+    .max(waivableChecks.length)
+    .refine(
+      (waivers) => new Set(waivers.map((waiver) => waiver.check)).size === waivers.length,
+      'a check is waived twice',
+    )
+    .describe('Checks waived by name. Empty: none.'),
+});
+
+export type AttestationPolicy = z.infer<typeof attestationPolicySchema>;
+
+/**
+ * Reads a policy from JSON-like data. The result is a frozen copy: what was checked cannot change later.
+ * Throws ATTEST_POLICY_INVALID, naming the fields at fault.
+ */
+export function parseAttestationPolicy(value: unknown): AttestationPolicy {
+  if (typeof value === 'object' && value !== null && parsed.has(value)) return value as AttestationPolicy;
+  const result = attestationPolicySchema.safeParse(value);
+  if (!result.success) {
+    const faults = result.error.issues
+      .slice(0, 5)
+      .map((issue) => `${issue.path.join('.') || 'policy'}: ${issue.message}`);
+    throw new FastnessError('ATTEST_POLICY_INVALID', faults.join('; '));
+  }
+  const policy = deepFreeze(result.data);
+  parsed.add(policy);
+  return policy;
+}
+
+/**
+ * The policy with the measurements of a verified release in place of 'from-release' (or of those it listed).
+ * `measurements`: SHA-384 launch measurements, lower-case hex. Throws ATTEST_POLICY_INVALID.
+ */
+export function withMeasurements(policy: AttestationPolicy, measurements: readonly string[]): AttestationPolicy {
+  return parseAttestationPolicy({ ...policy, snp: { ...policy.snp, measurements: [...measurements] } });
+}
+
+/** Policies that this module parsed and froze. They need not be parsed again. */
+const parsed = new WeakSet<object>();
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) deepFreeze(member);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,22 @@
+/** Products whose SEV-SNP reports this verifier reads. Each has its own root, TCB layout and CPUID range. */
+export const snpProductNames = Object.freeze(['Milan', 'Genoa', 'Turin'] as const);
+export type SnpProductName = (typeof snpProductNames)[number];
+
+/** One pinned root. The key is what is pinned: a certificate that AMD issues anew for the same key stays trusted. */
+export interface SnpTrustAnchor {
+  /** Common name of the root certificate. */
+  readonly name: string;
+  /** The product that this root vouches for, and no other. */
+  readonly product: SnpProductName;
+  /** SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex. This is the pin. */
+  readonly spkiSha256: string;
+  /** SHA-256 of the certificate known at the time of writing, lower-case hex. For people who compare; not a pin. */
+  readonly certificateSha256: string;
+  /** Where the vendor publishes the certificate. */
+  readonly source: string;
+}
+
+/** The roots that genuine evidence may end in, by kind of TEE. Handed to the verifier; nothing is trusted by default. */
+export interface TrustAnchors {
+  readonly snp: readonly SnpTrustAnchor[];
+}

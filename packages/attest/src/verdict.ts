@@ -1,0 +1,14 @@
+import type { CheckRecord } from './checks.ts';
+import type { Claims } from './claims.ts';
+import type { AppliedWaiver } from './waivers.ts';
+
+/** The outcome of a verification that found nothing to refuse. There is no negative verdict: refusals are thrown. */
+export interface AttestationVerdict {
+  readonly claims: Claims;
+  /** Waivers without which the evidence would have been refused. Show them wherever the verdict is shown. */
+  readonly waivers: readonly AppliedWaiver[];
+  /** Every check, in the order it ran, and what it compared. */
+  readonly checks: readonly CheckRecord[];
+  /** Name of the policy that was applied. */
+  readonly policyId: string;
+}
