@@ -1,1 +1,23 @@
-export {};
+export {
+  approvalPayloadType,
+  approvalSchema,
+  approverIdPattern,
+  parseApproval,
+  type Approval,
+  type ParsedApproval,
+} from './approval.ts';
+export { parseOmsBundle, releaseDigestOf, type BundleMethod, type OmsBundle } from './bundle.ts';
+export type { DsseEnvelope } from './dsse.ts';
+export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';
+export { parseRelease, releaseSchema, type Release } from './release-document.ts';
+export { parseReleasePackage, releasePackageSchema, type ReleasePackage } from './release-package.ts';
+export { parseStatement, type ModelStatement, type Resource, type Serialization } from './statement.ts';
+export {
+  verifyOmsBundle,
+  type CertificateTrust,
+  type KeyTrust,
+  type VerifiedOms,
+  type VerifyOmsOptions,
+} from './verify-bundle.ts';
+export { keyIdOf, type VerifyAlgorithm } from './verify-key.ts';
+export { verifyRelease, type VerifiedRelease, type VerifyReleaseOptions } from './verify-release.ts';

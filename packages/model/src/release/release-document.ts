@@ -1,0 +1,68 @@
+import { fromBase64Url } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import { z } from 'zod';
+import { modelIdPattern } from '../manifest.ts';
+import { parseJsonText } from './json.ts';
+import { algorithmOf } from './verify-key.ts';
+
+/** Characters of release.json. */
+export const maxReleaseLength = 256 * 1024;
+
+/**
+ * release.json: which enclaves may open a sealed model, from when until when. The owner signs it together with the
+ * manifest and the sealed files.
+ */
+export const releaseSchema = z
+  .strictObject({
+    format: z.literal('fastness/release/v1'),
+    /** The manifest's model. */
+    modelId: z.string().regex(modelIdPattern),
+    /** Rises with every release of the model; verifiers never go back. */
+    version: z.int().min(1),
+    /** First instant at which the release is valid. */
+    notBefore: z.iso.datetime(),
+    /** First instant at which it no longer is. */
+    expires: z.iso.datetime(),
+    /** Measurements of the enclaves that may open the model; simulated ones are marked and count as nothing else. */
+    measurements: z
+      .array(
+        z.strictObject({
+          tee: z.literal('sev-snp'),
+          simulated: z.boolean(),
+          value: z.string().regex(/^[0-9a-f]{96}$/),
+        }),
+      )
+      .min(1)
+      .max(256),
+    /** The key broker's public key that signs leases: Ed25519, SubjectPublicKeyInfo DER in base64url. */
+    brokerKey: z.string().max(256).refine(isEd25519Spki),
+  })
+  .refine((release) => Date.parse(release.notBefore) < Date.parse(release.expires), { path: ['expires'] });
+
+export type Release = z.infer<typeof releaseSchema>;
+
+/** Errors: RELEASE_MALFORMED. */
+export function parseRelease(text: string): Release {
+  return parseJsonText(text, {
+    schema: releaseSchema,
+    maxLength: maxReleaseLength,
+    code: 'RELEASE_MALFORMED',
+    what: 'release.json',
+  });
+}
+
+/** The text that is written and signed. Errors: RELEASE_MALFORMED. */
+export function encodeRelease(release: Release): string {
+  const text = `${JSON.stringify(release, null, 2)}\n`;
+  parseRelease(text);
+  return text;
+}
+
+function isEd25519Spki(text: string): boolean {
+  try {
+    return algorithmOf(fromBase64Url(text)) === 'Ed25519';
+  } catch (error) {
+    if (error instanceof FastnessError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+import type { KeyStore } from '@fastness/keys';
+import { encodeOmsBundle } from '../release/bundle.ts';
+import { preAuthEncoding } from '../release/dsse.ts';
+import { encodeStatement, statementPayloadType } from '../release/statement.ts';
+import { verifyOmsBundle, type VerifiedOms } from '../release/verify-bundle.ts';
+import { keyIdOf } from '../release/verify-key.ts';
+import { serializeModel, type SerializedModel, type SerializeOptions } from './serialize.ts';
+
+/** Which key signs: P-256 or P-384, the curves of OMS that key stores have. */
+export interface SigningKey {
+  readonly keyStore: KeyStore;
+  readonly keyId: string;
+}
+
+export interface SignedModel {
+  /** The text of the signature file. */
+  readonly bundle: string;
+  /** What a verifier who trusts the key sees. */
+  readonly verified: VerifiedOms;
+}
+
+/**
+ * Signs a model on disk in the OpenSSF Model Signing format; the caller writes `bundle` where it belongs, and lists
+ * that place in `ignorePaths` when it lies inside the model.
+ * Errors: those of `serializeModel` and of the key store, OMS_KEY_UNSUPPORTED.
+ */
+export async function signModel(
+  options: { readonly root: string } & SigningKey & SerializeOptions,
+): Promise<SignedModel> {
+  return signSerialized(await serializeModel(options.root, options), options);
+}
+
+/** Signs resources that are hashed already, and checks the signature as a verifier would before handing it out. */
+export async function signSerialized(model: SerializedModel, { keyStore, keyId }: SigningKey): Promise<SignedModel> {
+  const payload = await encodeStatement(model);
+  const publicKey = await keyStore.publicKey(keyId);
+  const signature = await keyStore.sign(keyId, preAuthEncoding(statementPayloadType, payload));
+  const envelope = { payloadType: statementPayloadType, payload, signatures: [{ signature, keyId: '' }] };
+  const bundle = encodeOmsBundle(envelope, await keyIdOf(publicKey));
+  return { bundle, verified: await verifyOmsBundle({ bundle, publicKeys: [publicKey] }) };
+}

@@ -1,0 +1,96 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FastnessError } from '@fastness/codec/errors';
+import { parseManifest } from '../manifest.ts';
+import { encodeRelease, maxReleaseLength, parseRelease, type Release } from '../release/release-document.ts';
+import { maxManifestLength } from '../release/release-package.ts';
+import { systemCode } from './io-error.ts';
+import { listApprovals, packageFiles, readText } from './read-package.ts';
+import { serializeModel, type SerializeOptions } from './serialize.ts';
+import { signSerialized, type SigningKey } from './sign-model.ts';
+import { repositoryPaths } from './walk.ts';
+import { writeTextFile } from './write-file.ts';
+
+/**
+ * Left out of a release's signature. keys.json is rewritten by rotation, and FLOE commits each sealed file to its
+ * key; the other two are made from the signature.
+ */
+const releaseIgnorePaths = Object.freeze([
+  packageFiles.bundle,
+  'keys.json',
+  packageFiles.approvals,
+  ...repositoryPaths,
+]);
+
+export interface SignReleaseOptions
+  extends SigningKey, Pick<SerializeOptions, 'concurrency' | 'onProgress' | 'signal'> {
+  /** The sealed model. */
+  readonly dir: string;
+  readonly release: Release;
+}
+
+export interface SignedRelease {
+  /** 32 bytes: what approvers approve. */
+  readonly releaseDigest: Uint8Array;
+  /** Files that were approvals of an earlier release and were removed: an approval never carries over. */
+  readonly removedApprovals: readonly string[];
+}
+
+/**
+ * Writes release.json and model.sig into a sealed model, signed with the owner's key. A crash in between leaves a
+ * release that does not verify, never a wrong one.
+ * Errors: RELEASE_MALFORMED, RELEASE_MODEL_MISMATCH, RELEASE_VERSION_NOT_RISING, RELEASE_FILE_UNSIGNED,
+ * RELEASE_FILE_UNLISTED, those of `parseManifest`, `signModel`, `readReleasePackage` and of the key store.
+ */
+export async function signRelease(options: SignReleaseOptions): Promise<SignedRelease> {
+  const { dir, release, keyStore, keyId } = options;
+  const text = encodeRelease(release);
+  const manifest = parseManifest(await readText(join(dir, packageFiles.manifest), maxManifestLength));
+  if (manifest.modelId !== release.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
+  await checkVersionRises(dir, text, release.version);
+  await writeTextFile(join(dir, packageFiles.release), text);
+  const { concurrency, onProgress, signal } = options;
+  const model = await serializeModel(dir, {
+    ignorePaths: releaseIgnorePaths,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  checkCovers(
+    model.resources.map(({ name }) => name),
+    manifest.files.map(({ sealedPath }) => sealedPath),
+  );
+  const { bundle, verified } = await signSerialized(model, { keyStore, keyId });
+  const folder = join(dir, packageFiles.approvals);
+  const removedApprovals = await listApprovals(folder);
+  for (const name of removedApprovals) await rm(join(folder, name));
+  await writeTextFile(join(dir, packageFiles.bundle), bundle);
+  return { releaseDigest: verified.payloadDigest, removedApprovals };
+}
+
+/** What no verifier would accept is not signed in the first place. */
+function checkCovers(signed: readonly string[], sealed: readonly string[]): void {
+  const names = new Set(signed);
+  if (!sealed.every((path) => names.has(path))) throw new FastnessError('RELEASE_FILE_UNSIGNED');
+  const expected = new Set([packageFiles.manifest, packageFiles.release, ...sealed]);
+  const stray = signed.find((name) => !expected.has(name));
+  if (stray !== undefined) throw new FastnessError('RELEASE_FILE_UNLISTED', stray);
+}
+
+/** The same release may be signed again (with another key, say); a different one needs a higher version. */
+async function checkVersionRises(dir: string, text: string, version: number): Promise<void> {
+  const signed = await readIfPresent(join(dir, packageFiles.bundle), Number.MAX_SAFE_INTEGER);
+  const before = await readIfPresent(join(dir, packageFiles.release), maxReleaseLength);
+  if (signed === undefined || before === undefined || before === text) return;
+  const last = parseRelease(before).version;
+  if (version <= last) throw new FastnessError('RELEASE_VERSION_NOT_RISING', `Version ${version}, after ${last}.`);
+}
+
+async function readIfPresent(path: string, maxLength: number): Promise<string | undefined> {
+  try {
+    return await readText(path, maxLength);
+  } catch (error) {
+    if (error instanceof FastnessError && systemCode(error.cause) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
