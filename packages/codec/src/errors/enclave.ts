@@ -20,6 +20,7 @@ export const enclaveErrors = Object.freeze({
   ENCLAVE_LEASE_LOST: { class: 'unavailable', message: 'The lease ran out or was taken back, so the enclave stopped answering.', next: 'Look at the log of the broker: it was unreachable, or the release or the platform was revoked.' },
   ENCLAVE_NOT_SERVING: { class: 'unavailable', message: 'The enclave has not opened its model yet.', next: 'Ask GET /health for the state, and try again when it says serving.' },
   ENCLAVE_BUSY: { class: 'limit', message: 'The enclave is working on as many requests as it can hold.', next: 'Try again in a moment, or add an enclave.' },
+  ENCLAVE_TIME_LIMIT: { class: 'limit', message: 'The request took longer than the enclave allows.', next: 'Ask for a shorter answer, and read answers as they come.' },
   ENCLAVE_CONTEXT_LENGTH: { class: 'usage', message: 'The prompt is longer than the context of the model.', next: 'Send a shorter prompt.' },
   ENCLAVE_REQUEST: { class: 'usage', message: 'The request is not one that the enclave accepts.', next: 'Correct what the detail names.' },
   ENCLAVE_TOO_LARGE: { class: 'usage', message: 'The request is larger than the enclave accepts.', next: 'Send less at once; GET /health lists the limits.' },

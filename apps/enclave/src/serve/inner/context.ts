@@ -1,0 +1,13 @@
+import type { Engine } from '../../engine/engine.ts';
+import type { ApiLimits } from './limits.ts';
+
+/** What the endpoints of the inner API work with. */
+export interface ApiContext {
+  readonly engine: Engine;
+  readonly modelId: string;
+  readonly limits: ApiLimits;
+  /** The enclave's time: the broker's, carried on by a clock that nobody outside can set. */
+  readonly now: () => Date;
+  /** Fires when the lease is lost. */
+  readonly lease: AbortSignal;
+}

@@ -1,0 +1,132 @@
+import { FastnessError } from '@fastness/codec/errors';
+import type { ChatMessage, Engine, GenerateOptions, GenerationItem } from '../../engine/engine.ts';
+import { ApiError } from './api-error.ts';
+import type { ApiContext } from './context.ts';
+import { jsonResponse } from './padding.ts';
+import type { RequestScope } from './request-scope.ts';
+import type { ChatRequest, CompletionRequest } from './schema.ts';
+import { eventStream, type StreamFormat } from './sse.ts';
+
+type End = Extract<GenerationItem, { kind: 'end' }>;
+
+/** POST /v1/chat/completions. */
+export async function chatCompletion(context: ApiContext, request: ChatRequest, scope: RequestScope): Promise<Response> {
+  const chat = context.engine.chat;
+  if (chat === undefined) throw cannot(context.engine, 'chat: it does not generate, or carries no chat template');
+  const messages = messagesOf(request, context.limits.messages);
+  const options = optionsOf(context, request, request.max_completion_tokens ?? request.max_tokens, scope);
+  return respond(context, request, scope, await chat(messages, options), 'chat');
+}
+
+/** POST /v1/completions. */
+export async function textCompletion(context: ApiContext, request: CompletionRequest, scope: RequestScope): Promise<Response> {
+  const complete = context.engine.complete;
+  if (complete === undefined) throw cannot(context.engine, 'generate');
+  const prompt = typeof request.prompt === 'string' ? request.prompt : request.prompt[0];
+  const options = optionsOf(context, request, request.max_tokens, scope);
+  return respond(context, request, scope, await complete(prompt, options), 'text');
+}
+
+export function cannot(engine: Engine, what: string): ApiError {
+  return new ApiError(new FastnessError('ENCLAVE_CAPABILITY', `It cannot ${what}; its task is ${engine.info.task}.`), {
+    status: 400,
+  });
+}
+
+function messagesOf(request: ChatRequest, limit: number): ChatMessage[] {
+  if (request.messages.length > limit) throw refused('messages', `has more than ${limit} items`);
+  if (request.messages.at(-1)?.role === 'assistant') throw refused('messages', 'must not end with the assistant');
+  return request.messages.map(({ role, content }) => ({
+    role: role === 'developer' ? 'system' : role,
+    content: typeof content === 'string' ? content : content.map(({ text }) => text).join('\n'),
+  }));
+}
+
+function optionsOf(
+  { limits }: ApiContext,
+  request: ChatRequest | CompletionRequest,
+  maxTokens: number | null | undefined,
+  { signal }: RequestScope,
+): GenerateOptions {
+  if ((maxTokens ?? 0) > limits.maxTokens) throw refused('max_tokens', `is more than ${limits.maxTokens}`);
+  const [random = 0] = globalThis.crypto.getRandomValues(new Uint32Array(1));
+  return {
+    maxTokens: maxTokens ?? limits.maxTokens,
+    temperature: request.temperature ?? 1,
+    topP: request.top_p ?? 1,
+    seed: request.seed === null || request.seed === undefined ? random : request.seed >>> 0,
+    stop: typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []),
+    signal,
+    tokensPerDelta: limits.tokensPerFrame,
+    maxDelayMs: limits.frameDelayMs,
+  };
+}
+
+function refused(param: string, why: string): ApiError {
+  return new ApiError(new FastnessError('ENCLAVE_REQUEST', `${param} ${why}.`), { param });
+}
+
+/** The two endpoints differ in the names of their objects and in where the text stands. */
+const shapes = {
+  chat: { id: 'chatcmpl', object: 'chat.completion', chunk: 'chat.completion.chunk' },
+  text: { id: 'cmpl', object: 'text_completion', chunk: 'text_completion' },
+} as const;
+
+async function respond(
+  context: ApiContext,
+  request: ChatRequest | CompletionRequest,
+  scope: RequestScope,
+  items: AsyncIterable<GenerationItem>,
+  kind: keyof typeof shapes,
+): Promise<Response> {
+  const shape = shapes[kind];
+  const head = {
+    id: `${shape.id}-${globalThis.crypto.randomUUID().replaceAll('-', '')}`,
+    created: Math.floor(context.now().getTime() / 1000),
+    model: context.modelId,
+  };
+  if (request.stream === true) {
+    const withUsage = request.stream_options?.include_usage === true;
+    const format = streamFormat({ ...head, object: shape.chunk }, kind, withUsage);
+    const { signal, cancel, done } = scope;
+    return eventStream({ items, format, signal, cancel, done });
+  }
+  let text = '';
+  for await (const item of items) {
+    if (item.kind === 'delta') text += item.text;
+    else {
+      scope.signal.throwIfAborted();
+      return jsonResponse({ ...head, object: shape.object, choices: [choice(kind, text, item)], usage: usageOf(item) });
+    }
+  }
+  throw new FastnessError('ENCLAVE_ENGINE_FAILED', 'The generation has no end.');
+}
+
+function choice(kind: keyof typeof shapes, text: string, end: End): object {
+  const rest = { index: 0, logprobs: null, finish_reason: end.finishReason };
+  return kind === 'text' ? { ...rest, text } : { ...rest, message: { role: 'assistant', content: text, refusal: null } };
+}
+
+/** The unchanging parts of an event are written once: a fast model makes more than a thousand tokens a second. */
+function streamFormat(head: object, kind: keyof typeof shapes, withUsage: boolean): StreamFormat {
+  const usage = withUsage ? ',"usage":null' : '';
+  const start = `data: ${JSON.stringify(head).slice(0, -1)},"choices":`;
+  const choices = (content: string, reason: string): string =>
+    `${start}[{"index":0,${content},"logprobs":null,"finish_reason":${reason}}]${usage}}\n\n`;
+  const part = (text: string): string => (kind === 'chat' ? `"delta":{"content":${text}}` : `"text":${text}`);
+  return {
+    start: kind === 'chat' ? choices('"delta":{"role":"assistant","content":"","refusal":null}', 'null') : '',
+    delta: (text) => choices(part(JSON.stringify(text)), 'null'),
+    end: (end) =>
+      choices(kind === 'chat' ? '"delta":{}' : '"text":""', JSON.stringify(end.finishReason)) +
+      (withUsage ? `${start}[],"usage":${JSON.stringify(usageOf(end))}}\n\n` : ''),
+  };
+}
+
+function usageOf({ promptTokens, completionTokens }: End): object {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}

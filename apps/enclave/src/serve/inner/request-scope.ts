@@ -1,0 +1,45 @@
+import { collect } from '@fastness/channel';
+import { FastnessError } from '@fastness/codec/errors';
+import type { z } from 'zod';
+import { ApiError, parseRequest } from './api-error.ts';
+import type { ApiLimits } from './limits.ts';
+
+/** A request's time to live: it ends by the time limit, the loss of the lease, or the client going away. */
+export interface RequestScope {
+  readonly signal: AbortSignal;
+  cancel(reason: unknown): void;
+  /** Call when the answer is complete; nothing fires afterwards. */
+  done(): void;
+}
+
+export function requestScope(request: Request, lease: AbortSignal, limits: ApiLimits): RequestScope {
+  const controller = new AbortController();
+  const timer = setTimeout(
+    () => controller.abort(new FastnessError('ENCLAVE_TIME_LIMIT', `${limits.requestSeconds} seconds.`)),
+    limits.requestSeconds * 1000,
+  );
+  return {
+    signal: AbortSignal.any([controller.signal, lease, request.signal]),
+    cancel: (reason) => controller.abort(reason),
+    done: () => clearTimeout(timer),
+  };
+}
+
+/** Reads, bounds and checks a JSON body. */
+export async function readRequest<T>(request: Request, schema: z.ZodType<T>, limits: ApiLimits): Promise<T> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    throw new ApiError(new FastnessError('ENCLAVE_REQUEST', 'The body must be application/json.'), { status: 415 });
+  }
+  const bytes = request.body === null ? new Uint8Array(0) : await collect(request.body, limits.bodyBytes);
+  if (bytes === undefined) {
+    throw new ApiError(new FastnessError('ENCLAVE_TOO_LARGE', `At most ${limits.bodyBytes} bytes.`), { status: 413 });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new ApiError(new FastnessError('ENCLAVE_REQUEST', 'The body is not JSON in UTF-8.'));
+  }
+  return parseRequest(schema, value);
+}
