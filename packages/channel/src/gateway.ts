@@ -39,6 +39,11 @@ export interface OpenedRequest {
   readonly request: GatewayRequest;
   /** Digest of the request as a receipt states it; settles when the body closes, rejects when it fails. */
   readonly requestDigest: Promise<Uint8Array>;
+  /**
+   * Reads and drops what is left of the body, unless someone reads it. Cancelling the body does the same: only a request
+   * that was read to its end has a digest. Never throws.
+   */
+  readonly discardBody: () => Promise<void>;
   /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
   readonly kem: number;
   /** Seals the one response to this request: body of the outer response, `message/ohttp-chunked-res`. */
@@ -127,19 +132,39 @@ async function openRequest(options: {
     const trailers = ended.promise.then((end) => end.trailers);
     const requestDigest = ended.promise.then((end) => end.requestDigest);
     for (const promise of [trailers, requestDigest]) promise.catch(() => undefined);
-    const next = async () => {
-      const bytes = await message.nextBody();
-      if (bytes === undefined) ended.resolve({ trailers: message.trailers(), requestDigest: await digest.finish() });
-      else await digest.update(bytes);
-      return bytes;
+    const step = async () => {
+      try {
+        const bytes = await message.nextBody();
+        if (bytes === undefined) ended.resolve({ trailers: message.trailers(), requestDigest: await digest.finish() });
+        else await digest.update(bytes);
+        return bytes;
+      } catch (error) {
+        ended.reject(error);
+        await source.cancel(error);
+        throw error;
+      }
     };
-    const cancel = async (reason?: unknown) => {
-      ended.reject(reason);
-      await source.cancel(reason);
+    // One step at a time: a body may be cancelled while a read of it is under way.
+    let last: Promise<unknown> = Promise.resolve();
+    const next = () => {
+      const result = last.then(step);
+      last = result.catch(() => undefined);
+      return result;
     };
+    const drain = async () => {
+      try {
+        while ((await next()) !== undefined);
+      } catch {
+        // The digest's promise carries the failure.
+      }
+    };
+    const body = pullStream({ next, cancel: drain });
     return {
-      request: { method, authority, path, headers, body: pullStream({ next, cancel }), trailers },
+      request: { method, authority, path, headers, body, trailers },
       requestDigest,
+      discardBody: async () => {
+        if (!body.locked) await body.cancel().catch(() => undefined);
+      },
       kem: suite.kem,
       sealResponse: (response) => sealResponse({ context, enc, suite, response, chunkInterval }),
     };

@@ -20,8 +20,19 @@ export {
   type OpenedRequest,
 } from './gateway.ts';
 export { kemX25519, kemXWing } from './hpke.ts';
+export { leaseType, maxLeaseSeconds, signLease, verifyLease, type LeaseClaims } from './lease.ts';
 export { parseKeyConfigList, type KeyConfig } from './ohttp/key-config.ts';
 export { type OpenedResponse, type OpenResponseOptions, type ResponseEnd } from './open-response.ts';
+export { createReceiptIssuer, type ReceiptIssuer } from './receipt-issuer.ts';
+export {
+  evidenceDigestOf,
+  generateReceiptKey,
+  receiptType,
+  signReceipt,
+  verifyReceipt,
+  type ReceiptClaims,
+  type ReceiptKey,
+} from './receipt.ts';
 export { createReplayCache, type ReplayCache } from './replay-cache.ts';
 export { sealRequest, type SealedRequest } from './seal-request.ts';
 export { type GatewayResponse } from './seal-response.ts';
@@ -35,4 +46,5 @@ export {
   sealedKeyToJson,
   type HpkeMessage,
 } from './sealed-key.ts';
+export { type SignBytes } from './signed-claims.ts';
 export { collect, type MessageBody } from './stream-source.ts';

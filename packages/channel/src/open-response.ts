@@ -1,3 +1,4 @@
+import { FastnessError } from '@fastness/codec/errors';
 import { decodeResponse } from './bhttp/decode.ts';
 import { incomplete } from './bhttp/incomplete.ts';
 import { defaultMessageLimits } from './bhttp/limits.ts';
@@ -78,7 +79,7 @@ export async function openResponse(
       return undefined;
     };
     const cancel = async (reason?: unknown) => {
-      ended.reject(reason);
+      ended.reject(reason instanceof Error ? reason : new FastnessError('CHANNEL_CANCELLED'));
       await source.cancel(reason);
     };
     return {

@@ -1,4 +1,4 @@
-import { concatBytes, fromHex, toHex, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes, fromBase64Url, fromHex, toHex, utf8Encode } from '@fastness/codec/bytes';
 import * as hpke from 'hpke';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -39,9 +39,10 @@ async function withEphemeral(suiteId: SuiteId, skE: string): Promise<HpkeSuite> 
 async function keyPairOf(suiteId: SuiteId, skHex: string): Promise<hpke.KeyPair> {
   const suite = suiteOf(suiteId);
   const privateKey = await suite.DeserializePrivateKey(fromHex(skHex), true);
-  // A throw-away context reveals the public key: the private key's own JWK holds it.
-  const jwk = await crypto.subtle.exportKey('jwk', privateKey as CryptoKey);
-  const publicKey = await suite.DeserializePublicKey(Uint8Array.from(Buffer.from(jwk.x ?? '', 'base64url')));
+  if (!(privateKey instanceof CryptoKey)) throw new Error('not a CryptoKey');
+  // The JWK of a private key holds the public one as well.
+  const jwk = await crypto.subtle.exportKey('jwk', privateKey);
+  const publicKey = await suite.DeserializePublicKey(fromBase64Url(jwk.x ?? ''));
   return { privateKey, publicKey };
 }
 

@@ -43,16 +43,14 @@ export class BodyBuffer {
    * Resolves after `milliseconds`, or sooner: when `full` bytes wait, or when nothing more will come.
    */
   async gathered(milliseconds: number, full: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let late = false;
-    while (!late && !this.#done && this.#size < full) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        timer ??= setTimeout(() => {
-          late = true;
-          this.#wake?.();
-        }, milliseconds);
+    const deadline = Promise.withResolvers<'late'>();
+    const timer = setTimeout(() => deadline.resolve('late'), milliseconds);
+    for (;;) {
+      if (this.#done || this.#size >= full) break;
+      const woken = new Promise<'woken'>((resolve) => {
+        this.#wake = () => resolve('woken');
       });
+      if ((await Promise.race([woken, deadline.promise])) === 'late') break;
     }
     clearTimeout(timer);
   }

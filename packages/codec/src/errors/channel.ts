@@ -25,6 +25,7 @@ export const channelErrors = Object.freeze({
   CHANNEL_HTTP_PADDING: { class: 'invalid', message: 'Bytes other than zero follow the message.', next: 'Pad with zeros only.' },
   CHANNEL_HTTP_INFORMATIONAL: { class: 'not-mine', message: 'The message holds an informational response, which this reader does not accept.', next: 'Send the final response alone.' },
   CHANNEL_BODY_TYPE: { class: 'usage', message: 'A body is neither bytes nor a stream of bytes.', next: 'Pass a Uint8Array or a ReadableStream of Uint8Array.' },
+  CHANNEL_CANCELLED: { class: 'usage', message: 'The body was given up before its end.', next: 'Read the body to its end to learn its digest, trailers and receipt.' },
   CHANNEL_WIRE_MALFORMED: { class: 'invalid', message: 'The message does not follow its schema.', next: 'Check that both sides run the same version of Fastness; the detail names the member.' },
   CHANNEL_WIRE_TOO_LARGE: { class: 'limit', message: 'The message is larger than its schema allows.', next: 'Check where the message came from; genuine ones stay far below this limit.' },
   CHANNEL_SEALED_KEY: { class: 'invalid', message: 'The sealed key does not open under this enclave key and context.', next: 'Request the key again; it was sealed to another enclave, another release or another exchange, or was changed.' },

@@ -1,0 +1,68 @@
+import { fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import type { OpenedRequest } from './gateway.ts';
+import { signReceipt, type ReceiptKey } from './receipt.ts';
+import type { GatewayResponse } from './seal-response.ts';
+import { evidenceHeader, receiptTrailer } from './wire/media-types.ts';
+
+/** Issues the receipts of one enclave under one receipt key. */
+export interface ReceiptIssuer {
+  /** The receipt, COSE_Sign1. `evidenceDigest` stands in for the enclave's own when the client named one. */
+  readonly issue: (facts: {
+    requestDigest: Uint8Array;
+    responseDigest: Uint8Array;
+    evidenceDigest?: Uint8Array;
+  }) => Promise<Uint8Array>;
+  /**
+   * The `trailers` of the response to `opened`: puts the receipt into the trailer field `fastness-receipt`, over the
+   * evidence that the request's `fastness-evidence` field names. What the application left unread of the request is read
+   * first, as the receipt states the whole.
+   * @throws FastnessError `CHANNEL_HTTP_FIELD` at once for a `fastness-evidence` field that is no digest
+   */
+  readonly trailersFor: (opened: OpenedRequest) => NonNullable<GatewayResponse['trailers']>;
+}
+
+/**
+ * @param options.evidenceDigest the enclave's own evidence, 32 bytes, for requests that name none
+ * @param options.now the enclave's clock
+ */
+export function createReceiptIssuer(options: {
+  receiptKey: ReceiptKey;
+  releaseDigest: Uint8Array;
+  keyConfigDigest: Uint8Array;
+  evidenceDigest: Uint8Array;
+  now: () => Date;
+}): ReceiptIssuer {
+  const { receiptKey, releaseDigest, keyConfigDigest, now } = options;
+  let sequence = 0;
+  const issue: ReceiptIssuer['issue'] = ({
+    requestDigest,
+    responseDigest,
+    evidenceDigest = options.evidenceDigest,
+  }) => {
+    sequence += 1;
+    const digests = { requestDigest, responseDigest, releaseDigest, evidenceDigest, keyConfigDigest };
+    return signReceipt({ claims: { ...digests, issuedAt: now(), sequence }, sign: receiptKey.sign });
+  };
+  return {
+    issue,
+    trailersFor: (opened) => {
+      const named = namedEvidence(opened.request.headers);
+      return async ({ responseDigest }) => {
+        await opened.discardBody();
+        const requestDigest = await opened.requestDigest;
+        const facts = { requestDigest, responseDigest };
+        const receipt = await issue(named === undefined ? facts : { ...facts, evidenceDigest: named });
+        return { [receiptTrailer]: toBase64Url(receipt) };
+      };
+    },
+  };
+}
+
+function namedEvidence(headers: Headers): Uint8Array | undefined {
+  const text = headers.get(evidenceHeader);
+  if (text === null) return undefined;
+  const bytes = /^[A-Za-z0-9_-]{43}$/.test(text) ? fromBase64Url(text) : undefined;
+  if (bytes?.length !== 32) throw new FastnessError('CHANNEL_HTTP_FIELD', `${evidenceHeader} is not a digest.`);
+  return bytes;
+}
