@@ -1,1 +1,42 @@
-export {};
+/** Forges vendor CAs and evidence that verifies, for tests and the simulated TEE. Never a production dependency. */
+export { encodeAlgorithm } from './x509/algorithm.ts';
+export {
+  forgeCertificate,
+  type ForgeCertificateOptions,
+  type ForgedIssuer,
+  type ForgedTampering,
+} from './x509/certificate.ts';
+export { forgeCrl, type ForgeCrlOptions, type ForgedRevocation } from './x509/crl.ts';
+export { basicConstraints, keyUsage, type ForgedExtension } from './x509/extensions.ts';
+export {
+  defaultAlgorithm,
+  generateKeys,
+  sharedKeys,
+  signRaw,
+  signWith,
+  type ForgedKeyKind,
+  type ForgedKeys,
+} from './x509/keys.ts';
+export { encodeName, type ForgedName, type ForgedNameFields } from './x509/name.ts';
+export {
+  amdName,
+  forgeAmdChain,
+  type ForgeAmdChainOptions,
+  type ForgedAmdChain,
+  type ForgedAuthority,
+} from './snp/chain.ts';
+export { snpEndorsements, snpEvidence } from './snp/evidence.ts';
+export { amdArc, amdLeafExtensions } from './snp/leaf-extensions.ts';
+export {
+  forgedProducts,
+  type ForgedCpuid,
+  type ForgedProduct,
+  type ForgedProductFacts,
+  type ForgedTcb,
+} from './snp/products.ts';
+export {
+  forgeSnpReport,
+  type ForgedFirmware,
+  type ForgedReportFields,
+  type ForgeSnpReportOptions,
+} from './snp/report.ts';
