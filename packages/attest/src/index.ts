@@ -26,7 +26,12 @@ export {
 export { CPU_SUBMODULE, toEar, trustworthinessOf } from './ear/to-ear.ts';
 export type { EvidenceFormat, VerifyEvidenceOptions } from './formats/format.ts';
 export { evidenceFormats } from './formats/registry.ts';
-export { SIMULATED_SNP_EVIDENCE_TYPE, SNP_ENDORSEMENTS_TYPE, SNP_EVIDENCE_TYPE } from './media-types.ts';
+export {
+  SIMULATED_SNP_EVIDENCE_TYPE,
+  SNP_ENDORSEMENTS_TYPE,
+  SNP_EVIDENCE_TYPE,
+  TSM_REPORT_TYPE,
+} from './media-types.ts';
 export { guestProtections, type GuestProtection, type SnpPolicy, type SnpTcbFloor } from './policy-snp.ts';
 export { attestationPolicySchema, parseAttestationPolicy, withMeasurements, type AttestationPolicy } from './policy.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';

@@ -11,3 +11,6 @@ export const SIMULATED_SNP_EVIDENCE_TYPE = 'application/vnd.fastness.simulated-s
 
 /** Endorsements of SEV-SNP evidence: CBOR map {? 1: [certificate DER, ...], ? 2: [CRL DER, ...]}. Untrusted transport. */
 export const SNP_ENDORSEMENTS_TYPE = 'application/vnd.fastness.sev-snp-endorsements+cbor';
+
+/** What Veraison's collectors send: JSON {provider, outblob, ? auxblob}, the blobs of Linux's configfs-tsm in base64url. */
+export const TSM_REPORT_TYPE = 'application/vnd.veraison.tsm-report+json';

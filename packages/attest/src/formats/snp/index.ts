@@ -2,13 +2,12 @@
 export { appraise } from './appraise.ts';
 export { authenticate } from './authenticate.ts';
 export { parseCertTable, type CertTable } from './cert-table.ts';
+export { snpEvidenceFromExtendedReport, snpEvidenceFromTsm, type CollectedEvidence } from './collect.ts';
 export {
   decodeSnpEndorsements,
   decodeSnpEvidence,
   encodeSnpEndorsements,
   encodeSnpEvidence,
-  snpEvidenceFromExtendedReport,
-  snpEvidenceFromTsm,
   type SnpEndorsements,
   type SnpEvidence,
 } from './evidence.ts';
@@ -16,3 +15,4 @@ export { REPORT_BYTES, REPORT_VERSIONS, reportLayout, SIGNED_BYTES, type Field }
 export { parse } from './parse.ts';
 export { snpProducts, type SnpProduct, type TcbByte, type TcbComponent } from './products.ts';
 export type { AuthenticReport, GuestPolicy, ParsedReport, PlatformInfo, SnpReport } from './report.ts';
+export type { TsmReport } from './tsm.ts';

@@ -18,7 +18,7 @@ const MAX_OBJECTS = 16;
  * certificates and revocation lists (CODEC_..., X509_...).
  */
 export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedReport {
-  const { simulated, report, certificates } = decodeSnpEvidence(evidence);
+  const { simulated, report, certificates, crls } = decodeSnpEvidence(evidence);
   const extra = endorsements.map((endorsement) => decodeSnpEndorsements(endorsement));
   const checks = new Checklist([]);
 
@@ -38,7 +38,7 @@ export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedR
   });
 
   const ders = distinct([...certificates, ...extra.flatMap((endorsement) => endorsement.certificates)]);
-  const crlDers = distinct(extra.flatMap((endorsement) => endorsement.crls));
+  const crlDers = distinct([...crls, ...extra.flatMap((endorsement) => endorsement.crls)]);
   const signature = new Uint8Array(2 * COORDINATE_BYTES);
   signature.set(coordinate(report, reportLayout.signatureR), 0);
   signature.set(coordinate(report, reportLayout.signatureS), COORDINATE_BYTES);

@@ -1,0 +1,36 @@
+import { toHex } from '@fastness/codec';
+import { parseCertificate } from '@fastness/codec/x509';
+import { describe, expect, it } from 'vitest';
+import { amdAnchors, amdRoots, snpProductNames } from '../src/index.ts';
+import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
+
+const sha256 = async (bytes: Uint8Array) =>
+  toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes))));
+
+describe('pinned AMD roots', () => {
+  it('are one for each product, frozen', () => {
+    expect(amdAnchors.snp.map((anchor) => anchor.product)).toEqual(snpProductNames);
+    expect(
+      Object.isFrozen(amdAnchors) && Object.isFrozen(amdRoots) && amdRoots.every((root) => Object.isFrozen(root)),
+    ).toBe(true);
+    expect(new Set(amdRoots.map((root) => root.spkiSha256)).size).toBe(amdRoots.length);
+  });
+
+  describe.skipIf(!vectorsPresent)('against recorded roots', () => {
+    const rows = vectorsPresent ? readTable('ROOTS.tsv') : [];
+
+    it.each(amdRoots)('$name has the recorded fingerprints', async (root) => {
+      const row = rows.find((candidate) => candidate['subject_cn'] === root.name);
+      expect(row).toMatchObject({ issuer: 'self', cert_sha256: root.certificateSha256, spki_sha256: root.spkiSha256 });
+      const certificates = readCertificates(row?.['file'] ?? '').map((der) => parseCertificate(der));
+      const ark = certificates.find((certificate) => certificate.subject.commonName === root.name);
+      expect(await sha256(ark?.raw ?? new Uint8Array(0))).toBe(root.certificateSha256);
+      expect(await sha256(ark?.spki ?? new Uint8Array(0))).toBe(root.spkiSha256);
+    });
+
+    it('leave out no recorded ARK', () => {
+      const recorded = rows.filter((row) => row['subject_cn']?.startsWith('ARK-')).map((row) => row['spki_sha256']);
+      expect(recorded.toSorted()).toEqual(amdRoots.map((root) => root.spkiSha256).toSorted());
+    });
+  });
+});
