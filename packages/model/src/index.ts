@@ -1,1 +1,13 @@
-export {};
+export * from './floe/index.ts';
+export {
+  manifestSchema,
+  modelEngines,
+  modelIdPattern,
+  modelTasks,
+  parseManifest,
+  sealedPathOf,
+  type Manifest,
+  type ManifestFile,
+  type ModelEngine,
+  type ModelTask,
+} from './manifest.ts';

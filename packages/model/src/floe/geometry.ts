@@ -31,19 +31,19 @@ export function geometryOf(size: number, segmentSize: number): FloeGeometry {
 
 /**
  * The layout of `sealedSize` bytes of ciphertext. FLOE lets an encryptor that did not know the end put an empty
- * segment after a full one; such a file is read too.
- * @throws FLOE_TRUNCATED when no whole segment can be there, FLOE_SEGMENT_SIZE, FLOE_SEGMENT_RANGE.
+ * segment after a full one; such a file is read too. A last segment too short to be one is left to whoever reads it:
+ * only the segment before tells a cut file from one with bytes appended.
+ * @throws FLOE_TRUNCATED when there is no segment at all, FLOE_SEGMENT_SIZE, FLOE_SEGMENT_RANGE.
  */
 export function geometryOfSealed(sealedSize: number, segmentSize: number): FloeGeometry {
   checkSegmentSize(segmentSize);
   const body = sealedSize - floeHeaderLength;
+  if (body <= 0) throw new FastnessError('FLOE_TRUNCATED', `It has ${sealedSize} bytes.`);
   const segments = Math.ceil(body / segmentSize);
-  if (body < segmentOverhead || body - (segments - 1) * segmentSize < segmentOverhead) {
-    throw new FastnessError('FLOE_TRUNCATED', `It has ${sealedSize} bytes.`);
-  }
   if (segments > maxSegments || !Number.isSafeInteger(sealedSize)) throw new FastnessError('FLOE_SEGMENT_RANGE');
   const capacity = segmentSize - segmentOverhead;
-  return { size: body - segments * segmentOverhead, sealedSize, segmentSize, capacity, segments };
+  const last = Math.max(0, body - (segments - 1) * segmentSize - segmentOverhead);
+  return { size: (segments - 1) * capacity + last, sealedSize, segmentSize, capacity, segments };
 }
 
 /** One segment's place; bytes. */
@@ -58,18 +58,18 @@ export interface SegmentPlace {
 
 /** @throws FLOE_SEGMENT_RANGE */
 export function placeOf(geometry: FloeGeometry, position: number): SegmentPlace {
-  const { size, capacity, segmentSize, segments } = geometry;
+  const { size, sealedSize, capacity, segmentSize, segments } = geometry;
   if (!Number.isSafeInteger(position) || position < 0 || position >= segments) {
     throw new FastnessError('FLOE_SEGMENT_RANGE', `Segment ${position} of ${segments}.`);
   }
   const plaintextOffset = position * capacity;
-  const plaintextLength = Math.min(capacity, size - plaintextOffset);
+  const sealedOffset = floeHeaderLength + position * segmentSize;
   return {
     position,
     isFinal: position === segments - 1,
     plaintextOffset,
-    plaintextLength,
-    sealedOffset: floeHeaderLength + position * segmentSize,
-    sealedLength: plaintextLength + segmentOverhead,
+    plaintextLength: Math.min(capacity, size - plaintextOffset),
+    sealedOffset,
+    sealedLength: Math.min(segmentSize, sealedSize - sealedOffset),
   };
 }
