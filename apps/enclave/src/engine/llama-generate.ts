@@ -69,7 +69,6 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
     const rest = buffer.finish();
     if (buffer.stopped) finishReason = 'stop';
     if (rest !== undefined) yield rest;
-    yield { kind: 'end', finishReason, promptTokens: prompt.length, completionTokens };
   } catch (cause) {
     if (options.signal.aborted) throw options.signal.reason;
     throw new FastnessError('ENCLAVE_ENGINE_FAILED', undefined, { cause });
@@ -79,4 +78,5 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
     await sequence.clearHistory();
     input.slots.release(sequence);
   }
+  yield { kind: 'end', finishReason, promptTokens: prompt.length, completionTokens };
 }

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
 import { FastnessError } from '@fastness/codec/errors';
 import { chatPromptOf, withBeginning } from './chat-prompt.ts';
@@ -56,6 +57,8 @@ class Complaints {
       return await work();
     } catch (cause) {
       if (cause instanceof FastnessError) throw cause;
+      // Messages cross from the engine's threads a moment after the failure they explain.
+      await setTimeout(50);
       throw doesNotLoad([engineMessage(cause), ...this.#kept].join('; '));
     } finally {
       this.#kept = undefined;

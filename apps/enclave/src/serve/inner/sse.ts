@@ -50,13 +50,13 @@ export function eventStream(options: {
           }
           send(paddedEnd(`${waiting}${format.end(value)}data: [DONE]\n\n`, sent));
           controller.close();
-          options.done();
         } catch (cause) {
           // The error cuts the stream at the next pull, after the event that explains it.
           failure = cause;
           send(paddedFrame(`data: ${JSON.stringify(errorBody(cause).body)}\n\n`));
-          options.done();
         }
+        options.done();
+        await iterator.return?.();
       },
       async cancel(reason) {
         options.cancel(reason);

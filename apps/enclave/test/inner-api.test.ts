@@ -1,0 +1,251 @@
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FastnessError } from '@fastness/codec/errors';
+import type { Engine, EngineRuntime } from '../src/engine/engine.ts';
+import { engineRuntime } from '../src/engine/select.ts';
+import { createInnerApi } from '../src/serve/inner/app.ts';
+import type { ApiLimits } from '../src/serve/inner/limits.ts';
+import { classifierFiles, hasModels, heldOut, limits, triageFiles } from './models.ts';
+
+const apiLimits: ApiLimits = {
+  bodyBytes: 65_536,
+  messages: 8,
+  inputs: 4,
+  maxTokens: 200,
+  requestSeconds: 30,
+  tokensPerFrame: 8,
+  frameDelayMs: 60_000,
+};
+const { note } = heldOut();
+const user = { role: 'user', content: note } as const;
+
+/** The `openai` package in front of the API, without a network between them. */
+function clientOf(engine: Engine, changes: { lease?: AbortSignal; limits?: Partial<ApiLimits> } = {}) {
+  const errors: unknown[] = [];
+  const api = createInnerApi(
+    {
+      engine,
+      modelId: 'triage',
+      limits: { ...apiLimits, ...changes.limits },
+      now: () => new Date('2026-11-23T12:00:00Z'),
+      lease: changes.lease ?? new AbortController().signal,
+    },
+    (error) => errors.push(error),
+  );
+  const sdk = new OpenAI({
+    apiKey: 'unused',
+    baseURL: 'https://enclave.invalid/v1',
+    maxRetries: 0,
+    fetch: async (input, init) => api(new Request(input, init as RequestInit)),
+  });
+  const post = async (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    api(
+      new Request(`https://enclave.invalid${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    );
+  return { sdk, api, post, errors };
+}
+
+describe.skipIf(!hasModels)('the inner API over llama', () => {
+  let runtime: EngineRuntime;
+  let engine: Engine;
+  beforeAll(async () => {
+    runtime = await engineRuntime('llama');
+    engine = await runtime.load({ files: triageFiles(), task: 'generate', limits });
+  });
+  afterAll(async () => {
+    await engine.close();
+    await runtime.close();
+  });
+
+  it('lists the one model', async () => {
+    const { sdk } = clientOf(engine);
+    const models = await sdk.models.list();
+    expect(models.data).toMatchObject([{ id: 'triage', object: 'model', owned_by: 'fastness' }]);
+    expect(await sdk.models.retrieve('triage')).toMatchObject({ id: 'triage' });
+    await expect(sdk.models.retrieve('gpt')).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('answers a chat', async () => {
+    const { sdk } = clientOf(engine);
+    const answer = await sdk.chat.completions.create({ model: 'triage', messages: [user], temperature: 0 });
+    expect(answer.choices[0]?.message.content).toMatch(/^level=[1-5]/u);
+    expect(answer.choices[0]?.finish_reason).toBe('stop');
+    expect(answer.usage?.total_tokens).toBe((answer.usage?.prompt_tokens ?? 0) + (answer.usage?.completion_tokens ?? 0));
+    expect(answer.created).toBe(Date.parse('2026-11-23T12:00:00Z') / 1000);
+  });
+
+  it('streams the same answer, with usage at the end', async () => {
+    const { sdk } = clientOf(engine);
+    const request = { model: 'triage', messages: [user], temperature: 0 };
+    const whole = await sdk.chat.completions.create(request);
+    const stream = await sdk.chat.completions.create({ ...request, stream: true, stream_options: { include_usage: true } });
+    let text = '';
+    let reason: string | null | undefined;
+    let usage: unknown;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? '';
+      reason = chunk.choices[0]?.finish_reason ?? reason;
+      usage = chunk.usage ?? usage;
+    }
+    expect(text).toBe(whole.choices[0]?.message.content);
+    expect(reason).toBe('stop');
+    expect(usage).toEqual(whole.usage);
+  });
+
+  it('streams frames of equal size whose sum is a size class', async () => {
+    const { post } = clientOf(engine);
+    const response = await post('/v1/chat/completions', { model: 'triage', messages: [user], temperature: 0, stream: true });
+    const sizes: number[] = [];
+    for await (const frame of response.body ?? []) sizes.push(frame.length);
+    expect(sizes.slice(1, -1).every((size) => size === 512)).toBe(true);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    expect(Number.isInteger(Math.log2(total))).toBe(true);
+  });
+
+  it('completes a text, streamed and not', async () => {
+    const { sdk } = clientOf(engine);
+    const request = { model: 'triage', prompt: 'level=3 | ', max_tokens: 12, temperature: 0 };
+    const whole = await sdk.completions.create(request);
+    expect(whole.choices[0]?.finish_reason).toMatch(/^(?:length|stop)$/u);
+    let text = '';
+    for await (const chunk of await sdk.completions.create({ ...request, stream: true })) text += chunk.choices[0]?.text ?? '';
+    expect(text).toBe(whole.choices[0]?.text);
+  });
+
+  it('takes messages in parts, and a developer for a system', async () => {
+    const { sdk } = clientOf(engine);
+    const answer = await sdk.chat.completions.create({
+      model: 'triage',
+      messages: [
+        { role: 'developer', content: 'Be brief.' },
+        { role: 'user', content: [{ type: 'text', text: note }] },
+      ],
+      max_completion_tokens: 4,
+    });
+    expect(answer.usage?.completion_tokens).toBe(4);
+    expect(answer.choices[0]?.finish_reason).toBe('length');
+  });
+
+  it.each([
+    ['another model', { model: 'gpt', messages: [user] }, 404, 'model'],
+    ['no messages', { model: 'triage', messages: [] }, 400, 'messages'],
+    ['too many messages', { model: 'triage', messages: Array.from({ length: 9 }, () => user) }, 400, 'messages'],
+    ['the assistant last', { model: 'triage', messages: [{ role: 'assistant', content: 'x' }] }, 400, 'messages'],
+    ['several answers', { model: 'triage', messages: [user], n: 2 }, 400, 'n'],
+    ['tools', { model: 'triage', messages: [user], tools: [] }, 400, 'tools'],
+    ['more tokens than allowed', { model: 'triage', messages: [user], max_tokens: 201 }, 400, 'max_tokens'],
+    ['an empty stop', { model: 'triage', messages: [user], stop: '' }, 400, 'stop'],
+    ['a temperature out of range', { model: 'triage', messages: [user], temperature: 3 }, 400, 'temperature'],
+  ])('refuses %s', async (_name, body, status, param) => {
+    const response = await clientOf(engine).post('/v1/chat/completions', body);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { code: 'ENCLAVE_REQUEST', type: 'invalid_request_error', param } });
+  });
+
+  it('refuses bodies that are too large, no JSON, or of another type', async () => {
+    const { post } = clientOf(engine);
+    expect((await post('/v1/chat/completions', `"${'x'.repeat(70_000)}"`)).status).toBe(413);
+    expect((await post('/v1/chat/completions', '{')).status).toBe(400);
+    expect((await post('/v1/chat/completions', '{}', { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await post('/v1/audio/speech', {})).status).toBe(404);
+  });
+
+  it('quotes nothing of a refused request', async () => {
+    const response = await clientOf(engine).post('/v1/chat/completions', { model: 'triage', messages: 'secret-content' });
+    expect(await response.text()).not.toContain('secret-content');
+  });
+
+  it('says that it does not embed or classify', async () => {
+    const { sdk, post } = clientOf(engine);
+    await expect(sdk.embeddings.create({ model: 'triage', input: 'x' })).rejects.toMatchObject({
+      status: 400,
+      code: 'ENCLAVE_CAPABILITY',
+    });
+    expect((await post('/v1/classifications', { model: 'triage', input: 'x' })).status).toBe(400);
+  });
+
+  it('refuses a prompt that does not fit', async () => {
+    const { sdk } = clientOf(engine);
+    const long = { role: 'user', content: 'cough '.repeat(1000) } as const;
+    await expect(sdk.chat.completions.create({ model: 'triage', messages: [long] })).rejects.toMatchObject({
+      status: 400,
+      code: 'ENCLAVE_CONTEXT_LENGTH',
+    });
+  });
+
+  it('answers nothing once the lease is lost', async () => {
+    const lease = AbortSignal.abort(new FastnessError('ENCLAVE_LEASE_LOST'));
+    const { sdk } = clientOf(engine, { lease });
+    await expect(sdk.chat.completions.create({ model: 'triage', messages: [user] })).rejects.toMatchObject({
+      status: 503,
+      code: 'ENCLAVE_LEASE_LOST',
+    });
+  });
+
+  it('ends a stream with an error when the lease is lost meanwhile', async () => {
+    const lease = new AbortController();
+    const { post } = clientOf(engine, { lease: lease.signal, limits: { tokensPerFrame: 1 } });
+    const body = { model: 'triage', messages: [user], stream: true };
+    const reader = (await post('/v1/chat/completions', body)).body?.getReader();
+    await reader?.read();
+    lease.abort(new FastnessError('ENCLAVE_LEASE_LOST'));
+    const { value } = (await reader?.read()) ?? {};
+    expect(new TextDecoder().decode(value)).toContain('"code":"ENCLAVE_LEASE_LOST"');
+    await expect(reader?.read()).rejects.toMatchObject({ code: 'ENCLAVE_LEASE_LOST' });
+  });
+
+  it('ends a request that takes too long, and frees what it held', async () => {
+    const { post } = clientOf(engine, { limits: { requestSeconds: 0.05, tokensPerFrame: 1 } });
+    const body = { model: 'triage', messages: [user], stream: true };
+    const stalled = await Promise.all([post('/v1/chat/completions', body), post('/v1/chat/completions', body)]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { sdk } = clientOf(engine);
+    const answer = await sdk.chat.completions.create({ model: 'triage', messages: [user], max_tokens: 1 });
+    expect(answer.choices).toHaveLength(1);
+    const text = new TextDecoder().decode((await stalled[0]?.body?.getReader().read())?.value);
+    expect(text).toMatch(/ENCLAVE_TIME_LIMIT|"role":"assistant"/u);
+  });
+
+  it('stops working when the client is gone', async () => {
+    const { post } = clientOf(engine, { limits: { tokensPerFrame: 1 } });
+    for (let round = 0; round < 8; round++) {
+      const response = await post('/v1/chat/completions', { model: 'triage', messages: [user], stream: true });
+      const reader = response.body?.getReader();
+      await reader?.read();
+      await reader?.cancel();
+    }
+    const answer = await clientOf(engine).sdk.chat.completions.create({ model: 'triage', messages: [user], max_tokens: 1 });
+    expect(answer.choices).toHaveLength(1);
+  });
+});
+
+describe.skipIf(!hasModels)('the inner API over onnx', () => {
+  it('embeds, in floats and in base64', async () => {
+    const engine = await (await engineRuntime('onnx')).load({ files: classifierFiles(), task: 'embed', limits });
+    const { sdk } = clientOf(engine);
+    // The package asks for base64 unless told otherwise, and decodes it.
+    const packed = await sdk.embeddings.create({ model: 'triage', input: [note, 'cough'] });
+    const floats = await sdk.embeddings.create({ model: 'triage', input: note, encoding_format: 'float' });
+    expect(packed.data).toHaveLength(2);
+    expect(floats.data[0]?.embedding).toHaveLength(engine.info.dimensions ?? 0);
+    packed.data[0]?.embedding.forEach((value, index) => expect(value).toBeCloseTo(floats.data[0]?.embedding[index] ?? 9, 5));
+    await expect(sdk.embeddings.create({ model: 'triage', input: ['a', 'b', 'c', 'd', 'e'] })).rejects.toMatchObject({
+      status: 400,
+      param: 'input',
+    });
+    await engine.close();
+  });
+
+  it('classifies', async () => {
+    const engine = await (await engineRuntime('onnx')).load({ files: classifierFiles(), task: 'classify', limits });
+    const response = await clientOf(engine).post('/v1/classifications', { model: 'triage', input: note, top_k: 2 });
+    const body = (await response.json()) as { data: { label: string; scores: unknown[] }[] };
+    expect(body.data[0]?.label).toMatch(/^level-[1-5]$/u);
+    expect(body.data[0]?.scores).toHaveLength(2);
+    await engine.close();
+  });
+});
