@@ -1,1 +1,17 @@
-export {};
+export { startBroker, type Broker, type BrokerOptions } from './broker.ts';
+export { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy, type ParsedBrokerPolicy } from './policy.ts';
+export { brokerLimitsSchema, type BrokerLimits, type BrokerLimitsInput } from './limits.ts';
+export { auditFacts, type AuditFacts, type AuditKind } from './audit/facts.ts';
+export type { AuditEntry, AuditHead } from './audit/entry.ts';
+export { verifyAuditLog, type AuditScan } from './audit/scan.ts';
+export { modelKeysSchema } from './authorise-release.ts';
+export {
+  registrationSchema,
+  revocationSchema,
+  type RecordedRevocation,
+  type RegisteredRelease,
+  type Registration,
+  type RevocationRequest,
+} from './register.ts';
+export type { LeaseRecord } from './routes/admin.ts';
+export type { ListenOptions } from './http/server.ts';

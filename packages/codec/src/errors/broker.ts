@@ -192,11 +192,6 @@ export const brokerErrors = Object.freeze({
     message: 'The broker could not listen on its address.',
     next: 'Choose a free port and an address of this machine.',
   },
-  BROKER_CLOSING: {
-    class: 'unavailable',
-    message: 'The broker is shutting down.',
-    next: 'Try again once it runs again, or ask another broker.',
-  },
   BROKER_INTERNAL: {
     class: 'internal',
     message: 'The broker failed in a way it did not foresee.',

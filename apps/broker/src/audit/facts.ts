@@ -1,0 +1,107 @@
+import { isErrorCode, type ErrorCode } from '@fastness/codec/errors';
+import { z } from 'zod';
+
+/**
+ * What an audit entry may hold. Every kind of entry has one closed schema of small, typed facts: digests,
+ * identifiers, counts, codes and times. There is no free-form field, no byte field and no place for a request body,
+ * so a nonce, a token or a key cannot enter by being passed along with something else. The one sentence a person
+ * writes (the reason of a revocation) comes from an authenticated administrator.
+ */
+const hex = (characters: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${characters}}$`));
+const digest = hex(64);
+const measurement = hex(96);
+const leaseId = hex(32);
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$/);
+const platform = z.string().regex(/^(?:chip-id:[0-9a-f]{16,128}|csp-id:[ -~]{1,64})$/);
+const count = z.number().int().nonnegative();
+const isoTime = z.iso.datetime({ precision: 3 });
+const sentence = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u);
+const errorCode = z.custom<ErrorCode>(isErrorCode);
+
+/** What was being asked for when the broker refused. */
+export const auditOperation = z.enum([
+  'key-release',
+  'lease-renewal',
+  'release-registration',
+  'revocation',
+  'administration',
+]);
+
+export const auditFacts = Object.freeze({
+  start: z.strictObject({
+    brokerKey: digest,
+    policyId: name,
+    policyDigest: digest,
+    keyStore: name,
+    hardwareKeyStore: z.boolean(),
+    simulatedTeeAllowed: z.boolean(),
+  }),
+  stop: z.strictObject({}),
+  'log-recovered': z.strictObject({ droppedBytes: count }),
+  'entries-suppressed': z.strictObject({ refused: count, adminAuthFailures: count, since: isoTime }),
+  'release-registered': z.strictObject({
+    releaseDigest: digest,
+    modelId: name,
+    version: count,
+    ownerKey: digest,
+    approvedBy: z.array(name).max(16),
+    wrappingKey: name,
+    wrappingKeyVersion: count,
+  }),
+  refused: z.strictObject({
+    operation: auditOperation,
+    code: errorCode,
+    releaseDigest: digest.optional(),
+    modelId: name.optional(),
+    version: count.optional(),
+    leaseId: leaseId.optional(),
+    tee: name.optional(),
+    simulated: z.boolean().optional(),
+    measurement: measurement.optional(),
+    platform: platform.optional(),
+  }),
+  'key-released': z.strictObject({
+    releaseDigest: digest,
+    modelId: name,
+    version: count,
+    leaseId,
+    leaseExpires: isoTime,
+    keyConfigDigest: digest,
+    tee: name,
+    simulated: z.boolean(),
+    measurement,
+    platform,
+    policyId: name,
+    waivers: z.array(name).max(64),
+  }),
+  /** After `key-released`: the key did not leave after all, and the lease is void. */
+  'key-withheld': z.strictObject({ leaseId, releaseDigest: digest, code: errorCode }),
+  /** What entry `entry` announces did not happen: the transaction it belongs to was rolled back. */
+  'not-committed': z.strictObject({ entry: count, code: errorCode }),
+  'lease-renewed': z.strictObject({
+    releaseDigest: digest,
+    leaseId,
+    leaseExpires: isoTime,
+    renewals: count,
+    tee: name,
+    simulated: z.boolean(),
+    measurement,
+    platform,
+    waivers: z.array(name).max(64),
+  }),
+  revocation: z.strictObject({
+    target: z.enum(['release', 'measurement', 'platform']),
+    value: z.string().regex(/^[ -~]{1,160}$/),
+    reason: sentence,
+    runningLeases: count,
+  }),
+  'admin-auth-failure': z.strictObject({ route: name, presented: z.enum(['nothing', 'wrong-token', 'wrong-scheme']) }),
+});
+
+export type AuditKind = keyof typeof auditFacts;
+export type AuditFacts<K extends AuditKind> = z.infer<(typeof auditFacts)[K]>;
+export type AuditOperation = z.infer<typeof auditOperation>;
+
+export function isAuditKind(value: unknown): value is AuditKind {
+  return typeof value === 'string' && Object.hasOwn(auditFacts, value);
+}

@@ -1,0 +1,98 @@
+import { equalBytes, fromBase64Url, toHex } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import { wrappedKeyFromJson, wrappedKeySchema, type WrappedKey } from '@fastness/keys';
+import {
+  releasePackageSchema,
+  verifyRelease,
+  type ReleasePackage,
+  type VerifiedRelease,
+} from '@fastness/model/release';
+import { z } from 'zod';
+import type { BrokerContext } from './context.ts';
+import { asStoreError, findRelease, highestVersion, refuseRevoked, type BrokerDatabase } from './store/index.ts';
+
+/** keys.json of a sealed model: its root key, wrapped. */
+export const modelKeysSchema = z.strictObject({ format: z.literal('fastness/keys/v1'), root: wrappedKeySchema });
+
+/** A release that may be used now, with its wrapped root key. */
+export interface UsableRelease {
+  readonly verified: VerifiedRelease;
+  readonly digestHex: string;
+  readonly root: WrappedKey;
+}
+
+/**
+ * Verifies a release against owners, approvers, time and policy: signature, approvals, validity, that it names this broker
+ * and that the policy takes its model. Says nothing about revocation and rollback; see `refuseOvertaken`.
+ */
+export async function verifyReleasePackage(
+  context: Pick<BrokerContext, 'policy' | 'signer'>,
+  releasePackage: ReleasePackage,
+  now: Date,
+): Promise<VerifiedRelease> {
+  const { policy, signer } = context;
+  const verified = await verifyRelease({
+    package: releasePackage,
+    ownerKeys: [...policy.ownerKeys],
+    quorum: policy.quorum,
+    now,
+  });
+  const { modelId, version, brokerKey } = verified.release;
+  if (!equalBytes(fromBase64Url(brokerKey), signer.publicKey)) throw new FastnessError('BROKER_RELEASE_OTHER_BROKER');
+  const { models } = policy.policy;
+  if (models !== undefined) {
+    const rule = Object.hasOwn(models, modelId) ? models[modelId] : undefined;
+    if (rule === undefined || version < (rule.minimumVersion ?? 1)) {
+      throw new FastnessError('BROKER_MODEL_NOT_ALLOWED', `${modelId}, version ${version}.`);
+    }
+  }
+  return verified;
+}
+
+/**
+ * Refuses what time has overtaken: a revoked release (`BROKER_RELEASE_REVOKED`) and one that is older than a release of
+ * its model whose key already left (`BROKER_VERSION_ROLLBACK`).
+ */
+export async function refuseOvertaken(
+  db: BrokerDatabase,
+  release: { digestHex: string; modelId: string; version: number },
+  options: { allowOlder: boolean },
+): Promise<void> {
+  await refuseRevoked(db, [{ kind: 'release', value: release.digestHex }]);
+  const highest = await highestVersion(db, release.modelId);
+  if (release.version < highest && !options.allowOlder) {
+    throw new FastnessError('BROKER_VERSION_ROLLBACK', `Version ${release.version}, after version ${highest}.`);
+  }
+}
+
+/**
+ * Fetches a registered release and verifies it from scratch: what lies in the database is trusted no further than the
+ * signatures on it. Throws `BROKER_RELEASE_UNKNOWN` and whatever the verification throws.
+ */
+export async function verifyStoredRelease(
+  context: BrokerContext,
+  digestHex: string,
+  options: { now: Date; renewal: boolean },
+): Promise<UsableRelease> {
+  const { db, policy } = context;
+  const stored = await asStoreError(() => findRelease(db, digestHex));
+  // Revocation before the signature: a revoked release stays revoked when it has expired as well.
+  await asStoreError(() => refuseRevoked(db, [{ kind: 'release', value: digestHex }]));
+  const verified = await verifyReleasePackage(
+    context,
+    releasePackageSchema.parse(JSON.parse(stored.package)),
+    options.now,
+  );
+  if (toHex(verified.releaseDigest) !== digestHex)
+    throw new FastnessError('BROKER_STORE_DAMAGED', 'A release has another digest.');
+  const { modelId, version } = verified.release;
+  await asStoreError(() =>
+    refuseOvertaken(
+      db,
+      { digestHex, modelId, version },
+      { allowOlder: options.renewal && policy.policy.lease.renewSuperseded },
+    ),
+  );
+  const root = wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(stored.keys)).root);
+  return { verified, digestHex, root };
+}

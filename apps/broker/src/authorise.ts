@@ -1,0 +1,151 @@
+import {
+  cmwFromJson,
+  keyConfigDigestOf,
+  reportDataOf,
+  SIMULATED_SNP_EVIDENCE_TYPE,
+  SNP_EVIDENCE_TYPE,
+  verifyEvidence,
+  withMeasurements,
+  type AttestationVerdict,
+  type Cmw,
+} from '@fastness/attest';
+import { releasePublicKey } from '@fastness/channel';
+import type { KeyReleaseRequest } from '@fastness/channel/wire';
+import { fromBase64Url, fromHex, toHex } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import type { Release, VerifiedRelease } from '@fastness/model/release';
+import { verifyStoredRelease, type UsableRelease } from './authorise-release.ts';
+import type { AuditFacts } from './audit/facts.ts';
+import type { BrokerContext } from './context.ts';
+import { asStoreError, consumeChallenge, platformName, refuseRevoked } from './store/index.ts';
+
+/** What is known of a request so far; written into the audit log when the request is refused. */
+export type RefusalTrail = Partial<Omit<AuditFacts<'refused'>, 'operation' | 'code'>>;
+
+/**
+ * A request that passed every check. Only `authorise` makes one and it serves once (`takeAuthorisation`), so a key cannot be
+ * released for anything else. What time may change in between (revocations, versions, leases) is checked once more when
+ * the release is recorded.
+ */
+export interface AuthorisedRequest {
+  readonly release: UsableRelease;
+  readonly verdict: AttestationVerdict;
+  readonly evidence: Cmw;
+  readonly nonce: Uint8Array;
+  readonly enclaveNonce: Uint8Array;
+  readonly keyConfigDigest: Uint8Array;
+  /** The attested X-Wing key, which the root key is sealed to. */
+  readonly sealTo: Uint8Array;
+  readonly platform: string;
+  readonly leaseId: string | undefined;
+}
+
+const authorised = new WeakSet<AuthorisedRequest>();
+
+/** Spends an authorisation. Throws `BROKER_INTERNAL` for anything that `authorise` did not make, or made for an earlier call. */
+export function takeAuthorisation(request: AuthorisedRequest): void {
+  if (!authorised.delete(request)) throw new FastnessError('BROKER_INTERNAL', 'No authorisation.');
+}
+
+/** Which section of a release's measurements a kind of evidence may use. Simulated evidence never uses a genuine one. */
+const measurementsFor: ReadonlyMap<string, Pick<Release['measurements'][number], 'tee' | 'simulated'>> = new Map([
+  [SNP_EVIDENCE_TYPE, { tee: 'sev-snp', simulated: false }],
+  [SIMULATED_SNP_EVIDENCE_TYPE, { tee: 'sev-snp', simulated: true }],
+]);
+
+/**
+ * Decides whether a request may have a key: its nonce is fresh and used once, its release is registered, signed, approved,
+ * in time and not overtaken, its evidence is genuine, fits policy and release and is bound to this very request, and
+ * nothing of it was revoked. The nonce is spent even when a later check fails.
+ *
+ * `trail` collects what was learned on the way. Throws a FastnessError whose code names the first check that failed.
+ */
+export async function authorise(
+  context: BrokerContext,
+  request: KeyReleaseRequest,
+  trail: RefusalTrail,
+): Promise<AuthorisedRequest> {
+  const { db, policy, anchors } = context;
+  const now = context.now();
+  trail.releaseDigest = request.releaseDigest;
+  if (request.leaseId !== undefined && /^[0-9a-f]{32}$/.test(request.leaseId)) trail.leaseId = request.leaseId;
+
+  const nonce = fromBase64Url(request.nonce);
+  await asStoreError(() => consumeChallenge(db, nonce, now));
+
+  const release = await verifyStoredRelease(context, request.releaseDigest, {
+    now,
+    renewal: request.leaseId !== undefined,
+  });
+  trail.modelId = release.verified.release.modelId;
+  trail.version = release.verified.release.version;
+
+  const evidence = cmwFromJson(request.evidence);
+  const measurements = measurementsOf(context, evidence, release.verified);
+  const keyConfig = fromBase64Url(request.keyConfig);
+  const keyConfigDigest = await keyConfigDigestOf({
+    ohttpKeyConfig: keyConfig,
+    receiptKey: fromBase64Url(request.receiptKey),
+  });
+  const expectedReportData = await reportDataOf({
+    purpose: 'key-release',
+    nonce,
+    keyConfigDigest,
+    releaseDigest: fromHex(request.releaseDigest),
+    deviceEvidenceDigest: null,
+  });
+  const verdict = await verifyEvidence({
+    evidence,
+    endorsements: request.endorsements.map(cmwFromJson),
+    policy: withMeasurements(policy.policy.attestation, measurements),
+    anchors,
+    expectedReportData,
+    now,
+  });
+  const { claims } = verdict;
+  const platform = platformName(claims.identity);
+  trail.tee = claims.tee;
+  trail.simulated = claims.simulated;
+  trail.measurement = claims.measurement;
+  trail.platform = platform;
+  await asStoreError(() =>
+    refuseRevoked(db, [
+      { kind: 'measurement', value: claims.measurement },
+      { kind: 'platform', value: platform },
+    ]),
+  );
+  const granted: AuthorisedRequest = Object.freeze({
+    release,
+    verdict,
+    evidence,
+    nonce,
+    enclaveNonce: fromBase64Url(request.enclaveNonce),
+    keyConfigDigest,
+    // Only now: the key configuration means nothing before the evidence vouches for it.
+    sealTo: releasePublicKey({ keyConfig }),
+    platform,
+    leaseId: request.leaseId,
+  });
+  authorised.add(granted);
+  return granted;
+}
+
+/**
+ * The measurements that evidence of this kind may have: those the release lists for it, narrowed by the policy's own list
+ * if it has one. Throws `ATTEST_EVIDENCE_UNSUPPORTED`, `SIMULATED_EVIDENCE_REFUSED`, `BROKER_TEE_NOT_IN_RELEASE`.
+ */
+function measurementsOf(context: BrokerContext, evidence: Cmw, verified: VerifiedRelease): string[] {
+  const { attestation } = context.policy.policy;
+  const section = measurementsFor.get(evidence.type);
+  if (section === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
+  if (section.simulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
+  const narrower = attestation.snp.measurements;
+  const listed = verified.release.measurements
+    .filter(({ tee, simulated }) => tee === section.tee && simulated === section.simulated)
+    .map(({ value }) => value)
+    .filter((value) => narrower === 'from-release' || narrower.includes(value));
+  if (listed.length === 0) {
+    throw new FastnessError('BROKER_TEE_NOT_IN_RELEASE', `Release ${toHex(verified.releaseDigest)}.`);
+  }
+  return [...new Set(listed)];
+}

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { amdAnchors, type TrustAnchors } from '@fastness/attest';
+import { toHex } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import type { KeyStore } from '@fastness/keys';
+import { openAuditLog } from './audit/log.ts';
+import { createAuditNoise } from './audit/noise.ts';
+import type { BrokerContext, BrokerSigner } from './context.ts';
+import { serveHttp, type ListenOptions } from './http/server.ts';
+import { brokerLimitsSchema, type BrokerLimitsInput } from './limits.ts';
+import { lockPath } from './lock.ts';
+import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy } from './policy.ts';
+import { createAuditReplay } from './replay.ts';
+import { createApp } from './routes/app.ts';
+import { inTransaction, openStore, readAuditHead, saveAuditHead } from './store/index.ts';
+
+export interface BrokerOptions {
+  readonly listen: ListenOptions;
+  readonly databasePath: string;
+  readonly auditPath: string;
+  /** Holds the keys that wrap the models' root keys. */
+  readonly keyStore: KeyStore;
+  /** The broker's own Ed25519 key: signs leases and attestation results. */
+  readonly signer: { readonly keyStore: KeyStore; readonly keyId: string };
+  readonly policy: BrokerPolicy;
+  /** SHA-256 of the administrators' bearer token, lower-case hex. */
+  readonly adminTokenSha256: string;
+  /** Roots that evidence of hardware may end in. Default: AMD's, pinned. */
+  readonly anchors?: TrustAnchors;
+  readonly limits?: BrokerLimitsInput;
+  readonly now?: () => Date;
+  /** Receives errors that are not told to clients, for the log of the process. Default: dropped. */
+  readonly report?: (error: unknown) => void;
+}
+
+export interface Broker {
+  readonly url: string;
+  /** The broker's public key, SubjectPublicKeyInfo DER: `brokerKey` of the releases it serves. */
+  readonly publicKey: Uint8Array;
+  /** Stops listening, lets requests in progress end, closes log and database. The key stores stay open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a broker. The caller opens the key stores and closes them afterwards.
+ *
+ * Throws `BROKER_CONFIG_INVALID`, `BROKER_LOCKED` (another process has this database or log), `AUDIT_CHAIN_BROKEN`,
+ * `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, `BROKER_SIGNER_UNSUITABLE`, `BROKER_KEY_STORE`, `BROKER_LISTEN`.
+ *
+ * Not protected against: whoever reads or writes this process's memory; a clock set back (releases and leases end by the
+ * clock of this machine); database and audit log both put back together to an earlier state.
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const policy = parseBrokerPolicy(options.policy);
+  const limits = parseConfigPart(brokerLimitsSchema, options.limits ?? {}, 'limits');
+  if (!/^[0-9a-f]{64}$/.test(options.adminTokenSha256)) {
+    throw new FastnessError('BROKER_CONFIG_INVALID', 'adminTokenSha256: expected 64 lower-case hex digits.');
+  }
+  const now = options.now ?? (() => new Date());
+  const clock = (): number => performance.now();
+  const report = options.report ?? (() => {});
+  const signer = await openSigner(options.signer);
+
+  await using opening = new AsyncDisposableStack();
+  for (const path of [options.auditPath, options.databasePath]) {
+    const lock = lockPath(canonicalPath(path));
+    opening.defer(() => {
+      lock.release();
+    });
+  }
+  const db = await openStore(options.databasePath);
+  opening.defer(() => db.destroy());
+  const knownHead = await readAuditHead(db);
+  const replay = createAuditReplay(knownHead?.seq ?? 0);
+  const audit = await openAuditLog({
+    path: options.auditPath,
+    now,
+    knownHead,
+    onEntry: (entry) => {
+      replay.see(entry);
+    },
+  });
+  opening.defer(() => audit.close());
+  await replay.apply(db);
+  const started = await audit.append('start', {
+    brokerKey: signer.keyId,
+    policyId: policy.policy.id,
+    policyDigest: policy.digest,
+    keyStore: options.keyStore.kind,
+    hardwareKeyStore: options.keyStore.hardware,
+    simulatedTeeAllowed: policy.policy.attestation.simulated !== undefined,
+  });
+  await inTransaction(db, (trx) => saveAuditHead(trx, started));
+  const noise = createAuditNoise({ log: audit, rate: limits.auditNoise, now, clock });
+  const context: BrokerContext = {
+    db,
+    audit,
+    noise,
+    keyStore: options.keyStore,
+    signer,
+    policy,
+    anchors: options.anchors ?? amdAnchors,
+    limits,
+    now,
+  };
+  // Counts of suppressed entries must not wait for the next entry that gets through.
+  const flush = setInterval(() => {
+    noise.flush().catch(report);
+  }, 60_000);
+  flush.unref();
+  opening.defer(async () => {
+    clearInterval(flush);
+    if (audit.failed) return;
+    await noise.flush();
+    await audit.append('stop', {});
+  });
+  const app = createApp({ context, adminTokenSha256: options.adminTokenSha256, report });
+  const endpoint = await serveHttp({ listen: options.listen, limits, fetch: app.fetch });
+  opening.defer(() => endpoint.close());
+
+  const running = opening.move();
+  let closing: Promise<void> | undefined;
+  return {
+    url: endpoint.url,
+    publicKey: signer.publicKey,
+    close: () => (closing ??= running.disposeAsync()),
+  };
+}
+
+/** DER of an Ed25519 SubjectPublicKeyInfo, up to the 32 bytes of the key (RFC 8410). */
+const ed25519Prefix = '302a300506032b6570032100';
+
+async function openSigner({ keyStore, keyId }: BrokerOptions['signer']): Promise<BrokerSigner> {
+  let publicKey: Uint8Array;
+  try {
+    publicKey = await keyStore.publicKey(keyId);
+  } catch (cause) {
+    throw new FastnessError('BROKER_KEY_STORE', undefined, { cause });
+  }
+  if (publicKey.length !== 44 || !toHex(publicKey).startsWith(ed25519Prefix)) {
+    throw new FastnessError('BROKER_SIGNER_UNSUITABLE', `Key ${keyId}.`);
+  }
+  return {
+    publicKey,
+    keyId: createHash('sha256').update(publicKey).digest('hex'),
+    async sign(message) {
+      try {
+        return await keyStore.sign(keyId, message);
+      } catch (cause) {
+        throw new FastnessError('BROKER_KEY_STORE', undefined, { cause });
+      }
+    },
+  };
+}
+
+/** One name for one file, however it was spelt: the lock must not be dodged through a symbolic link to its folder. */
+function canonicalPath(path: string): string {
+  const absolute = resolve(path);
+  return join(realpathSync(dirname(absolute)), basename(absolute));
+}

@@ -1,0 +1,67 @@
+import type { TrustAnchors } from '@fastness/attest';
+import { FastnessError } from '@fastness/codec/errors';
+import type { KeyStore } from '@fastness/keys';
+import type { AuditFacts, AuditKind } from './audit/facts.ts';
+import type { AuditHead } from './audit/entry.ts';
+import type { AuditLog } from './audit/log.ts';
+import type { AuditNoise } from './audit/noise.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { ParsedBrokerPolicy } from './policy.ts';
+import { inTransaction, saveAuditHead, type BrokerDatabase } from './store/index.ts';
+
+/** The key by which a broker is known: it signs leases and attestation results. */
+export interface BrokerSigner {
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+  /** SHA-256 of `publicKey`, hex. */
+  readonly keyId: string;
+  /** Ed25519, 64 bytes. Throws `BROKER_KEY_STORE`. */
+  sign(message: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What the stages of a running broker share. */
+export interface BrokerContext {
+  readonly db: BrokerDatabase;
+  readonly audit: AuditLog;
+  readonly noise: AuditNoise;
+  readonly keyStore: KeyStore;
+  readonly signer: BrokerSigner;
+  readonly policy: ParsedBrokerPolicy;
+  readonly anchors: TrustAnchors;
+  readonly limits: BrokerLimits;
+  readonly now: () => Date;
+}
+
+/** What a transaction does, as the audit log will say it. */
+export interface Recorded<K extends AuditKind, T> {
+  readonly kind: K;
+  readonly facts: AuditFacts<K>;
+  readonly result: T;
+}
+
+/**
+ * Changes the database and says so in the audit log, in the only safe order: the entry is on disk before the change is
+ * committed, and the caller hands nothing out before both. When the change fails after its entry was written, a second
+ * entry takes the first one back. Throws what `work` throws, `AUDIT_UNAVAILABLE`, `BROKER_STORE`.
+ */
+export async function commitRecorded<K extends AuditKind, T>(
+  context: Pick<BrokerContext, 'db' | 'audit'>,
+  work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
+): Promise<T> {
+  const { db, audit } = context;
+  let written: AuditHead | undefined;
+  try {
+    return await inTransaction(db, async (trx) => {
+      const { kind, facts, result } = await work(trx);
+      written = await audit.append(kind, facts);
+      await saveAuditHead(trx, written);
+      return result;
+    });
+  } catch (error) {
+    if (written !== undefined) {
+      const code = error instanceof FastnessError ? error.code : 'BROKER_INTERNAL';
+      await audit.append('not-committed', { entry: written.seq, code });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { attestationPolicySchema } from '@fastness/attest';
+import { fromBase64Url } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import { z } from 'zod';
+
+const publicKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{40,400}$/)
+  .describe('A public key: SubjectPublicKeyInfo, DER, in base64url without padding.');
+const modelId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
+
+/**
+ * Who may have which keys. Unknown members are refused; what an absent member means is said where it stands.
+ */
+export const brokerPolicySchema = z.strictObject({
+  version: z.literal(1),
+  /** Name of this policy in the audit log. */
+  id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+  /** Keys of model owners; a release must be signed by one of them. */
+  ownerKeys: z.array(publicKey).min(1).max(16),
+  /** Whose approvals a release needs, and how many. */
+  quorum: z.strictObject({
+    threshold: z.int().min(1).max(16),
+    approvers: z
+      .array(z.strictObject({ id: z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,63}$/), publicKey }))
+      .min(1)
+      .max(16),
+  }),
+  /**
+   * What evidence must look like. `snp.measurements` is 'from-release': those the release lists. A list there narrows the
+   * release's list further, it never adds to it.
+   */
+  attestation: attestationPolicySchema,
+  lease: z.strictObject({
+    /** How long an enclave may serve without attesting again: the longest time a revocation takes to reach it. */
+    ttlSeconds: z.int().min(10).max(86_400),
+    /**
+     * Whether leases of a release go on being renewed after the key of a newer version was released. True lets a fleet be
+     * replaced machine by machine; false ends the older version within one lease.
+     */
+    renewSuperseded: z.boolean(),
+  }),
+  /** Models whose keys may be released, and their lowest version. Absent: every model that an owner key signed. */
+  models: z.record(modelId, z.strictObject({ minimumVersion: z.int().min(1).exactOptional() })).exactOptional(),
+});
+
+export type BrokerPolicy = z.infer<typeof brokerPolicySchema>;
+
+/** A policy that was checked, with its keys decoded. */
+export interface ParsedBrokerPolicy {
+  readonly policy: BrokerPolicy;
+  /** SHA-256 of the policy as JSON, hex: which policy an audit entry was made under. */
+  readonly digest: string;
+  readonly ownerKeys: readonly Uint8Array[];
+  readonly quorum: {
+    readonly threshold: number;
+    readonly approvers: readonly { readonly id: string; readonly publicKey: Uint8Array }[];
+  };
+}
+
+/** Reads a policy. Throws `BROKER_CONFIG_INVALID`, naming the fields at fault. */
+export function parseBrokerPolicy(value: unknown): ParsedBrokerPolicy {
+  const policy = parseConfigPart(brokerPolicySchema, value, 'policy');
+  const { threshold, approvers } = policy.quorum;
+  if (threshold > approvers.length) {
+    throw new FastnessError('BROKER_CONFIG_INVALID', 'policy.quorum: more approvals than approvers.');
+  }
+  for (const member of ['id', 'publicKey'] as const) {
+    if (new Set(approvers.map((approver) => approver[member])).size !== approvers.length) {
+      throw new FastnessError('BROKER_CONFIG_INVALID', `policy.quorum.approvers: two have the same ${member}.`);
+    }
+  }
+  return {
+    policy,
+    digest: createHash('sha256').update(JSON.stringify(policy)).digest('hex'),
+    ownerKeys: policy.ownerKeys.map((key, index) => decodeKey(key, `ownerKeys.${index}`)),
+    quorum: {
+      threshold,
+      approvers: approvers.map(({ id, publicKey: key }) => ({ id, publicKey: decodeKey(key, `quorum: ${id}`) })),
+    },
+  };
+}
+
+function decodeKey(text: string, place: string): Uint8Array {
+  try {
+    return fromBase64Url(text);
+  } catch (cause) {
+    throw new FastnessError('BROKER_CONFIG_INVALID', `policy.${place}: not base64url.`, { cause });
+  }
+}
+
+/** Checks a part of the configuration. Throws `BROKER_CONFIG_INVALID` with places and reasons, without values. */
+export function parseConfigPart<T>(schema: z.ZodType<T>, value: unknown, place: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues
+    .slice(0, 5)
+    .map((issue) => `${[place, ...issue.path].join('.')}: ${issue.message}`);
+  throw new FastnessError('BROKER_CONFIG_INVALID', faults.join('; '));
+}

@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { toEar } from '@fastness/attest';
+import { hpkeSealTo, keyReleaseAad, keyReleaseInfo, sealedKeyToJson, signLease } from '@fastness/channel';
+import type { KeyReleaseResponse, SealedKey } from '@fastness/channel/wire';
+import { toBase64Url, toHex } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import { takeAuthorisation, type AuthorisedRequest } from './authorise.ts';
+import { refuseOvertaken } from './authorise-release.ts';
+import { commitRecorded, type BrokerContext } from './context.ts';
+import { signJwt } from './jwt.ts';
+import {
+  deleteLease,
+  extendLease,
+  findRenewableLease,
+  inTransaction,
+  insertLease,
+  raiseHighestVersion,
+  refuseRevoked,
+  type BrokerDatabase,
+} from './store/index.ts';
+import { unwrapRoot } from './unwrap.ts';
+
+/** Evidence larger than this is left out of the attestation result; the result names the claims either way. */
+const rawEvidenceLimit = 16 * 1024;
+
+/**
+ * Gives an authorised enclave its lease and, unless it renews one, the root key of the model. In this order: the lease and
+ * the attestation result are signed; what may have changed since the authorisation is checked again, and lease, highest
+ * version and audit entry are recorded together, the entry first; only then is the key unwrapped, sealed to the attested
+ * key, and handed out. When that last step fails, an entry says so and the lease is void.
+ */
+export async function releaseKey(context: BrokerContext, request: AuthorisedRequest): Promise<KeyReleaseResponse> {
+  takeAuthorisation(request);
+  const { signer } = context;
+  const issuedAt = context.now();
+  const leaseId = request.leaseId ?? toHex(new Uint8Array(randomBytes(16)));
+  const ttlSeconds = leaseSeconds(context, request, issuedAt);
+  const lease = await signLease({
+    claims: {
+      leaseId,
+      releaseDigest: request.release.verified.releaseDigest,
+      keyConfigDigest: request.keyConfigDigest,
+      enclaveNonce: request.enclaveNonce,
+      ttlSeconds,
+      issuedAt,
+    },
+    sign: (message) => signer.sign(message),
+  });
+  const ear = await signEar(context, request, issuedAt);
+  const grant: Grant = { leaseId, issuedAt, expiresAt: new Date(issuedAt.getTime() + ttlSeconds * 1000) };
+  let sealedRoot: SealedKey | undefined;
+  if (request.leaseId === undefined) {
+    await recordRelease(context, request, grant);
+    sealedRoot = await handOver(context, request, grant);
+  } else {
+    await recordRenewal(context, request, grant);
+  }
+  return {
+    ...(sealedRoot === undefined ? {} : { sealedRoot }),
+    lease: toBase64Url(lease),
+    ear,
+    brokerTime: issuedAt.toISOString(),
+  };
+}
+
+interface Grant {
+  readonly leaseId: string;
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** A lease ends with its release at the latest. Throws `RELEASE_EXPIRED` when less than a second is left. */
+function leaseSeconds(context: BrokerContext, request: AuthorisedRequest, now: Date): number {
+  const { expires } = request.release.verified.release;
+  const left = Math.floor((Date.parse(expires) - now.getTime()) / 1000);
+  if (left < 1) throw new FastnessError('RELEASE_EXPIRED', `It ended at ${expires}.`);
+  return Math.min(context.policy.policy.lease.ttlSeconds, left);
+}
+
+async function signEar(context: BrokerContext, request: AuthorisedRequest, issuedAt: Date): Promise<string> {
+  const { ear_raw_evidence: raw, ...claims } = toEar(request.verdict, {
+    verifierId: { developer: 'Fastness', build: `broker ${context.signer.keyId.slice(0, 16)}` },
+    policyId: request.verdict.policyId,
+    nonce: request.nonce,
+    issuedAt,
+    rawEvidence: request.evidence,
+  });
+  const small = request.evidence.value.length <= rawEvidenceLimit;
+  return await signJwt(context.signer, 'eat+jwt', small ? { ...claims, ear_raw_evidence: raw } : claims);
+}
+
+/** Once more, inside the transaction that records the release: time has passed since the authorisation. */
+async function refuseChanged(trx: BrokerDatabase, request: AuthorisedRequest, allowOlder: boolean): Promise<void> {
+  const { digestHex, verified } = request.release;
+  const { modelId, version } = verified.release;
+  await refuseOvertaken(trx, { digestHex, modelId, version }, { allowOlder });
+  await refuseRevoked(trx, [
+    { kind: 'measurement', value: request.verdict.claims.measurement },
+    { kind: 'platform', value: request.platform },
+  ]);
+}
+
+async function recordRelease(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<void> {
+  const { digestHex, verified } = request.release;
+  const { modelId, version } = verified.release;
+  const { claims, waivers } = request.verdict;
+  const keyConfigDigest = toHex(request.keyConfigDigest);
+  const issuedAt = grant.issuedAt.toISOString();
+  const expiresAt = grant.expiresAt.toISOString();
+  await commitRecorded(context, async (trx) => {
+    await refuseChanged(trx, request, false);
+    await raiseHighestVersion(trx, modelId, version);
+    await insertLease(trx, {
+      lease_id: grant.leaseId,
+      release_digest: digestHex,
+      key_config_digest: keyConfigDigest,
+      tee: claims.tee,
+      simulated: claims.simulated ? 1 : 0,
+      measurement: claims.measurement,
+      platform: request.platform,
+      issued_at: issuedAt,
+      renewed_at: issuedAt,
+      expires_at: expiresAt,
+      renewals: 0,
+    });
+    return {
+      kind: 'key-released',
+      facts: {
+        releaseDigest: digestHex,
+        modelId,
+        version,
+        leaseId: grant.leaseId,
+        leaseExpires: expiresAt,
+        keyConfigDigest,
+        tee: claims.tee,
+        simulated: claims.simulated,
+        measurement: claims.measurement,
+        platform: request.platform,
+        policyId: context.policy.policy.id,
+        waivers: waivers.map(({ check }) => check),
+      },
+      result: undefined,
+    };
+  });
+}
+
+async function recordRenewal(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<void> {
+  const { digestHex } = request.release;
+  const { claims, waivers } = request.verdict;
+  const holder = {
+    releaseDigest: digestHex,
+    keyConfigDigest: toHex(request.keyConfigDigest),
+    measurement: claims.measurement,
+    platform: request.platform,
+    simulated: claims.simulated,
+  };
+  const expiresAt = grant.expiresAt.toISOString();
+  await commitRecorded(context, async (trx) => {
+    const lease = await findRenewableLease(trx, grant.leaseId, holder, grant.issuedAt);
+    await refuseChanged(trx, request, context.policy.policy.lease.renewSuperseded);
+    const renewals = lease.renewals + 1;
+    await extendLease(trx, grant.leaseId, { renewedAt: grant.issuedAt.toISOString(), expiresAt, renewals });
+    return {
+      kind: 'lease-renewed',
+      facts: {
+        releaseDigest: digestHex,
+        leaseId: lease.lease_id,
+        leaseExpires: expiresAt,
+        renewals,
+        tee: claims.tee,
+        simulated: claims.simulated,
+        measurement: claims.measurement,
+        platform: request.platform,
+        waivers: waivers.map(({ check }) => check),
+      },
+      result: undefined,
+    };
+  });
+}
+
+/** Unwraps the root key, seals it to the attested key and wipes it. */
+async function handOver(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<SealedKey> {
+  try {
+    const root = await unwrapRoot(context, request.release);
+    try {
+      const message = await hpkeSealTo({
+        publicKey: request.sealTo,
+        info: keyReleaseInfo,
+        aad: keyReleaseAad({
+          releaseDigest: request.release.verified.releaseDigest,
+          keyConfigDigest: request.keyConfigDigest,
+          enclaveNonce: request.enclaveNonce,
+        }),
+        plaintext: root,
+      });
+      return sealedKeyToJson(message);
+    } finally {
+      root.fill(0);
+    }
+  } catch (error) {
+    const code = error instanceof FastnessError ? error.code : 'BROKER_INTERNAL';
+    await context.audit.append('key-withheld', {
+      leaseId: grant.leaseId,
+      releaseDigest: request.release.digestHex,
+      code,
+    });
+    await inTransaction(context.db, (trx) => deleteLease(trx, grant.leaseId));
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+import { FastnessError } from '@fastness/codec/errors';
+import type { HttpBindings } from '@hono/node-server';
+import { z } from 'zod';
+import type { AuditOperation } from '../audit/facts.ts';
+import type { RefusalTrail } from '../authorise.ts';
+import type { BrokerContext } from '../context.ts';
+import { presentedToken } from '../http/admin-auth.ts';
+import { checkShape, readJsonBody } from '../http/body.ts';
+import { registerRelease, registrationSchema, revocationSchema, revoke } from '../register.ts';
+import { asStoreError, listLeases, type StoredLease } from '../store/index.ts';
+import { remoteAddress, type BrokerApp, type RateLimiters } from './app.ts';
+import { recordingRefusal } from './refusal.ts';
+
+const limit = z.coerce.number().int().min(1).max(1000).default(100);
+const auditQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0), limit });
+const leaseQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^[0-9a-f]{0,32}$/)
+    .default(''),
+  limit,
+  state: z.enum(['running', 'all']).default('running'),
+});
+
+/** One lease as `GET /v1/admin/leases` shows it. */
+export interface LeaseRecord {
+  readonly leaseId: string;
+  readonly releaseDigest: string;
+  readonly keyConfigDigest: string;
+  readonly tee: string;
+  readonly simulated: boolean;
+  readonly measurement: string;
+  readonly platform: string;
+  readonly issuedAt: string;
+  readonly renewedAt: string;
+  readonly expiresAt: string;
+  readonly renewals: number;
+}
+
+/** The routes of administrators. Authentication comes before everything else, even before "no such route". */
+export function addAdminRoutes(
+  app: BrokerApp,
+  context: BrokerContext,
+  options: {
+    limiters: RateLimiters;
+    adminTokenSha256: string;
+    secureTransport: (bindings: HttpBindings) => boolean;
+  },
+): void {
+  const { limiters, adminTokenSha256, secureTransport } = options;
+
+  app.use('/v1/admin/*', async (c, next) => {
+    const address = remoteAddress(c.env);
+    if (!secureTransport(c.env)) {
+      limiters.adminFailure.take(address);
+      throw new FastnessError('BROKER_ADMIN_TRANSPORT');
+    }
+    const presented = presentedToken(c.req.header('authorization'), adminTokenSha256);
+    if (presented !== 'right-token') {
+      limiters.adminFailure.take(address);
+      await context.noise.adminAuthFailure({ route: routeNames.get(c.req.path) ?? 'other', presented });
+      throw new FastnessError('BROKER_ADMIN_UNAUTHORIZED');
+    }
+    limiters.admin.take(address);
+    await next();
+  });
+
+  const recording = async <T>(operation: AuditOperation, work: (trail: RefusalTrail) => Promise<T>): Promise<T> => {
+    const trail: RefusalTrail = {};
+    return await recordingRefusal(
+      context,
+      () => operation,
+      trail,
+      () => work(trail),
+    );
+  };
+
+  app.put('/v1/admin/releases', async (c) => {
+    const registered = await recording('release-registration', async (trail) =>
+      registerRelease(context, await readJsonBody(c.req.raw, registrationSchema, context.limits.body.admin), trail),
+    );
+    return c.json(registered);
+  });
+
+  app.post('/v1/admin/revocations', async (c) => {
+    const revocation = await recording('revocation', async () =>
+      revoke(context, await readJsonBody(c.req.raw, revocationSchema, context.limits.body.admin)),
+    );
+    return c.json(revocation);
+  });
+
+  app.get('/v1/admin/audit', async (c) => {
+    const query = checkShape(auditQuery, c.req.query());
+    const entries = await context.audit.read(query);
+    return c.json({ entries, head: context.audit.head });
+  });
+
+  app.get('/v1/admin/leases', async (c) => {
+    const { after, limit: most, state } = checkShape(leaseQuery, c.req.query());
+    const leases = await asStoreError(() =>
+      listLeases(context.db, { after, limit: most, running: state === 'running', now: context.now() }),
+    );
+    return c.json({ leases: leases.map(leaseRecord) });
+  });
+}
+
+const routeNames: ReadonlyMap<string, string> = new Map([
+  ['/v1/admin/releases', 'releases'],
+  ['/v1/admin/revocations', 'revocations'],
+  ['/v1/admin/audit', 'audit'],
+  ['/v1/admin/leases', 'leases'],
+]);
+
+function leaseRecord(lease: StoredLease): LeaseRecord {
+  return {
+    leaseId: lease.lease_id,
+    releaseDigest: lease.release_digest,
+    keyConfigDigest: lease.key_config_digest,
+    tee: lease.tee,
+    simulated: lease.simulated === 1,
+    measurement: lease.measurement,
+    platform: lease.platform,
+    issuedAt: lease.issued_at,
+    renewedAt: lease.renewed_at,
+    expiresAt: lease.expires_at,
+    renewals: lease.renewals,
+  };
+}

@@ -1,0 +1,84 @@
+import type { HttpBindings } from '@hono/node-server';
+import { FastnessError } from '@fastness/codec/errors';
+import { Hono } from 'hono';
+import type { BrokerContext } from '../context.ts';
+import { isLoopback } from '../http/admin-auth.ts';
+import { fixedHeaders, problemResponse } from '../http/problem.ts';
+import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limits.ts';
+import { addAdminRoutes } from './admin.ts';
+import { addKeyRoutes } from './keys.ts';
+
+export interface BrokerEnv {
+  Bindings: HttpBindings;
+}
+
+export type BrokerApp = Hono<BrokerEnv>;
+export type RateLimiters = Readonly<Record<keyof BrokerLimits['rates'], RateLimiter>>;
+
+/** Every route and its methods, for `BROKER_METHOD_NOT_ALLOWED`. */
+const methods: ReadonlyMap<string, string> = new Map([
+  ['/health', 'GET, HEAD'],
+  ['/v1/challenges', 'POST'],
+  ['/v1/key-releases', 'POST'],
+  ['/v1/admin/releases', 'PUT'],
+  ['/v1/admin/revocations', 'POST'],
+  ['/v1/admin/audit', 'GET, HEAD'],
+  ['/v1/admin/leases', 'GET, HEAD'],
+]);
+
+/** The HTTP face of a broker. `report` receives errors that nobody foresaw; they are not told to the client. */
+export function createApp(options: {
+  context: BrokerContext;
+  adminTokenSha256: string;
+  report: (error: unknown) => void;
+}): BrokerApp {
+  const { context, adminTokenSha256, report } = options;
+  const { rates, maxAddresses } = context.limits;
+  const limiter = (name: keyof BrokerLimits['rates']): RateLimiter =>
+    createRateLimiter({ ...rates[name], maxAddresses, clock: () => performance.now() });
+  const limiters: RateLimiters = {
+    challenge: limiter('challenge'),
+    keyRelease: limiter('keyRelease'),
+    admin: limiter('admin'),
+    adminFailure: limiter('adminFailure'),
+    other: limiter('other'),
+  };
+
+  const app: BrokerApp = new Hono<BrokerEnv>();
+  app.use(async (c, next) => {
+    await next();
+    for (const [name, value] of Object.entries(fixedHeaders)) c.header(name, value);
+  });
+  app.get('/health', (c) => {
+    limiters.other.take(remoteAddress(c.env));
+    // Without an audit log nothing can be released, so the broker is not healthy.
+    if (context.audit.failed) throw new FastnessError('AUDIT_UNAVAILABLE');
+    return c.json({ status: 'ok' });
+  });
+  addKeyRoutes(app, context, limiters);
+  addAdminRoutes(app, context, { limiters, adminTokenSha256, secureTransport });
+  app.notFound((c) => {
+    limiters.other.take(remoteAddress(c.env));
+    const allow = methods.get(c.req.path);
+    if (allow === undefined) return problemResponse(new FastnessError('BROKER_ROUTE_UNKNOWN'));
+    return problemResponse(new FastnessError('BROKER_METHOD_NOT_ALLOWED'), { allow });
+  });
+  app.onError((error, c) => {
+    if (!(error instanceof FastnessError) || error.class === 'internal' || error.class === 'unavailable') report(error);
+    // What is left of the request's body would be read as the next request.
+    return problemResponse(error, c.env.incoming.complete ? {} : { connection: 'close' });
+  });
+  return app;
+}
+
+/** The address of the other end of the connection. Headers that claim another are not believed. */
+export function remoteAddress({ incoming }: HttpBindings): string {
+  return incoming.socket.remoteAddress ?? '';
+}
+
+/** Whether a token may be sent over this connection: it is encrypted, or it does not leave the machine. */
+function secureTransport({ incoming }: HttpBindings): boolean {
+  return (
+    ('encrypted' in incoming.socket && incoming.socket.encrypted === true) || isLoopback(incoming.socket.remoteAddress)
+  );
+}

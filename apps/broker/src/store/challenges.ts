@@ -1,0 +1,71 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { FastnessError } from '@fastness/codec/errors';
+import type { Kysely } from 'kysely';
+import type { BrokerTables } from './tables.ts';
+
+/** How long an answered or expired nonce is remembered, to say "reused" or "expired" rather than "unknown". */
+const rememberMs = 10 * 60_000;
+
+/**
+ * Issues a nonce of 32 random bytes that can be consumed once until `expiresAt`.
+ * Throws `BROKER_CHALLENGE_LIMIT` when `maxOutstanding` nonces wait for their answer.
+ */
+export async function issueChallenge(
+  db: Kysely<BrokerTables>,
+  options: { now: Date; ttlSeconds: number; maxOutstanding: number },
+): Promise<{ nonce: Uint8Array; expiresAt: Date }> {
+  const { now, ttlSeconds, maxOutstanding } = options;
+  const expiresAt = new Date(now.getTime() + ttlSeconds * 1000);
+  const nonce = new Uint8Array(randomBytes(32));
+  await db.transaction().execute(async (trx) => {
+    const forget = new Date(now.getTime() - rememberMs).toISOString();
+    await trx.deleteFrom('challenges').where('expires_at', '<', forget).execute();
+    await trx.deleteFrom('spent_challenges').where('spent_at', '<', forget).execute();
+    const { outstanding } = await trx
+      .selectFrom('challenges')
+      .where('expires_at', '>', now.toISOString())
+      .select((expression) => expression.fn.countAll<number | bigint | string>().as('outstanding'))
+      .executeTakeFirstOrThrow();
+    if (Number(outstanding) >= maxOutstanding) throw new FastnessError('BROKER_CHALLENGE_LIMIT');
+    await trx
+      .insertInto('challenges')
+      .values({ nonce_digest: digestOf(nonce), issued_at: now.toISOString(), expires_at: expiresAt.toISOString() })
+      .execute();
+  });
+  return { nonce, expiresAt };
+}
+
+/**
+ * Consumes a nonce: deletes it and remembers it as spent, in one transaction, so that of any number of requests with the
+ * same nonce one gets through. Throws `BROKER_NONCE_EXPIRED`, `BROKER_NONCE_REUSED`, `BROKER_NONCE_UNKNOWN`.
+ */
+export async function consumeChallenge(db: Kysely<BrokerTables>, nonce: Uint8Array, now: Date): Promise<void> {
+  const digest = digestOf(nonce);
+  await db.transaction().execute(async (trx) => {
+    const { numDeletedRows } = await trx
+      .deleteFrom('challenges')
+      .where('nonce_digest', '=', digest)
+      .where('expires_at', '>', now.toISOString())
+      .executeTakeFirst();
+    if (numDeletedRows === 1n) {
+      await trx.insertInto('spent_challenges').values({ nonce_digest: digest, spent_at: now.toISOString() }).execute();
+      return;
+    }
+    const expired = await trx
+      .selectFrom('challenges')
+      .select('expires_at')
+      .where('nonce_digest', '=', digest)
+      .executeTakeFirst();
+    if (expired !== undefined) throw new FastnessError('BROKER_NONCE_EXPIRED', `It expired at ${expired.expires_at}.`);
+    const spent = await trx
+      .selectFrom('spent_challenges')
+      .select('spent_at')
+      .where('nonce_digest', '=', digest)
+      .executeTakeFirst();
+    throw new FastnessError(spent === undefined ? 'BROKER_NONCE_UNKNOWN' : 'BROKER_NONCE_REUSED');
+  });
+}
+
+function digestOf(nonce: Uint8Array): string {
+  return createHash('sha256').update('fastness/broker-nonce/v1\n').update(nonce).digest('hex');
+}

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FastnessError } from '@fastness/codec/errors';
+import { afterAll } from 'vitest';
+
+/** A directory that is removed when the test file is done. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'fastness-broker-'));
+  afterAll(() => {
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
+let count = 0;
+
+/** A path in `directory` that nothing uses yet. */
+export function freshPath(directory: string, name = 'file'): string {
+  count += 1;
+  return join(directory, `${name}-${count}`);
+}
+
+/** The FastnessError that `work` throws; anything else fails the test. */
+export function errorOf(work: () => unknown): FastnessError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof FastnessError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
