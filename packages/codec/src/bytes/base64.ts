@@ -69,7 +69,8 @@ function decode(text: string, end: number, values: Int8Array): Uint8Array<ArrayB
       offset += 1;
     }
   }
-  if ((pending & ((1 << bits) - 1)) !== 0) throw new FastnessError('CODEC_NOT_CANONICAL', 'Base64 with unused bits set.');
+  if ((pending & ((1 << bits) - 1)) !== 0)
+    throw new FastnessError('CODEC_NOT_CANONICAL', 'Base64 with unused bits set.');
   return bytes;
 }
 

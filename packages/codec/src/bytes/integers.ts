@@ -18,7 +18,8 @@ export function u32be(value: number): Uint8Array<ArrayBuffer> {
 export function u64be(value: number | bigint): Uint8Array<ArrayBuffer> {
   if (typeof value === 'number') checkRange(value, Number.MAX_SAFE_INTEGER);
   const wide = BigInt(value);
-  if (wide < 0n || wide > 0xffff_ffff_ffff_ffffn) throw new FastnessError('CODEC_VALUE', 'Not an unsigned 64-bit integer.');
+  if (wide < 0n || wide > 0xffff_ffff_ffff_ffffn)
+    throw new FastnessError('CODEC_VALUE', 'Not an unsigned 64-bit integer.');
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, wide);
   return bytes;

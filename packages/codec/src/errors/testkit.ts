@@ -55,7 +55,7 @@ export const testkitErrors = Object.freeze({
   TESTKIT_SOCKET_PATH: {
     class: 'usage',
     message: 'The socket path is too long for a Unix socket.',
-    next: 'Choose a path of at most 90 bytes.',
+    next: 'Choose a path of at most 95 characters.',
   },
   TESTKIT_REQUEST: {
     class: 'usage',

@@ -1,6 +1,6 @@
 import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { forgeCertificate, type ForgeCertificateOptions } from '../x509/certificate.ts';
+import { forgeCertificate, type ForgeCertificateOptions, type ForgedIssuer } from '../x509/certificate.ts';
 import { forgeCrl, type ForgeCrlOptions } from '../x509/crl.ts';
 import { basicConstraints, keyUsage, type ForgedExtension } from '../x509/extensions.ts';
 import { generateKeys, sharedKeys, type ForgedKeys } from '../x509/keys.ts';
@@ -24,6 +24,8 @@ export interface ForgeAmdChainOptions {
    * key for the leaf.
    */
   readonly keys?: { readonly ark?: ForgedKeys; readonly intermediate?: ForgedKeys; readonly leaf?: ForgedKeys };
+  /** Organization in every name; default AMD's own. The simulated TEE says there what it is. */
+  readonly organization?: string;
   /** AMD has 4096. The default of 2048 is made in a moment and verifies under the same rules. */
   readonly rsaBits?: 2048 | 4096;
   /** Replaces what a certificate or the list is forged with; use it to make exactly one thing wrong. */
@@ -64,24 +66,31 @@ export interface ForgedAmdChain {
   issueCrl(options?: Partial<ForgeCrlOptions>): Promise<Uint8Array>;
 }
 
+/** One value for each of the three levels of a chain. */
+export interface ForLevel<T> {
+  readonly ark: T;
+  readonly intermediate: T;
+  readonly leaf: T;
+}
+
 const YEAR = 365.25 * 24 * 3600 * 1000;
 const DAY = 24 * 3600 * 1000;
 
 /** The name of an AMD certificate with this common name. */
-export function amdName(commonName: string): ForgedNameFields {
+export function amdName(commonName: string, organization = 'Advanced Micro Devices'): ForgedNameFields {
   return {
     organizationalUnit: 'Engineering',
     country: 'US',
     locality: 'Santa Clara',
     state: 'CA',
-    organization: 'Advanced Micro Devices',
+    organization,
     commonName,
   };
 }
 
 /** Forges ARK, ASK or ASVK, VCEK or VLEK, and the ARK's revocation list. */
 export async function forgeAmdChain(options: ForgeAmdChainOptions): Promise<ForgedAmdChain> {
-  const { product, kind, now } = options;
+  const { product, kind, now, organization } = options;
   const facts = forgedProducts[product];
   const hwid = options.hwid ?? crypto.getRandomValues(new Uint8Array(facts.hwidBytes));
   if (hwid.length !== facts.hwidBytes && options.leafExtensions === undefined) {
@@ -89,73 +98,94 @@ export async function forgeAmdChain(options: ForgeAmdChainOptions): Promise<Forg
   }
   const tcb = options.tcb ?? facts.tcb;
   const cspId = options.cspId ?? 'CN=cc-forged.example';
-  const intermediateName = kind === 'vcek' ? `SEV-${product}` : `SEV-VLEK-${product}`;
-  const [arkKeys, intermediateKeys, leafKeys] = await keysOf(options, intermediateName);
-  const ark = { name: amdName(`ARK-${product}`), keys: arkKeys };
-  const intermediate = { name: amdName(intermediateName), keys: intermediateKeys };
-  const leaf = { name: amdName(kind === 'vcek' ? 'SEV-VCEK' : 'SEV-VLEK'), keys: leafKeys };
+  const names = amdNames(product, kind, organization);
+  const keys = await keysOf(options);
   const extensions = amdLeafExtensions({ product, kind, tcb, hwid, cspId });
-  const issueCrl = async (replaced: Partial<ForgeCrlOptions> = {}): Promise<Uint8Array> => {
-    const window = { thisUpdate: new Date(now.getTime() - DAY), nextUpdate: new Date(now.getTime() + 30 * DAY) };
-    return forgeCrl({ issuer: ark, ...window, ...replaced });
-  };
   const certificates = await Promise.all([
     forgeCertificate({
-      subject: leaf.name,
-      keys: leaf.keys,
-      issuer: intermediate,
+      subject: names.leaf,
+      keys: keys.leaf,
+      issuer: { name: names.intermediate, keys: keys.intermediate },
       validity: around(now, kind === 'vcek' ? 7 : 1),
       serial: 0,
       extensions: options.leafExtensions?.(extensions) ?? extensions,
       ...options.leaf,
     }),
     forgeCertificate({
-      subject: intermediate.name,
-      keys: intermediate.keys,
-      issuer: ark,
+      subject: names.intermediate,
+      keys: keys.intermediate,
+      issuer: { name: names.ark, keys: keys.ark },
       validity: around(now, 25),
       serial: facts.serial + (kind === 'vcek' ? 1 : 0x101),
       extensions: [basicConstraints({ ca: true, pathLength: 0 }), keyUsage('keyCertSign')],
       ...options.intermediate,
     }),
     forgeCertificate({
-      subject: ark.name,
-      keys: ark.keys,
+      subject: names.ark,
+      keys: keys.ark,
       validity: around(now, 25),
       serial: facts.serial,
       extensions: [keyUsage('keyCertSign', 'cRLSign'), basicConstraints({ ca: true })],
       ...options.ark,
     }),
   ]);
-  const [leafDer, intermediateDer, arkDer] = certificates;
-  const digest = await crypto.subtle.digest('SHA-256', arkKeys.spki);
+  const crl = await issueAmdCrl({ name: names.ark, keys: keys.ark }, now, options.crl);
+  return assembleAmdChain({ product, kind, tcb, hwid, cspId, names, keys, certificates, crl, now });
+}
+
+/** The names of root, intermediate and leaf. */
+export function amdNames(
+  product: ForgedProduct,
+  kind: 'vcek' | 'vlek',
+  organization?: string,
+): ForLevel<ForgedNameFields> {
   return {
-    product,
-    kind,
-    tcb,
-    hwid,
-    cspId,
-    ark: { ...ark, certificate: arkDer },
-    intermediate: { ...intermediate, certificate: intermediateDer },
-    leaf: { ...leaf, certificate: leafDer },
-    certificates,
-    crl: await issueCrl(options.crl),
-    arkSpkiSha256: toHex(new Uint8Array(digest)),
-    issueCrl,
+    ark: amdName(`ARK-${product}`, organization),
+    intermediate: amdName(kind === 'vcek' ? `SEV-${product}` : `SEV-VLEK-${product}`, organization),
+    leaf: amdName(kind === 'vcek' ? 'SEV-VCEK' : 'SEV-VLEK', organization),
   };
 }
 
-async function keysOf(
-  options: ForgeAmdChainOptions,
-  intermediateName: string,
-): Promise<[ForgedKeys, ForgedKeys, ForgedKeys]> {
-  const { keys = {}, rsaBits = 2048, product } = options;
+/** Builds the chain object from its parts, for instance from parts that were stored. */
+export async function assembleAmdChain(
+  parts: Pick<ForgedAmdChain, 'product' | 'kind' | 'tcb' | 'hwid' | 'cspId' | 'certificates' | 'crl'> & {
+    readonly names: ForLevel<ForgedNameFields>;
+    readonly keys: ForLevel<ForgedKeys>;
+    readonly now: Date;
+  },
+): Promise<ForgedAmdChain> {
+  const { names, keys, now, ...rest } = parts;
+  const [leaf, intermediate, ark] = parts.certificates;
+  const digest = await crypto.subtle.digest('SHA-256', keys.ark.spki);
+  return {
+    ...rest,
+    ark: { certificate: ark, name: names.ark, keys: keys.ark },
+    intermediate: { certificate: intermediate, name: names.intermediate, keys: keys.intermediate },
+    leaf: { certificate: leaf, name: names.leaf, keys: keys.leaf },
+    arkSpkiSha256: toHex(new Uint8Array(digest)),
+    issueCrl: async (options) => issueAmdCrl({ name: names.ark, keys: keys.ark }, now, options),
+  };
+}
+
+/** Signs a revocation list that is dated a day back and holds for 30 days from `now`. */
+export async function issueAmdCrl(
+  issuer: ForgedIssuer,
+  now: Date,
+  options: Partial<ForgeCrlOptions> = {},
+): Promise<Uint8Array> {
+  const window = { thisUpdate: new Date(now.getTime() - DAY), nextUpdate: new Date(now.getTime() + 30 * DAY) };
+  return forgeCrl({ issuer, ...window, ...options });
+}
+
+async function keysOf(options: ForgeAmdChainOptions): Promise<ForLevel<ForgedKeys>> {
+  const { keys = {}, rsaBits = 2048, product, kind } = options;
   const rsa = rsaBits === 4096 ? 'rsa-4096' : 'rsa-2048';
-  return Promise.all([
+  const [ark, intermediate, leaf] = await Promise.all([
     keys.ark ?? sharedKeys(`ARK-${product}`, rsa),
-    keys.intermediate ?? sharedKeys(intermediateName, rsa),
+    keys.intermediate ?? sharedKeys(`${kind}-${product}`, rsa),
     keys.leaf ?? generateKeys('p-384'),
   ]);
+  return { ark, intermediate, leaf };
 }
 
 /** A validity that began a year (or a tenth of its length) before `now`. */
