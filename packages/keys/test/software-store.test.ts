@@ -3,6 +3,7 @@ import {
   appendFile,
   chmod,
   copyFile,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { utf8Encode } from '@fastness/codec/bytes';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -219,6 +221,15 @@ describe('rotation', () => {
     await expectCode(store.retire('kek', 0), 'KEYS_VERSION_UNKNOWN');
   });
 
+  it('ends at 256 versions', async () => {
+    await using store = await createStore();
+    await store.create({ id: 'kek', purpose: 'wrap', algorithm: 'AES-256-GCM' });
+    for (let version = 2; version <= 256; version += 1) await store.rotate('kek');
+    await expectCode(store.rotate('kek'), 'KEYS_FULL');
+    expect(await store.retire('kek', 256)).toMatchObject({ versions: [256] });
+    expect(await store.rotate('kek')).toMatchObject({ versions: [256, 257] });
+  });
+
   it('is not for signing keys', async () => {
     await using store = await createStore();
     await store.create({ id: 'signer', purpose: 'sign', algorithm: 'Ed25519' });
@@ -265,6 +276,24 @@ describe('several openers', () => {
     await Promise.all([run('x'), run('y')]);
     await using store = await openStore();
     expect(await store.list()).toHaveLength(11);
+  });
+
+  it('wait for each other, but not forever', async () => {
+    await createWithKek();
+    await using store = await openSoftwareKeyStore({ path, passphrase, lockTimeout: 100 });
+    const other = new DatabaseSync(`${path}.lock`);
+    other.exec('BEGIN EXCLUSIVE');
+    await expectCode(store.rotate('kek'), 'KEYS_LOCKED');
+    // Reading needs no lock.
+    expect(await store.list()).toMatchObject([{ id: 'kek', version: 1 }]);
+    other.close();
+    expect(await store.rotate('kek')).toMatchObject({ version: 2 });
+  });
+
+  it('do not write where the lock cannot be taken', async () => {
+    await using store = await createStore();
+    await mkdir(`${path}.lock`);
+    await expectCode(store.create({ id: 'kek', purpose: 'wrap', algorithm: 'AES-256-GCM' }), 'KEYS_IO');
   });
 
   it('refuse to go back to an older copy of the file', async () => {

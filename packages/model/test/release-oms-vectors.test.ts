@@ -138,9 +138,10 @@ describe.skipIf(!hasOmsVectors)('golden files of the reference tool (skipped whe
     return root;
   }
 
-  const cases = Object.keys(goldenModels).flatMap((model) => variants.map((variant) => ({ model, ...variant })));
+  const cases = Object.keys(goldenModels).flatMap((model) => variants.map((variant) => ({ model, variant })));
 
-  it.each(cases)('$model as $folder$payload', async ({ model, suffix, folder: kind, payload, options }) => {
+  it.each(cases)('$model as $variant.folder$variant.payload', async ({ model, variant }) => {
+    const { suffix, folder: kind, payload, options } = variant;
     const serialized = await serializeModel(await makeModel(model), { ...options, allowSymlinks: true });
     const lines = serialized.resources.map(({ name, digest }) => `${name}:${digest}\n`).join('');
     const golden = join(omsVectors, 'golden/serialization', kind, 'TestSerializer', `${model}${suffix}`);

@@ -9,11 +9,22 @@ const files = { 'config.json': '{}', 'weights/part-1.bin': 'weights' };
 const bundleOf = (payload: unknown) => forgeBundle({ payload, keys: [key] });
 const honest = bundleOf(makeStatement(files));
 
+interface BundleJson {
+  mediaType: string;
+  verificationMaterial: Record<string, unknown>;
+  dsseEnvelope: { payload: string; signatures: { sig: string; keyid: string }[] };
+  [other: string]: unknown;
+}
+
 /** The honest bundle with something changed around the signature. */
-function altered(edit: (bundle: Record<string, any>) => void): string {
-  const bundle: Record<string, unknown> = JSON.parse(honest);
+function altered(edit: (bundle: BundleJson) => void): string {
+  const bundle: BundleJson = JSON.parse(honest);
   edit(bundle);
   return JSON.stringify(bundle);
+}
+
+function replaceSignature(envelope: BundleJson['dsseEnvelope'], signature: Uint8Array): void {
+  envelope.signatures = [{ sig: Buffer.from(signature).toString('base64'), keyid: '' }];
 }
 
 /** An honest statement with something changed before it is signed. */
@@ -90,7 +101,7 @@ describe('trust', () => {
   it('is refused when the signature is of the payload alone, without its type', async () => {
     const bundle = altered(({ dsseEnvelope }) => {
       const raw = key.sign(Buffer.from(dsseEnvelope.payload, 'base64'));
-      dsseEnvelope.signatures[0].sig = Buffer.from(raw).toString('base64');
+      replaceSignature(dsseEnvelope, raw);
     });
     await expectCode(verifyOmsBundle({ bundle, publicKeys }), 'OMS_SIGNATURE');
   });
@@ -98,14 +109,14 @@ describe('trust', () => {
   it('is refused when the signature is for another payload type', async () => {
     const bundle = altered(({ dsseEnvelope }) => {
       const raw = key.sign(pae('application/json', Buffer.from(dsseEnvelope.payload, 'base64')));
-      dsseEnvelope.signatures[0].sig = Buffer.from(raw).toString('base64');
+      replaceSignature(dsseEnvelope, raw);
     });
     await expectCode(verifyOmsBundle({ bundle, publicKeys }), 'OMS_SIGNATURE');
   });
 
   it('is refused to a signature that is not DER', async () => {
     const bundle = altered(({ dsseEnvelope }) => {
-      dsseEnvelope.signatures[0].sig = Buffer.alloc(96, 1).toString('base64');
+      replaceSignature(dsseEnvelope, Buffer.alloc(96, 1));
     });
     await expectCode(verifyOmsBundle({ bundle, publicKeys }), 'OMS_SIGNATURE');
   });
@@ -132,23 +143,23 @@ describe('a bundle', () => {
   it.each([
     ['no JSON', 'not json'],
     ['an array', '[]'],
-    ['another media type', altered((bundle) => (bundle['mediaType'] += 'x'))],
+    ['another media type', altered((bundle) => (bundle.mediaType += 'x'))],
     ['an unknown member', altered((bundle) => (bundle['extra'] = 1))],
     ['a plain message signature', altered((bundle) => (bundle['messageSignature'] = {}))],
-    ['no material', altered((bundle) => (bundle['verificationMaterial'] = {}))],
+    ['no material', altered((bundle) => (bundle.verificationMaterial = {}))],
     [
       'two kinds of material',
       altered(
-        (bundle) => (bundle['verificationMaterial'].x509CertificateChain = { certificates: [{ rawBytes: 'AAAA' }] }),
+        (bundle) => (bundle.verificationMaterial['x509CertificateChain'] = { certificates: [{ rawBytes: 'AAAA' }] }),
       ),
     ],
-    ['no signature', altered((bundle) => (bundle['dsseEnvelope'].signatures = []))],
+    ['no signature', altered((bundle) => (bundle.dsseEnvelope.signatures = []))],
     [
       'too many signatures',
-      altered((bundle) => (bundle['dsseEnvelope'].signatures = Array(17).fill(bundle['dsseEnvelope'].signatures[0]))),
+      altered((bundle) => (bundle.dsseEnvelope.signatures = Array(17).fill(bundle.dsseEnvelope.signatures[0]))),
     ],
-    ['base64url', altered((bundle) => (bundle['dsseEnvelope'].signatures[0].sig = '_-_-'))],
-    ['loose base64', altered((bundle) => (bundle['dsseEnvelope'].payload += '\n'))],
+    ['base64url', altered((bundle) => (bundle.dsseEnvelope.signatures = [{ sig: '_-_-', keyid: '' }]))],
+    ['loose base64', altered((bundle) => (bundle.dsseEnvelope.payload += '\n'))],
   ])('is refused with %s', (_, bundle) => expectCode(verifyOmsBundle({ bundle, publicKeys }), 'OMS_MALFORMED'));
 
   it('is refused when it is enormous', () =>

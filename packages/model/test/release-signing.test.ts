@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createSoftwareKeyStore, kdfBounds, type KeyStore } from '@fastness/keys';
 import { utf8Encode } from '@fastness/codec/bytes';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hashFile } from '../src/signing/hash-file.ts';
 import { compareResourcePaths } from '../src/release/resource-name.ts';
 import { parseOmsBundle, verifyOmsBundle, type ModelStatement } from '../src/release/index.ts';
 import { serializeModel, signModel, verifyModel, type SerializeOptions } from '../src/signing/index.ts';
@@ -143,6 +144,14 @@ describe('signing a model', () => {
   it.each([0, -1, 1.5, Number.NaN])('refuses shards of %d bytes', (shardSize) =>
     expectCode(serializeModel(root, { method: 'shards', shardSize }), 'OMS_SERIALIZATION_UNSUPPORTED'),
   );
+
+  it('notices a file that is longer than it claims', async () => {
+    // A file of the proc file system has size 0, and content.
+    await expectCode(
+      hashFile({ name: 'status', path: '/proc/self/status' }, { allowSymlinks: false }),
+      'OMS_FILE_CHANGED',
+    );
+  });
 
   it('says when there is no model', () => expectCode(serializeModel(join(folder, 'absent')), 'OMS_IO'));
 });

@@ -6,12 +6,14 @@ import { fileState, readPrivateFileWithState, writePrivateFile, type FileState }
 import { decodeContent, encodeContent, wipeContent, type StoreContent } from './content.ts';
 import { maxStoreBytes, openStore, parseStore, sealStore, type StoreHeader } from './file-format.ts';
 import { checkKdfCost, defaultKdfCost, deriveFileKey, saltBytes, type KdfCost } from './kdf.ts';
-import { withWriteLock } from './write-lock.ts';
+import { defaultLockTimeout, withWriteLock } from './write-lock.ts';
 
 export interface SoftwareKeyStoreOptions {
   readonly path: string;
   /** 8 to 1024 bytes. Used once and not kept; the caller wipes it. */
   readonly passphrase: Uint8Array;
+  /** How long a write waits for other writers, milliseconds; default 10,000. */
+  readonly lockTimeout?: number;
 }
 
 /** An unlocked store file: its path, its header and the key of its passphrase. */
@@ -19,6 +21,7 @@ export interface StoreFile {
   readonly path: string;
   readonly header: StoreHeader;
   readonly fileKey: Uint8Array;
+  readonly lockTimeout: number;
 }
 
 /** Writes an empty store. Errors: KEYS_PASSPHRASE, KEYS_KDF_BOUNDS, KEYS_FILE_EXISTS, KEYS_IO. */
@@ -29,7 +32,7 @@ export async function createStoreFile(
   const header = { cost: options.cost ?? defaultKdfCost, salt: new Uint8Array(randomBytes(saltBytes)) };
   checkKdfCost(header.cost);
   const fileKey = await deriveFileKey(options.passphrase, header.salt, header.cost);
-  const file = { path: options.path, header, fileKey };
+  const file = { path: options.path, header, fileKey, lockTimeout: options.lockTimeout ?? defaultLockTimeout };
   try {
     await write(file, { generation: 1, keys: [] }, true);
     return file;
@@ -40,11 +43,12 @@ export async function createStoreFile(
 }
 
 /** Derives the key of an existing store; whether the passphrase was right shows when it is loaded. */
-export async function unlockStoreFile({ path, passphrase }: SoftwareKeyStoreOptions): Promise<StoreFile> {
+export async function unlockStoreFile(options: SoftwareKeyStoreOptions): Promise<StoreFile> {
+  const { path, passphrase, lockTimeout = defaultLockTimeout } = options;
   checkPassphrase(passphrase);
   const { cost, salt } = parseStore((await read(path)).bytes);
   const header = { cost, salt: new Uint8Array(salt) };
-  return { path, header, fileKey: await deriveFileKey(passphrase, header.salt, cost) };
+  return { path, header, fileKey: await deriveFileKey(passphrase, header.salt, cost), lockTimeout };
 }
 
 /**
@@ -76,7 +80,7 @@ export function saveStoreFile(file: StoreFile, content: StoreContent): Promise<v
 
 /** Runs `work` as the only writer on this machine. Errors: KEYS_LOCKED, KEYS_IO. */
 export function lockStoreFile<T>(file: StoreFile, work: () => Promise<T>): Promise<T> {
-  return withWriteLock(file.path, work);
+  return withWriteLock(file.path, file.lockTimeout, work);
 }
 
 /** Changes whenever the file is replaced. Errors: KEYS_FILE_NOT_FOUND, KEYS_IO. */

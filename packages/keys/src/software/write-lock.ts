@@ -3,19 +3,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FastnessError } from '@fastness/codec/errors';
 
-/** How long a writer waits for another one, milliseconds. A write takes a few. */
-const patience = 10_000;
+/** How long a writer waits for another one unless told otherwise, milliseconds. A write takes a few. */
+export const defaultLockTimeout = 10_000;
 
 /**
  * Runs `work` while holding the write lock of `path`, among all processes of this machine. The lock is SQLite's, on
  * an empty database beside the store (`<path>.lock`): Node has no flock, and unlike a lock made of a file's existence
  * the kernel releases this one when its owner dies. Errors: KEYS_LOCKED, KEYS_IO.
  */
-export async function withWriteLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function withWriteLock<T>(path: string, timeout: number, work: () => Promise<T>): Promise<T> {
   const lockPath = `${path}.lock`;
   await ensureLockFile(lockPath);
   using lock = openLock(lockPath);
-  const deadline = performance.now() + patience;
+  const deadline = performance.now() + timeout;
   for (let pause = 2; !tryLock(lock); pause = Math.min(pause * 2, 50)) {
     if (performance.now() > deadline) throw new FastnessError('KEYS_LOCKED');
     await sleep(pause);
