@@ -1,5 +1,5 @@
-import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { latin1Decode } from './bhttp/fields.ts';
 import { sha256 } from './web-crypto.ts';
 
 /**
@@ -25,7 +25,8 @@ export function createReplayCache(options: { capacity?: number } = {}): ReplayCa
       return seen.size;
     },
     claim: (digest) => {
-      const key = toHex(digest);
+      // One flat string of 32 characters. Hex that was put together digit by digit keeps all its parts alive.
+      const key = latin1Decode(digest);
       if (seen.has(key)) throw new FastnessError('CHANNEL_REPLAYED');
       if (seen.size >= capacity) throw new FastnessError('CHANNEL_REPLAY_CACHE_FULL', `${capacity} requests.`);
       seen.add(key);
