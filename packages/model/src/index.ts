@@ -11,3 +11,4 @@ export {
   type ModelEngine,
   type ModelTask,
 } from './manifest.ts';
+export * from './signing/index.ts';
