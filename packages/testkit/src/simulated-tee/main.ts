@@ -13,8 +13,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const { stateDir = '', socketPath = '', image, exclude, root, command } = options;
   await using tee = await startSimulatedTee({ stateDir, socketPath, image, exclude, root });
   process.stderr.write(`simulated-tee: measurement ${tee.measurement}\n`);
-  if (command.length === 0) return untilSignal();
-  return runCommand({ command, environment: commandEnvironment(process.env, tee.socketPath) });
+  // Awaited here: the service must not end before what it serves.
+  if (command.length === 0) return await untilSignal();
+  return await runCommand({ command, environment: commandEnvironment(process.env, tee.socketPath) });
 }
 
 /** Prints the measurement; with a state folder, as JSON together with the pin of its root. Starts nothing. */
