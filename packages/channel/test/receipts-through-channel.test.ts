@@ -9,7 +9,7 @@ import {
   type ReceiptKey,
 } from '../src/index.ts';
 import { evidenceHeader, receiptTrailer } from '../src/wire/index.ts';
-import { readAll } from './support/bytes.ts';
+import { readAll, streamFrom } from './support/bytes.ts';
 import { exchange, newGateway, samplePost } from './support/exchange.ts';
 import { expectCode } from './support/errors.ts';
 
@@ -33,7 +33,7 @@ describe('a receipt through the channel', () => {
     const gateway = await newGateway();
     for (let sequence = 1; sequence <= 3; sequence += 1) {
       const { sealed, opened } = await exchange(gateway);
-      const body = ReadableStream.from([utf8Encode('to'), utf8Encode('ken')]);
+      const body = streamFrom([utf8Encode('to'), utf8Encode('ken')]);
       const trailers = issuer.trailersFor(opened);
       const response = await sealed.openResponse(opened.sealResponse({ status: 200, body, trailers }));
       await readAll(response.body);
@@ -100,7 +100,7 @@ describe('a receipt through the channel', () => {
   it('is not given for a response whose reader went away', async () => {
     const { issuer } = await newIssuer();
     const { sealed, opened } = await exchange(await newGateway());
-    const body = ReadableStream.from([utf8Encode('a'), utf8Encode('b')]);
+    const body = streamFrom([utf8Encode('a'), utf8Encode('b')]);
     const trailers = issuer.trailersFor(opened);
     const response = await sealed.openResponse(opened.sealResponse({ status: 200, body, trailers }));
     await response.body.cancel();

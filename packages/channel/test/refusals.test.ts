@@ -1,7 +1,7 @@
 import { concatBytes, utf8Encode } from '@fastness/codec/bytes';
 import { describe, expect, it } from 'vitest';
 import { generateGatewayKeys, sealRequest } from '../src/index.ts';
-import { readAll, streamOf } from './support/bytes.ts';
+import { readAll, streamOf, streamFrom } from './support/bytes.ts';
 import { exchange, newGateway, samplePost, sealedFrames } from './support/exchange.ts';
 import { expectCode, failureOf } from './support/errors.ts';
 
@@ -175,7 +175,7 @@ describe('a request opened before a rotation', () => {
 });
 
 describe('the client refuses a response', () => {
-  const parts = () => ReadableStream.from(Array.from({ length: 8 }, () => new Uint8Array(16_000)));
+  const parts = () => streamFrom(Array.from({ length: 8 }, () => new Uint8Array(16_000)));
 
   async function frames() {
     const { sealed, opened } = await exchange(await newGateway({ chunkInterval: 0 }));
@@ -246,7 +246,7 @@ describe('the client refuses a response', () => {
       await Promise.resolve();
       throw new Error('the engine died');
     }
-    const stream = opened.sealResponse({ status: 200, body: ReadableStream.from(failing()) });
+    const stream = opened.sealResponse({ status: 200, body: streamFrom(failing()) });
     const response = await sealed.openResponse(stream);
     await expectCode(() => readAll(response.body), 'CHANNEL_TRUNCATED');
   });
@@ -276,7 +276,7 @@ describe('the sender refuses', () => {
 
   it('a body that is not bytes', async () => {
     const gateway = await newGateway();
-    const body: ReadableStream = ReadableStream.from(['text']);
+    const body: ReadableStream = streamFrom(['text']);
     const sealed = await sealRequest({ keyConfig: gateway.keys.keyConfig, request: { ...samplePost, body } });
     await expectCode(() => readAll(sealed.body), 'CHANNEL_BODY_TYPE');
   });

@@ -1,7 +1,7 @@
 import { concatBytes, equalBytes, toHex, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { describe, expect, it } from 'vitest';
 import { requestDigestOf, responseDigestOf, sealRequest, type GatewayResponse } from '../src/index.ts';
-import { readAll, seededRandom, randomBytesFrom, streamOf } from './support/bytes.ts';
+import { readAll, seededRandom, randomBytesFrom, streamOf, streamFrom } from './support/bytes.ts';
 import { exchange, newGateway, samplePost } from './support/exchange.ts';
 
 async function answer(response: GatewayResponse, request = samplePost) {
@@ -156,8 +156,7 @@ describe('a response through the channel', () => {
       }
     }
     const frames: Uint8Array[] = [];
-    for await (const frame of opened.sealResponse({ status: 200, body: ReadableStream.from(made()) }))
-      frames.push(frame);
+    for await (const frame of opened.sealResponse({ status: 200, body: streamFrom(made()) })) frames.push(frame);
     expect(frames.length).toBeLessThan(10);
     const result = await sealed.openResponse(streamOf(...frames));
     expect(utf8Decode(await readAll(result.body))).toBe(utf8Decode(concatBytes(...parts)));

@@ -1,8 +1,26 @@
 import { concatBytes } from '@fastness/codec/bytes';
 
+/** A stream of what `items` gives, asked for one at a time. */
+export function streamFrom<T>(items: Iterable<T> | AsyncIterable<T>): ReadableStream<T> {
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  return new ReadableStream<T>(
+    {
+      pull: async (controller) => {
+        const result = await iterator.next();
+        if (result.done === true) controller.close();
+        else controller.enqueue(result.value);
+      },
+      cancel: async () => {
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 /** A stream of the given parts. */
 export function streamOf(...parts: Uint8Array[]): ReadableStream<Uint8Array> {
-  return ReadableStream.from(parts);
+  return streamFrom(parts);
 }
 
 export async function readAll(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
