@@ -23,7 +23,7 @@ const REPORT_DATA_LABEL = 'fastness/report-data/v1';
 const KEY_CONFIG_LABEL = 'fastness/key-config-digest/v1';
 const DIGEST_BYTES = 32;
 const MAX_KEY_CONFIG_BYTES = 65_536;
-const purposes: readonly string[] = ['key-release', 'client'];
+const purposes: ReadonlySet<string> = new Set(['key-release', 'client']);
 
 /**
  * The 64 bytes of report data: SHA-512 over label, purpose, nonce, key configuration digest, release digest and device
@@ -31,7 +31,7 @@ const purposes: readonly string[] = ['key-release', 'client'];
  * has. Throws ATTEST_BINDING_INPUT.
  */
 export async function reportDataOf(fields: ReportDataFields): Promise<Uint8Array> {
-  if (!purposes.includes(fields.purpose)) throw wrong('purpose', 'is unknown');
+  if (!purposes.has(fields.purpose)) throw wrong('purpose', 'is unknown');
   const parts = [
     utf8Encode(REPORT_DATA_LABEL),
     utf8Encode(fields.purpose),
@@ -66,7 +66,7 @@ export async function keyConfigDigestOf(keys: {
 
 async function hash(algorithm: 'SHA-256' | 'SHA-512', parts: readonly Uint8Array[]): Promise<Uint8Array> {
   const framed = concatBytes(...parts.flatMap((part) => [u32be(part.length), part]));
-  return new Uint8Array(await globalThis.crypto.subtle.digest(algorithm, framed as Uint8Array<ArrayBuffer>));
+  return new Uint8Array(await globalThis.crypto.subtle.digest(algorithm, framed));
 }
 
 function digest(field: string, value: Uint8Array): Uint8Array {

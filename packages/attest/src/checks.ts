@@ -39,7 +39,7 @@ export class Checklist {
   }
 
   /** Records the check when `passed`; otherwise throws it. */
-  require(code: ErrorCode, passed: boolean, compared: Compared): void {
+  require(code: ErrorCode, passed: boolean, compared: Compared): asserts passed {
     if (!passed) throw failed(code, compared);
     this.#records.push(Object.freeze({ code, outcome: 'passed', ...compared }));
   }

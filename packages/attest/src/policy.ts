@@ -46,7 +46,8 @@ export type AttestationPolicy = z.infer<typeof attestationPolicySchema>;
  * Throws ATTEST_POLICY_INVALID, naming the fields at fault.
  */
 export function parseAttestationPolicy(value: unknown): AttestationPolicy {
-  if (typeof value === 'object' && value !== null && parsed.has(value)) return value as AttestationPolicy;
+  const known = typeof value === 'object' && value !== null ? parsed.get(value) : undefined;
+  if (known !== undefined) return known;
   const result = attestationPolicySchema.safeParse(value);
   if (!result.success) {
     const faults = result.error.issues
@@ -55,7 +56,7 @@ export function parseAttestationPolicy(value: unknown): AttestationPolicy {
     throw new FastnessError('ATTEST_POLICY_INVALID', faults.join('; '));
   }
   const policy = deepFreeze(result.data);
-  parsed.add(policy);
+  parsed.set(policy, policy);
   return policy;
 }
 
@@ -68,7 +69,7 @@ export function withMeasurements(policy: AttestationPolicy, measurements: readon
 }
 
 /** Policies that this module parsed and froze. They need not be parsed again. */
-const parsed = new WeakSet<object>();
+const parsed = new WeakMap<object, AttestationPolicy>();
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

@@ -11,9 +11,9 @@ import {
   isWorse,
   NO_CLAIM,
   tierOf,
+  trustClaims,
   WARNING,
   worstTier,
-  type TrustClaim,
   type TrustworthinessVector,
 } from './tiers.ts';
 
@@ -69,8 +69,10 @@ export function trustworthinessOf({
 }: Pick<AttestationVerdict, 'claims' | 'waivers'>): TrustworthinessVector {
   const vector: TrustworthinessVector = { ...(claims.simulated ? simulatedVector : genuineVector) };
   for (const { check } of waivers) {
-    for (const [claim, value] of Object.entries(waiverEffects[check]) as [TrustClaim, number][]) {
-      if (isWorse(tierOf(value), tierOf(vector[claim] ?? NO_CLAIM))) vector[claim] = value;
+    const effect = waiverEffects[check];
+    for (const claim of trustClaims) {
+      const value = effect[claim];
+      if (value !== undefined && isWorse(tierOf(value), tierOf(vector[claim] ?? NO_CLAIM))) vector[claim] = value;
     }
   }
   return vector;

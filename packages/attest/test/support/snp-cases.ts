@@ -1,4 +1,4 @@
-import { decodePem, fromBase64Url, fromHex } from '@fastness/codec';
+import { decodePem, fromBase64Url, fromHex, utf8Decode } from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { Cmw, SnpProductName, WaivableCheck } from '../../src/index.ts';
 import {
@@ -8,7 +8,15 @@ import {
   snpEvidenceFromTsm,
 } from '../../src/formats/snp/index.ts';
 import { TSM_REPORT_TYPE } from '../../src/media-types.ts';
-import { protobufBytes, readArmour, readCertificates, readVector, readVectorText } from './vectors.ts';
+import {
+  fromAnyBase64,
+  jsonText,
+  protobufBytes,
+  readArmour,
+  readCertificates,
+  readVector,
+  readVectorText,
+} from './vectors.ts';
 
 /** Recorded evidence with what must be said about it. */
 export interface SnpCase {
@@ -58,19 +66,24 @@ const oakReport = (name: string) => () => protobufBytes(readVector(`${oak}/${nam
 const oakVcek = (name: string) => protobufBytes(readVector(`${oak}/${name}.binarypb`), 2, 1, 1);
 /** The report inside an Azure HCL report follows a header of 32 bytes. */
 const insideHcl = (hcl: Uint8Array) => hcl.slice(32, 32 + 1184);
-const azureV0 = () => JSON.parse(readVectorText(`${azure}/evidence-v0.json`)) as { report: number[]; vcek: string };
-const azureV1 = () => JSON.parse(readVectorText(`${azure}/evidence-v1.json`)) as { hcl_report: string; vcek: string };
-
-const tsm = () => {
-  const json = JSON.parse(readVectorText(`${veraison}/sevsnp-tsm-report.json`)) as { outblob: string; auxblob: string };
-  return { outblob: fromBase64Url(json.outblob), auxblob: fromBase64Url(json.auxblob) };
+const readJson = (path: string): unknown => JSON.parse(readVectorText(path));
+const azureV0Report = (): Uint8Array => {
+  const json = readJson(`${azure}/evidence-v0.json`);
+  const report: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, 'report') : undefined;
+  return Uint8Array.from(Array.isArray(report) ? report : [], Number);
 };
+const azureV1Bytes = (name: string) => fromAnyBase64(jsonText(readJson(`${azure}/evidence-v1.json`), name));
+
+const tsmPath = `${veraison}/sevsnp-tsm-report.json`;
+const tsm = () => ({
+  outblob: fromBase64Url(jsonText(readJson(tsmPath), 'outblob')),
+  auxblob: fromBase64Url(jsonText(readJson(tsmPath), 'auxblob')),
+});
 const ratsdToken = (): Cmw => {
-  const decode = (text: string) =>
-    JSON.parse(new TextDecoder().decode(fromBase64Url(text))) as Record<string, [string, string]>;
-  const token = JSON.parse(readVectorText(`${veraison}/sevsnp-ratsd-token`)) as { cmw: string };
-  const [, value = ''] = decode(token.cmw)['tsm-report'] ?? [];
-  return { type: TSM_REPORT_TYPE, value: fromBase64Url(value) };
+  const collection: unknown = JSON.parse(
+    utf8Decode(fromBase64Url(jsonText(readJson(`${veraison}/sevsnp-ratsd-token`), 'cmw'))),
+  );
+  return { type: TSM_REPORT_TYPE, value: fromBase64Url(jsonText(collection, 'tsm-report', '1')) };
 };
 
 export const snpCases: readonly SnpCase[] = [
@@ -191,10 +204,7 @@ export const snpCases: readonly SnpCase[] = [
     name: 'Veraison, Genoa, the same in a ratsd token',
     product: 'Genoa',
     version: 3,
-    report: () => {
-      const json = JSON.parse(new TextDecoder().decode(ratsdToken().value)) as { outblob: string };
-      return fromBase64Url(json.outblob);
-    },
+    report: () => fromBase64Url(jsonText(JSON.parse(utf8Decode(ratsdToken().value)), 'outblob')),
     certificates: () => [],
     envelope: () => ({ evidence: ratsdToken(), endorsements: [] }),
     at: '2025-09-01',
@@ -228,8 +238,11 @@ export const snpCases: readonly SnpCase[] = [
     name: 'Azure, Milan, SNP part of vTPM evidence, version 0',
     product: 'Milan',
     version: 3,
-    report: () => insideHcl(Uint8Array.from(azureV0().report)),
-    certificates: () => [...decodePem(azureV0().vcek, 'CERTIFICATE'), ...vcekChain('Milan')],
+    report: () => insideHcl(azureV0Report()),
+    certificates: () => [
+      ...decodePem(jsonText(readJson(`${azure}/evidence-v0.json`), 'vcek'), 'CERTIFICATE'),
+      ...vcekChain('Milan'),
+    ],
     at: '2025-06-01',
     verdict: 'accept',
     floor: 'met',
@@ -239,12 +252,8 @@ export const snpCases: readonly SnpCase[] = [
     name: 'Azure, Milan, SNP part of vTPM evidence, version 1',
     product: 'Milan',
     version: 3,
-    report: () =>
-      insideHcl(fromBase64Url(azureV1().hcl_report.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''))),
-    certificates: () => [
-      fromBase64Url(azureV1().vcek.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')),
-      ...vcekChain('Milan'),
-    ],
+    report: () => insideHcl(azureV1Bytes('hcl_report')),
+    certificates: () => [azureV1Bytes('vcek'), ...vcekChain('Milan')],
     at: '2025-06-01',
     verdict: 'accept',
     floor: 'met',

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { decodePem, fromBase64 } from '@fastness/codec';
+import { decodePem, fromBase64, fromBase64Url } from '@fastness/codec';
 
 /** Recorded evidence lives outside the project; tests that need it are skipped where it is absent. */
 export const vectorsRoot =
@@ -61,4 +61,17 @@ export function protobufBytes(message: Uint8Array, ...path: number[]): Uint8Arra
     } else throw new Error(`wire type ${key & 7}`);
   }
   throw new Error(`no field ${field}`);
+}
+
+/** A text member of JSON, by path. */
+export function jsonText(json: unknown, ...path: string[]): string {
+  let value: unknown = json;
+  for (const name of path) value = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  if (typeof value !== 'string') throw new Error(`no text at ${path.join('.')}`);
+  return value;
+}
+
+/** Base64 of either alphabet, with or without padding: recorded files have all of them. */
+export function fromAnyBase64(text: string): Uint8Array {
+  return fromBase64Url(text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''));
 }

@@ -1,6 +1,7 @@
 import { anyOf, type Checklist } from '../../checks.ts';
 import type { GuestProtection, SnpPolicy } from '../../policy-snp.ts';
-import type { AuthenticReport, GuestPolicy } from './report.ts';
+import type { GuestPolicy } from './report.ts';
+import type { AuthenticReport } from './stages.ts';
 
 const protectionFlags: Readonly<Record<GuestProtection, (policy: GuestPolicy) => boolean>> = Object.freeze({
   'single-socket': (policy) => policy.singleSocket,

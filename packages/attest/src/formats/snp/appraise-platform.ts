@@ -1,6 +1,6 @@
 import { anyOf, type Checklist } from '../../checks.ts';
 import type { SnpPolicy } from '../../policy-snp.ts';
-import type { AuthenticReport } from './report.ts';
+import type { AuthenticReport } from './stages.ts';
 import { describeTcb, meetsFloor } from './tcb.ts';
 
 /** Which machine the guest runs on, and the state of its firmware. */

@@ -7,8 +7,7 @@ import type { AttestationVerdict } from '../../verdict.ts';
 import { appraiseGuestPolicy } from './appraise-guest.ts';
 import { appraisePlatform } from './appraise-platform.ts';
 import { reportLayout } from './layout.ts';
-import type { AuthenticReport } from './report.ts';
-import { requireAuthentic } from './stages.ts';
+import { AuthenticReport } from './stages.ts';
 
 /**
  * Applies a policy to an authentic report. `expectedReportData` (64 bytes) is what the enclave must have bound; it is
@@ -20,12 +19,12 @@ export function appraise(
   authentic: AuthenticReport,
   options: { readonly policy: AttestationPolicy; readonly expectedReportData: Uint8Array },
 ): AttestationVerdict {
-  requireAuthentic(authentic);
+  AuthenticReport.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
   const { measurements } = policy.snp;
   if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
   const expected = checkReportDataArgument(options.expectedReportData);
-  const checks = new Checklist(policy.waivers, authentic);
+  const checks: Checklist = new Checklist(policy.waivers, authentic);
   const { report } = authentic;
 
   checks.require('SNP_REPORT_DATA_MISMATCH', report.reportData === expected, { expected, actual: report.reportData });
@@ -87,7 +86,7 @@ function claimsOf(authentic: AuthenticReport): Claims {
     familyId: report.familyId,
     imageId: report.imageId,
     reportId: report.reportId,
-    verifiedAt: authentic.at.toISOString(),
+    verifiedAt: new Date(authentic.at).toISOString(),
   });
 }
 

@@ -6,10 +6,10 @@ import { selectChain, type AcceptedRoot } from './certificates.ts';
 import { checkChainShape, checkValidity } from './chain.ts';
 import { checkEndorsementKey } from './endorsement-key.ts';
 import { ECDSA_P384_SHA384, signingKeys } from './layout.ts';
-import type { AuthenticReport, ParsedReport, SnpReport } from './report.ts';
+import type { SnpReport } from './report.ts';
 import { checkRevocation, requireCrl, selectCrls } from './revocation.ts';
 import { requireSignatures, verifySignatures } from './signatures.ts';
-import { markAuthentic, signedPartOf } from './stages.ts';
+import { AuthenticReport, ParsedReport } from './stages.ts';
 import { decodeTcb } from './tcb.ts';
 
 /**
@@ -21,11 +21,11 @@ export async function authenticate(
   parsed: ParsedReport,
   options: { readonly policy: AttestationPolicy; readonly anchors: TrustAnchors; readonly now: Date },
 ): Promise<AuthenticReport> {
-  const signed = signedPartOf(parsed);
+  const signed = ParsedReport.signedPartOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
   const now = new Date(options.now);
   const { report, simulated } = parsed;
-  const checks = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
+  const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
   const roots = acceptedRoots(simulated, policy, options.anchors, checks);
   const signingKey = checkHeader(report, checks);
@@ -42,7 +42,7 @@ export async function authenticate(
 
   const { product } = chain;
   const { reported, committed, current, launch } = report.tcb;
-  return markAuthentic({
+  return new AuthenticReport({
     simulated,
     report,
     product,
@@ -54,7 +54,7 @@ export async function authenticate(
       current: decodeTcb(product, current),
       launch: decodeTcb(product, launch),
     }),
-    at: now,
+    at: now.getTime(),
     ...checks.results(),
   });
 }
@@ -98,5 +98,5 @@ function checkHeader(report: SnpReport, checks: Checklist): 'vcek' | 'vlek' {
     expected: '0 or 1',
     actual: `${report.signingKey}`,
   });
-  return signingKey as 'vcek' | 'vlek';
+  return signingKey;
 }

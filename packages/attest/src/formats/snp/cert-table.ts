@@ -1,4 +1,4 @@
-import { decodePem, toHex, utf8Decode } from '@fastness/codec';
+import { decodePem, toHex, utf8Decode, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 
 /**
@@ -30,7 +30,7 @@ export interface CertTable {
 const ENTRY_BYTES = 24;
 const MAX_ENTRIES = 32;
 const ZERO_GUID = '0'.repeat(32);
-const PEM_START = '-----BEGIN ';
+const PEM_START = utf8Encode('-----BEGIN ');
 
 /** Reads a table. Entries in PEM are unwrapped. An empty table is a table. Throws SNP_CERT_TABLE_MALFORMED. */
 export function parseCertTable(table: Uint8Array): CertTable {
@@ -67,7 +67,7 @@ function entryCount(table: Uint8Array): number {
 
 function unwrap(data: Uint8Array, label: string): Uint8Array[] {
   if (data.length === 0) throw malformed('an entry is empty');
-  const pem = [...PEM_START].every((character, index) => data[index] === character.codePointAt(0));
+  const pem = PEM_START.every((byte, index) => data[index] === byte);
   if (!pem) return [data];
   try {
     return decodePem(utf8Decode(data), label);

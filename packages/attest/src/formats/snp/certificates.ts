@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '@fastness/codec';
+import { equalBytes, plainBytes, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
@@ -46,7 +46,7 @@ export async function selectChain(
     expected: product === undefined ? `${ROOT_PREFIX} and a product` : ROOT_PREFIX + product,
     actual: name,
   });
-  const chain = { product: snpProducts[product as SnpProductName], leaf, intermediate, ark };
+  const chain = { product: snpProducts[product], leaf, intermediate, ark };
   checks.require(
     'SNP_INTERMEDIATE_KIND_MISMATCH',
     intermediate.subject.commonName === intermediatePrefixes[kind] + chain.product.name,
@@ -90,7 +90,7 @@ async function selectRoot(
     expected: roots.map((root) => root.spkiSha256).join(' or ') || 'no root at all',
     actual: digests.join(', '),
   });
-  return first as { ark: Certificate; root: AcceptedRoot };
+  return first;
 }
 
 function onlyIssuerOf(
@@ -119,5 +119,5 @@ function only(candidates: readonly Certificate[]): Certificate {
 }
 
 async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)));
+  return toHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', plainBytes(bytes))));
 }

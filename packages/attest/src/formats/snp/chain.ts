@@ -47,8 +47,8 @@ function checkAlgorithm(certificate: Certificate, checks: Checklist): void {
 }
 
 function checkExtensions(certificate: Certificate, checks: Checklist): void {
-  const understood: readonly string[] = [extensionOids.basicConstraints, extensionOids.keyUsage];
-  const unknown = [...certificate.extensions].find(([oid, { critical }]) => critical && !understood.includes(oid));
+  const understood: ReadonlySet<string> = new Set([extensionOids.basicConstraints, extensionOids.keyUsage]);
+  const unknown = [...certificate.extensions].find(([oid, { critical }]) => critical && !understood.has(oid));
   checks.require('SNP_CERTIFICATE_EXTENSION', unknown === undefined, {
     expected: 'no unknown critical extension',
     actual: `${certificate.subject.commonName ?? ''}: ${unknown?.[0] ?? 'none'}`,

@@ -14,5 +14,6 @@ export {
 export { REPORT_BYTES, REPORT_VERSIONS, reportLayout, SIGNED_BYTES, type Field } from './layout.ts';
 export { parse } from './parse.ts';
 export { snpProducts, type SnpProduct, type TcbByte, type TcbComponent } from './products.ts';
-export type { AuthenticReport, GuestPolicy, ParsedReport, PlatformInfo, SnpReport } from './report.ts';
+export type { GuestPolicy, PlatformInfo, SnpReport } from './report.ts';
+export type { AuthenticReport, ParsedReport } from './stages.ts';
 export type { TsmReport } from './tsm.ts';

@@ -5,8 +5,7 @@ import type { Cmw } from '../../cmw.ts';
 import { decodeSnpEndorsements, decodeSnpEvidence } from './evidence.ts';
 import { readFields } from './fields.ts';
 import { REPORT_BYTES, REPORT_VERSIONS, reportLayout, SIGNED_BYTES, type Field } from './layout.ts';
-import type { ParsedReport } from './report.ts';
-import { markParsed } from './stages.ts';
+import { ParsedReport } from './stages.ts';
 
 const COORDINATE_BYTES = 48;
 /** Certificates and revocation lists that evidence and endorsements may bring together. A chain needs four. */
@@ -20,7 +19,7 @@ const MAX_OBJECTS = 16;
 export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedReport {
   const { simulated, report, certificates, crls } = decodeSnpEvidence(evidence);
   const extra = endorsements.map((endorsement) => decodeSnpEndorsements(endorsement));
-  const checks = new Checklist([]);
+  const checks: Checklist = new Checklist([]);
 
   checks.require('SNP_REPORT_SIZE', report.length === REPORT_BYTES, {
     expected: `${REPORT_BYTES} bytes`,
@@ -42,7 +41,7 @@ export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedR
   const signature = new Uint8Array(2 * COORDINATE_BYTES);
   signature.set(coordinate(report, reportLayout.signatureR), 0);
   signature.set(coordinate(report, reportLayout.signatureS), COORDINATE_BYTES);
-  return markParsed(
+  return new ParsedReport(
     {
       simulated,
       report: fields,

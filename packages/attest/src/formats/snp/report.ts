@@ -1,9 +1,3 @@
-import type { Certificate, Crl } from '@fastness/codec/x509';
-import type { CheckRecord } from '../../checks.ts';
-import type { SnpIdentity, SnpTcb } from '../../claims.ts';
-import type { AppliedWaiver } from '../../waivers.ts';
-import type { SnpProduct } from './products.ts';
-
 /** The guest policy: what the guest owner asked of the firmware at launch. */
 export interface GuestPolicy {
   readonly bits: bigint;
@@ -65,43 +59,4 @@ export interface SnpReport {
   readonly firmware: { readonly current: string; readonly committed: string };
   /** Version 5 and later. */
   readonly mitigations?: { readonly launch: bigint; readonly current: bigint };
-}
-
-declare const parsed: unique symbol;
-declare const authentic: unique symbol;
-
-export interface ParsedFields {
-  readonly simulated: boolean;
-  readonly report: SnpReport;
-  readonly certificates: readonly Certificate[];
-  readonly crls: readonly Crl[];
-  readonly checks: readonly CheckRecord[];
-}
-
-/** Evidence that was read, and nothing more: every field is a claim of whoever sent it. Made by `parse` alone. */
-export interface ParsedReport extends ParsedFields {
-  readonly [parsed]: true;
-}
-
-export interface AuthenticFields {
-  readonly simulated: boolean;
-  readonly report: SnpReport;
-  readonly product: SnpProduct;
-  readonly signingKey: 'vcek' | 'vlek';
-  readonly identity: SnpIdentity;
-  readonly tcb: {
-    readonly reported: SnpTcb;
-    readonly committed: SnpTcb;
-    readonly current: SnpTcb;
-    readonly launch: SnpTcb;
-  };
-  /** When authenticity was judged; the policy is applied as of the same time. */
-  readonly at: Date;
-  readonly checks: readonly CheckRecord[];
-  readonly waivers: readonly AppliedWaiver[];
-}
-
-/** A report that a pinned root vouches for. Whether it is acceptable is another question. Made by `authenticate` alone. */
-export interface AuthenticReport extends AuthenticFields {
-  readonly [authentic]: true;
 }

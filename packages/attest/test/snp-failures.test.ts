@@ -1,0 +1,31 @@
+import { errorRegistry } from '@fastness/codec/errors';
+import { describe, expect, it } from 'vitest';
+import { codeOf } from './support/errors.ts';
+import { judge } from './support/forge.ts';
+import { appraisalFailures } from './support/snp-failures-appraise.ts';
+import { authenticationFailures } from './support/snp-failures-authenticate.ts';
+
+const authentication = await authenticationFailures();
+
+describe('forged evidence with one thing wrong', () => {
+  it.each(authentication)('is not authentic: %s, %s', async (code, _, scenario) => {
+    expect(await codeOf(judge(scenario))).toBe(code);
+  });
+
+  it.each(appraisalFailures)('is not acceptable: %s, %s', async (code, _, scenario) => {
+    expect(await codeOf(judge(scenario))).toBe(code);
+  });
+
+  it('is accepted with nothing wrong', async () => {
+    expect(await codeOf(judge())).toBe('accepted');
+    expect(await codeOf(judge({ kind: 'vlek' }))).toBe('accepted');
+  });
+
+  it('exists for every check', () => {
+    const tested = new Set<string>([...authentication, ...appraisalFailures].map(([code]) => code));
+    // Tested with the certificate table itself.
+    tested.add('SNP_CERT_TABLE_MALFORMED');
+    const codes = Object.keys(errorRegistry).filter((code) => code.startsWith('SNP_'));
+    expect(codes.filter((code) => !tested.has(code))).toEqual([]);
+  });
+});
