@@ -73,6 +73,8 @@ export interface Classification {
 
 export interface Engine {
   readonly info: EngineInfo;
+  /** Whether the engine goes on reading the files it was loaded from; they may be closed otherwise. */
+  readonly usesFiles: boolean;
   /** Rejects with ENCLAVE_BUSY, ENCLAVE_CONTEXT_LENGTH; the iteration throws ENCLAVE_ENGINE_FAILED, or the signal's reason. */
   chat?(messages: readonly ChatMessage[], options: GenerateOptions): Promise<AsyncIterable<GenerationItem>>;
   /** Continues `prompt` as it is. Fails like `chat`. */

@@ -122,6 +122,7 @@ async function generator(llama: Llama, model: LlamaModel, options: EngineFiles):
   };
   return {
     info,
+    usesFiles: true,
     ...(chat === undefined
       ? {}
       : {
@@ -148,6 +149,7 @@ async function embedder(llama: Llama, model: LlamaModel, options: EngineFiles): 
   const slots = new Slots([context], options.limits.queue);
   return {
     info: { ...base, task: 'embed', dimensions: model.embeddingVectorSize },
+    usesFiles: true,
     async embed(texts, signal) {
       const slot = await slots.acquire(signal);
       try {

@@ -85,11 +85,11 @@ async function loadModel(runtime: OnnxRuntime, version: string, options: EngineF
   try {
     if (options.task === 'embed') {
       const [first] = await embed(['a'], probe);
-      return { info: { ...info, task: 'embed', dimensions: first?.vector.length ?? 0 }, embed, close };
+      return { info: { ...info, task: 'embed', dimensions: first?.vector.length ?? 0 }, usesFiles: false, embed, close };
     }
     const [first] = await classify(['a'], probe);
     const labels = files.labels.length > 0 ? files.labels : (first?.scores.map((_, index) => `LABEL_${index}`) ?? []);
-    return { info: { ...info, task: 'classify', labels }, classify, close };
+    return { info: { ...info, task: 'classify', labels }, usesFiles: false, classify, close };
   } catch (cause) {
     await close();
     throw cause instanceof FastnessError && cause.code !== 'ENCLAVE_ENGINE_FAILED' ? cause : doesNotLoad(cause instanceof Error ? (cause.cause ?? cause) : cause);

@@ -16,9 +16,9 @@ export const enclaveErrors = Object.freeze({
   ENCLAVE_RELEASE_MISMATCH: { class: 'invalid', message: 'The signed list of files does not match the sealed model.', next: 'Copy the sealed directory again from where it was signed; a file was added, removed or changed.' },
   ENCLAVE_BROKER_UNAVAILABLE: { class: 'unavailable', message: 'The broker cannot be reached, so the model stays closed.', next: 'Start the broker or correct brokerUrl; the enclave keeps trying.' },
   ENCLAVE_BROKER_ANSWER: { class: 'invalid', message: 'The answer of the broker is malformed.', next: 'Check that brokerUrl names a Fastness broker of this version and that nothing rewrites its answers.' },
-  ENCLAVE_LEASE_MISMATCH: { class: 'invalid', message: 'The lease is genuine and belongs to another enclave, release or request.', next: 'Look for a proxy that replays answers of the broker; restart the enclave for a lease of its own.' },
   ENCLAVE_LEASE_LOST: { class: 'unavailable', message: 'The lease ran out or was taken back, so the enclave stopped answering.', next: 'Look at the log of the broker: it was unreachable, or the release or the platform was revoked.' },
   ENCLAVE_NOT_SERVING: { class: 'unavailable', message: 'The enclave has not opened its model yet.', next: 'Ask GET /health for the state, and try again when it says serving.' },
+  ENCLAVE_LISTEN: { class: 'unavailable', message: 'The enclave could not listen on its address.', next: 'Choose a free port and an address of this machine.' },
   ENCLAVE_BUSY: { class: 'limit', message: 'The enclave is working on as many requests as it can hold.', next: 'Try again in a moment, or add an enclave.' },
   ENCLAVE_TIME_LIMIT: { class: 'limit', message: 'The request took longer than the enclave allows.', next: 'Ask for a shorter answer, and read answers as they come.' },
   ENCLAVE_CONTEXT_LENGTH: { class: 'usage', message: 'The prompt is longer than the context of the model.', next: 'Send a shorter prompt.' },
@@ -26,4 +26,5 @@ export const enclaveErrors = Object.freeze({
   ENCLAVE_TOO_LARGE: { class: 'usage', message: 'The request is larger than the enclave accepts.', next: 'Send less at once; GET /health lists the limits.' },
   ENCLAVE_ROUTE: { class: 'usage', message: 'The enclave has no such path.', next: 'Use POST /attestation, POST /ohttp or GET /health; the API of the model is inside the channel.' },
   ENCLAVE_CAPABILITY: { class: 'usage', message: 'The model that is being served cannot do this.', next: 'Ask /v1/models what the model does, and use that.' },
+  ENCLAVE_UNFORESEEN: { class: 'internal', message: 'The enclave failed in a way it did not foresee.', next: 'Report this with the log of the enclave.' },
 } as const satisfies Record<string, ErrorFacts>);

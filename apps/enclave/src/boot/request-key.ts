@@ -1,0 +1,92 @@
+import { cmwToJson, reportDataOf, type Cmw } from '@fastness/attest';
+import { hpkeOpen, keyReleaseAad, keyReleaseInfo, sealedKeyFromJson, verifyLease } from '@fastness/channel';
+import type { KeyReleaseRequest, KeyReleaseResponse } from '@fastness/channel/wire';
+import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
+import type { Clock, Grant } from '../lease.ts';
+import type { BrokerClient } from './broker-client.ts';
+import type { EnclaveKeys, PublicKeys } from './enclave-keys.ts';
+
+/** Evidence of this machine over 64 bytes of report data. */
+export type CollectEvidence = (reportData: Uint8Array) => Promise<{ evidence: Cmw; endorsements: Cmw[] }>;
+
+export interface KeyRequestOptions {
+  readonly broker: BrokerClient;
+  readonly collect: CollectEvidence;
+  readonly releaseDigest: Uint8Array;
+  /** SubjectPublicKeyInfo DER out of release.json: whoever signs leases. */
+  readonly brokerKey: Uint8Array;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface KeyGrant extends Grant {
+  /** The model's root key; the caller wipes it. */
+  readonly root: Uint8Array;
+  /** The evidence that the broker accepted. */
+  readonly evidence: Cmw;
+}
+
+/**
+ * Attests to the broker and receives the model's root key, sealed to the key that was attested, with a lease.
+ * Throws the broker's refusal, ENCLAVE_BROKER_*, CHANNEL_LEASE_*, CHANNEL_SEALED_KEY, and what the collector throws.
+ */
+export async function requestKey(options: KeyRequestOptions, keys: EnclaveKeys): Promise<KeyGrant> {
+  const { releaseDigest } = options;
+  const { response, enclaveNonce, evidence, grant } = await exchange(options, keys.public, undefined);
+  if (response.sealedRoot === undefined) throw new FastnessError('ENCLAVE_BROKER_ANSWER', 'It holds no key.');
+  const root = await hpkeOpen({
+    ...sealedKeyFromJson(response.sealedRoot),
+    keys: keys.gateway,
+    info: keyReleaseInfo,
+    aad: keyReleaseAad({ releaseDigest, keyConfigDigest: keys.public.digest, enclaveNonce }),
+  });
+  return { ...grant, root, evidence };
+}
+
+/**
+ * Attests anew to keep a lease. No key comes with it. `keys` are those the lease was granted to: the broker knows the
+ * enclave by them, also after the gateway's own keys were replaced.
+ */
+export async function renewLease(options: KeyRequestOptions, keys: PublicKeys, leaseId: string): Promise<Grant> {
+  return (await exchange(options, keys, leaseId)).grant;
+}
+
+async function exchange(
+  options: KeyRequestOptions,
+  keys: PublicKeys,
+  leaseId: string | undefined,
+): Promise<{ response: KeyReleaseResponse; enclaveNonce: Uint8Array; evidence: Cmw; grant: Grant }> {
+  const { broker, releaseDigest, clock, signal } = options;
+  const challenge = await broker.challenge(signal);
+  const enclaveNonce = globalThis.crypto.getRandomValues(new Uint8Array(32));
+  const reportData = await reportDataOf({
+    purpose: 'key-release',
+    nonce: fromBase64Url(challenge.nonce),
+    keyConfigDigest: keys.digest,
+    releaseDigest,
+    deviceEvidenceDigest: null,
+  });
+  const { evidence, endorsements } = await options.collect(reportData);
+  const request: KeyReleaseRequest = {
+    nonce: challenge.nonce,
+    enclaveNonce: toBase64Url(enclaveNonce),
+    evidence: cmwToJson(evidence),
+    endorsements: endorsements.map(cmwToJson),
+    keyConfig: toBase64Url(keys.keyConfig),
+    receiptKey: toBase64Url(keys.receiptKey),
+    releaseDigest: toHex(releaseDigest),
+    ...(leaseId === undefined ? {} : { leaseId }),
+  };
+  // The lease counts from here: whatever delays the answer shortens it.
+  const sentAt = clock();
+  const response = await broker.releaseKey(request, signal);
+  const receivedAt = clock();
+  const claims = await verifyLease({
+    lease: fromBase64Url(response.lease),
+    brokerKey: options.brokerKey,
+    expected: { releaseDigest, keyConfigDigest: keys.digest, enclaveNonce, ...(leaseId === undefined ? {} : { leaseId }) },
+  });
+  const { ttlSeconds, issuedAt } = claims;
+  return { response, enclaveNonce, evidence, grant: { leaseId: claims.leaseId, ttlSeconds, issuedAt, sentAt, receivedAt } };
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { FastnessError } from '@fastness/codec/errors';
+
+/**
+ * The configuration file. It holds no secrets. `brokerUrl`, `listen`, `modelDir` and the limits decide whether the
+ * enclave works, not whether it is safe: a wrong broker cannot release a key, a wrong model does not open. `waivers` do
+ * weaken it, so a deployment puts this file into the measured image; they also show in GET /health.
+ */
+
+const count = (max: number) => z.int().min(1).max(max);
+const path = z.string().min(1).max(4096);
+
+const waiverSchema = z.strictObject({
+  check: z.literal('ENCLAVE_SWAP_ACTIVE'),
+  reason: z.string().min(1).max(500),
+});
+
+const engineSchema = z.strictObject({
+  /** Requests that generate at the same time. */
+  sequences: count(64).default(4),
+  /** Requests that wait for one of them. */
+  queue: z.int().min(0).max(1024).default(32),
+  /** Tokens of context per request, at most the model's own. */
+  contextLength: count(1_048_576).default(4096),
+  /** Threads of the engine; chosen by the size of the model unless given. */
+  threads: count(256).optional(),
+});
+
+const limitsSchema = z.strictObject({
+  /** Bytes of a request inside the channel, after decryption. */
+  bodyBytes: count(64 * 2 ** 20).default(2 ** 20),
+  messages: count(10_000).default(256),
+  inputs: count(2048).default(64),
+  /** Tokens of one answer. */
+  maxTokens: count(1_048_576).default(2048),
+  requestSeconds: count(3600).default(300),
+  /** Tokens in one frame of a streamed answer: fewer means smoother, and more told to an observer. */
+  tokensPerFrame: count(64).default(8),
+  /** Milliseconds after which a frame goes out with fewer tokens. */
+  frameDelayMs: z.int().min(0).max(60_000).default(1000),
+  /** Requests through the channel at the same time. */
+  concurrent: count(4096).default(64),
+  /** Attestations that wait for the one that is being made, and how many may be made in a second. */
+  attestationQueue: z.int().min(0).max(1024).default(32),
+  attestationsPerSecond: z.number().min(0.1).max(1000).default(20),
+  /** Requests that one set of gateway keys answers before it is replaced. */
+  replayEntries: count(4_194_304).default(262_144),
+});
+
+export const configSchema = z.strictObject({
+  listen: z.strictObject({ host: z.string().min(1).max(255).default('127.0.0.1'), port: z.int().min(0).max(65_535) }),
+  brokerUrl: z.url({ protocol: /^https?$/u }).max(2048),
+  modelDir: path,
+  /** `auto` takes the TEE that this machine has; a simulated one is used only when it is named here. */
+  evidence: z
+    .union([z.literal('auto'), z.strictObject({ kind: z.literal('simulated'), socketPath: path })])
+    .default('auto'),
+  memory: z
+    .strictObject({
+      /** A directory on a tmpfs, used where memfd_create is refused. */
+      tmpfsDir: path.optional(),
+      /** Keep the opened model out of swap by locking it, where the limits allow it. */
+      lock: z.boolean().default(true),
+    })
+    .prefault({}),
+  engine: engineSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  /** Seconds after which the gateway and receipt keys are replaced. Clients then verify the enclave anew. */
+  keyRotationSeconds: count(30 * 24 * 3600).default(3600),
+  waivers: z.array(waiverSchema).max(8).default([]),
+});
+
+export type EnclaveConfig = z.infer<typeof configSchema>;
+/** The file as one writes it: everything with a default may be left out. */
+export type EnclaveConfigInput = z.input<typeof configSchema>;
+
+/** Throws ENCLAVE_CONFIG naming the first field at fault. */
+export function parseConfig(value: unknown): EnclaveConfig {
+  const result = configSchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? ` (unknown: ${issue.keys.join(', ')})` : '';
+  throw new FastnessError('ENCLAVE_CONFIG', `/${issue?.path.map(String).join('/') ?? ''}: ${issue?.message ?? ''}${unknown}`);
+}
+
+export function readConfig(file: string): EnclaveConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new FastnessError('ENCLAVE_CONFIG', `${file} cannot be read as JSON.`, { cause });
+  }
+  return parseConfig(value);
+}

@@ -1,0 +1,84 @@
+import { FastnessError } from '@fastness/codec/errors';
+import type { CollectEvidence } from '../boot/request-key.ts';
+import { errorFields, type Log } from '../log.ts';
+import { attest } from './attestation.ts';
+import { answerSealed } from './channel.ts';
+import type { Quota } from './quota.ts';
+import type { Serving } from './serving.ts';
+
+export interface OuterOptions {
+  /** Throws ENCLAVE_NOT_SERVING or ENCLAVE_LEASE_LOST. */
+  readonly serving: () => Serving;
+  readonly health: () => { readonly healthy: boolean; readonly body: object };
+  readonly collect: CollectEvidence;
+  readonly quota: Quota;
+  /** Requests through the channel at the same time. */
+  readonly concurrent: number;
+  readonly log: Log;
+}
+
+const paths: ReadonlyMap<string, string> = new Map([
+  ['/attestation', 'POST'],
+  ['/ohttp', 'POST'],
+  ['/health', 'GET'],
+]);
+
+/**
+ * What the network sees: three paths. Whoever carries the requests learns their sizes and times; content is inside the
+ * channel. Errors are problem documents (RFC 9457).
+ */
+export function createOuter(options: OuterOptions): (request: Request) => Promise<Response> {
+  let running = 0;
+  const sealed = async (request: Request): Promise<Response> => {
+    const serving = options.serving();
+    serving.lease.assertHeld();
+    if (running >= options.concurrent) throw new FastnessError('ENCLAVE_BUSY', `${running} requests are in progress.`);
+    running++;
+    let counted = true;
+    const done = (): void => {
+      if (counted) running--;
+      counted = false;
+    };
+    try {
+      return await answerSealed(request, serving, done);
+    } catch (error) {
+      done();
+      throw error;
+    }
+  };
+  return async (request) => {
+    try {
+      const { pathname } = new URL(request.url);
+      const method = paths.get(pathname);
+      if (method === undefined) return problem(new FastnessError('ENCLAVE_ROUTE'), 404);
+      if (method !== request.method) return problem(new FastnessError('ENCLAVE_ROUTE', `Use ${method}.`), 405, { allow: method });
+      if (pathname === '/health') {
+        const { healthy, body } = options.health();
+        return json(body, healthy ? 200 : 503);
+      }
+      if (pathname === '/ohttp') return await sealed(request);
+      return json(await attest(request, options.serving(), options.collect, options.quota), 200);
+    } catch (error) {
+      if (error instanceof FastnessError) {
+        if (error.class === 'internal') options.log('error', 'request-failed', errorFields(error));
+        return problem(error);
+      }
+      options.log('error', 'request-failed', errorFields(error));
+      return problem(new FastnessError('ENCLAVE_ENGINE_FAILED'));
+    }
+  };
+}
+
+function json(body: object, status: number): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  });
+}
+
+function problem(error: FastnessError, status = error.httpStatus, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify({ ...error.toProblem(), status }), {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+  });
+}

@@ -1,0 +1,13 @@
+import type { ReleasePackage } from '@fastness/model/release';
+import type { Lease } from '../lease.ts';
+import type { KeyRing } from './key-ring.ts';
+
+/** What exists while the enclave serves, and is dropped as a whole when it stops. */
+export interface Serving {
+  readonly lease: Lease;
+  readonly ring: KeyRing;
+  /** The inner API. */
+  readonly api: (request: Request) => Promise<Response>;
+  readonly release: ReleasePackage;
+  readonly releaseDigest: Uint8Array;
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../src/config.ts';
+import { createLog, errorFields } from '../src/log.ts';
+import { FastnessError } from '@fastness/codec/errors';
+import { codeOf } from './codes.ts';
+
+const least = { listen: { port: 0 }, brokerUrl: 'http://127.0.0.1:7000', modelDir: '/model' };
+
+describe('the configuration', () => {
+  it('needs an address, a broker and a model, and has a default for everything else', () => {
+    const config = parseConfig(least);
+    expect(config.listen).toEqual({ host: '127.0.0.1', port: 0 });
+    expect(config.engine.sequences).toBe(4);
+    expect(config.limits.tokensPerFrame).toBe(8);
+    expect(config.evidence).toBe('auto');
+    expect(config.waivers).toEqual([]);
+  });
+
+  it.each([
+    ['an unknown field', { ...least, debug: true }],
+    ['a broker that is no web address', { ...least, brokerUrl: 'file:///etc/passwd' }],
+    ['a waiver of a check that cannot be waived', { ...least, waivers: [{ check: 'ENCLAVE_HARDENING', reason: 'x' }] }],
+    ['a waiver without a reason', { ...least, waivers: [{ check: 'ENCLAVE_SWAP_ACTIVE', reason: '' }] }],
+    ['a limit of nothing', { ...least, limits: { bodyBytes: 0 } }],
+    ['no model', { listen: { port: 0 }, brokerUrl: 'http://127.0.0.1:7000' }],
+    ['nothing', undefined],
+  ])('refuses %s', (_name, value) => {
+    expect(codeOf(() => parseConfig(value))).toBe('ENCLAVE_CONFIG');
+  });
+});
+
+describe('the log', () => {
+  it('is one line of JSON for each event', () => {
+    const lines: string[] = [];
+    createLog((line) => lines.push(line))('warn', 'event', { count: 1, text: 'a\nb' });
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'warn', event: 'event', count: 1, text: 'a\nb' });
+    expect(lines[0]?.trimEnd()).not.toContain('\n');
+  });
+
+  it('quotes nothing of an error that it does not know', () => {
+    expect(errorFields(new TypeError('secret content'))).toEqual({ code: 'unforeseen', detail: 'TypeError' });
+    expect(errorFields(new FastnessError('ENCLAVE_BUSY', '3'))).toEqual({ code: 'ENCLAVE_BUSY', detail: '3' });
+  });
+});
