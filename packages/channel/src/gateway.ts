@@ -40,8 +40,8 @@ export interface OpenedRequest {
   /** Digest of the request as a receipt states it; settles when the body closes, rejects when it fails. */
   readonly requestDigest: Promise<Uint8Array>;
   /**
-   * Reads and drops what is left of the body, unless someone reads it. Cancelling the body does the same: only a request
-   * that was read to its end has a digest. Never throws.
+   * Reads and drops what is left of the body; whoever still reads it gets `CHANNEL_CANCELLED`. Cancelling the body does
+   * the same: only a request that was read to its end has a digest. Never throws.
    */
   readonly discardBody: () => Promise<void>;
   /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
@@ -151,20 +151,25 @@ async function openRequest(options: {
       last = result.catch(() => undefined);
       return result;
     };
+    let discarded = false;
     const drain = async () => {
+      discarded = true;
       try {
         while ((await next()) !== undefined);
       } catch {
         // The digest's promise carries the failure.
       }
     };
-    const body = pullStream({ next, cancel: drain });
+    const nextForReader = () => {
+      // A reader must not take what is left after a part was dropped for the whole.
+      if (discarded) throw new FastnessError('CHANNEL_CANCELLED');
+      return next();
+    };
+    const body = pullStream({ next: async () => nextForReader(), cancel: drain });
     return {
       request: { method, authority, path, headers, body, trailers },
       requestDigest,
-      discardBody: async () => {
-        if (!body.locked) await body.cancel().catch(() => undefined);
-      },
+      discardBody: drain,
       kem: suite.kem,
       sealResponse: (response) => sealResponse({ context, enc, suite, response, chunkInterval }),
     };

@@ -70,7 +70,7 @@ describe('a receipt through the channel', () => {
     }
   });
 
-  it.each(['unread', 'cancelled', 'half read and cancelled'])(
+  it.each(['unread', 'cancelled', 'half read and cancelled', 'half read'])(
     'covers the whole of a request that was left %s',
     async (how) => {
       const { receiptKey, issuer } = await newIssuer();
