@@ -1,4 +1,6 @@
 export * from './floe/index.ts';
+export * from './seal/index.ts';
+export { createThreadPool, type ThreadPool } from './threads/pool.ts';
 export {
   manifestSchema,
   modelEngines,

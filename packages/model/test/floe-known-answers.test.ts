@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { decryptWith, encryptWith } from '../src/floe/message.ts';
 import { floeDecrypt, floeDecryptSegment, geometryOfSealed } from '../src/floe/index.ts';
 
-const vectors = join(process.env['FASTNESS_VECTORS'] ?? join(import.meta.dirname, '../../../../shared/vectors'), 'floe');
+const vectors = join(
+  process.env['FASTNESS_VECTORS'] ?? join(import.meta.dirname, '../../../../shared/vectors'),
+  'floe',
+);
 const present = existsSync(vectors);
 if (!present) process.stderr.write(`FLOE known answers skipped: ${vectors} is absent\n`);
 const names = present

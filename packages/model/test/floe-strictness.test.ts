@@ -67,7 +67,7 @@ describe('FLOE refuses', () => {
     const index = bit >> 3;
     if (index < 2 || (index >= 6 && index < 10)) return 'FLOE_PARAMETERS';
     if (index < 6) {
-      const size = segmentSize ^ (1 << (bit & 7)) * 2 ** (8 * (5 - index));
+      const size = segmentSize ^ ((1 << (bit & 7)) * 2 ** (8 * (5 - index)));
       return size >>> 0 < 33 || size >>> 0 > maxSegmentSize ? 'FLOE_PARAMETERS' : 'FLOE_HEADER_TAG';
     }
     if (index < headerLength) return 'FLOE_HEADER_TAG';

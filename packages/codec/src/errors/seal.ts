@@ -47,6 +47,11 @@ export const sealErrors = Object.freeze({
     message: 'Bytes follow the last segment of the sealed file.',
     next: 'Fetch the file again; something was appended to it.',
   },
+  SEAL_MODEL_ID: {
+    class: 'usage',
+    message: 'The model id is not well formed.',
+    next: 'Use 1 to 128 characters of letters, digits and . _ : / -, beginning with a letter or digit.',
+  },
   SEAL_SOURCE_NOT_FOUND: {
     class: 'usage',
     message: 'There is no model at this path.',
@@ -95,7 +100,7 @@ export const sealErrors = Object.freeze({
   SEAL_TARGET_SIGNED: {
     class: 'conflict',
     message: 'The target holds a sealed model with a signed release.',
-    next: 'Seal to another target, or ask for replacement: the old ciphertext, signature and approvals are then deleted.',
+    next: 'Seal to another target, or ask for replacement, which deletes the old ciphertext, signature and approvals.',
   },
   SEAL_TARGET_BUSY: {
     class: 'conflict',
@@ -146,6 +151,11 @@ export const sealErrors = Object.freeze({
     class: 'not-mine',
     message: 'There is no sealed model at this path.',
     next: 'Check the path: a sealed model is a folder with manifest.json, keys.json and files.',
+  },
+  MODEL_FILE_MISSING: {
+    class: 'invalid',
+    message: 'A file of the sealed model is missing, or is no regular file.',
+    next: 'Fetch the sealed model again; it is incomplete.',
   },
   MODEL_KEYS_MALFORMED: {
     class: 'invalid',

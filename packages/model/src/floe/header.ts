@@ -43,7 +43,10 @@ export function openFloe(
   if (header.length < floeHeaderLength) throw new FastnessError('FLOE_TRUNCATED', 'The header is not whole.');
   const segmentSize = decodeParameters(header);
   if (expectedSegmentSize !== undefined && segmentSize !== expectedSegmentSize) {
-    throw new FastnessError('FLOE_PARAMETERS', `A segment size of ${segmentSize} instead of ${expectedSegmentSize} bytes.`);
+    throw new FastnessError(
+      'FLOE_PARAMETERS',
+      `A segment size of ${segmentSize} instead of ${expectedSegmentSize} bytes.`,
+    );
   }
   const tagOffset = floeHeaderLength - headerTagLength;
   const context = { segmentSize, iv: header.slice(tagOffset - floeIvLength, tagOffset), aad };

@@ -105,7 +105,11 @@ function openMessage(sealed: Uint8Array, options: FloeKeyAndAad & { readonly rot
   const keys = createSegmentKeys(start.messageKey, { ...start, rotationMask });
   start.messageKey.fill(0);
   try {
-    return { keys, geometry: geometryOfSealed(sealed.length, start.segmentSize), [Symbol.dispose]: () => keys[Symbol.dispose]() };
+    return {
+      keys,
+      geometry: geometryOfSealed(sealed.length, start.segmentSize),
+      [Symbol.dispose]: () => keys[Symbol.dispose](),
+    };
   } catch (error) {
     keys[Symbol.dispose]();
     throw error;
