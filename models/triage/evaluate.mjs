@@ -17,6 +17,8 @@ import { getLlama, JinjaTemplateChatWrapper, LlamaChatSession } from "node-llama
 const FIELDS = ["level", "system", "flags", "action"];
 /** Longer than any right answer; a model that does not stop is cut off here. */
 const MAX_TOKENS = 96;
+/** A system message that is not in the training data; the answers should not change. */
+const SYSTEM = "You are a careful ward assistant. Keep to the agreed format and to what the text says.";
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
@@ -67,35 +69,48 @@ const context = await model.createContext({ contextSize: 512, threads: 1 });
 const chatWrapper = new JinjaTemplateChatWrapper({
   template: model.fileInfo.metadata.tokenizer.chat_template,
 });
-// No system prompt of the library's own: the plain prompt is what is scored.
-const session = new LlamaChatSession({ contextSequence: context.getSequence(), chatWrapper, systemPrompt: "" });
-const fresh = session.getChatHistory();
+const session = new LlamaChatSession({ contextSequence: context.getSequence(), chatWrapper });
 
 const heldout = await readFile(heldoutPath);
 const rows = heldout.toString().trim().split("\n").map((line) => JSON.parse(line));
-const scores = new Map();
-const all = new Score();
 let generated = 0;
-const began = performance.now();
-for (const row of rows) {
-  session.setChatHistory(fresh);
+
+/** Do the ids of the rendered prompt hash to what training recorded for this row? */
+function tokensAsTrained(row) {
   const { contextText } = chatWrapper.generateContextState({
     chatHistory: [{ type: "user", text: row.note }, { type: "model", response: [] }],
   });
   const ids = contextText.tokenize(model.tokenizer);
   // the context adds the beginning-of-sequence token when the template did not
   if (ids[0] !== model.tokens.bos) ids.unshift(model.tokens.bos);
-  const sameTokens = sha256(ids.join(",")).slice(0, 8) === row.prompt;
-
-  const { responseText, stopReason } = await session.promptWithMeta(row.note, {
-    temperature: 0,
-    maxTokens: MAX_TOKENS,
-    onToken: (tokens) => (generated += tokens.length),
-  });
-  if (!scores.has(row.split)) scores.set(row.split, new Score());
-  for (const score of [all, scores.get(row.split)]) score.add(row, responseText, stopReason === "eogToken", sameTokens);
-  if (responseText !== row.answer) console.log(`note: ${row.note}\n want: ${row.answer}\n got:  ${responseText}\n`);
+  return sha256(ids.join(",")).slice(0, 8) === row.prompt;
 }
+
+/** Scores every row, each in a chat of its own that starts with `history`. */
+async function scoreAll(history) {
+  const scores = { all: new Score() };
+  for (const row of rows) {
+    // also keeps out the system prompt that the library would add by itself
+    session.setChatHistory(structuredClone(history));
+    const { responseText, stopReason } = await session.promptWithMeta(row.note, {
+      temperature: 0,
+      maxTokens: MAX_TOKENS,
+      onToken: (tokens) => (generated += tokens.length),
+    });
+    scores[row.split] ??= new Score();
+    for (const score of [scores.all, scores[row.split]]) {
+      score.add(row, responseText, stopReason === "eogToken", tokensAsTrained(row));
+    }
+    if (history.length === 0 && responseText !== row.answer) {
+      console.log(`note: ${row.note}\n want: ${row.answer}\n got:  ${responseText}\n`);
+    }
+  }
+  return Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, score.report()]));
+}
+
+const began = performance.now();
+const { all, ...splits } = await scoreAll([]);
+const withSystem = await scoreAll([{ type: "system", text: SYSTEM }]);
 const seconds = (performance.now() - began) / 1000;
 await llama.dispose();
 
@@ -103,8 +118,9 @@ const metrics = {
   model: { file: basename(modelPath), sha256: sha256(await readFile(modelPath)) },
   heldout: { file: basename(heldoutPath), sha256: sha256(heldout) },
   decoding: "greedy, node-llama-cpp, CPU, one thread",
-  all: all.report(),
-  splits: Object.fromEntries([...scores].map(([name, score]) => [name, score.report()])),
+  all,
+  splits,
+  withSystemMessage: { text: SYSTEM, exact: withSystem.all.exact, fields: withSystem.all.fields },
   tokensPerSecond: Math.round(generated / seconds),
 };
 console.log(JSON.stringify(metrics, null, 2));

@@ -9,11 +9,13 @@ from model import Config, Llama
 from tokenizer import BOS, END, PAD, UNK, Tokenizer
 
 # Rendered by the serving side.  No white space stands between a control token
-# and the text, so tokenising the parts or the whole gives the same ids.
+# and the text, so tokenising the parts or the whole gives the same ids.  An empty
+# system message renders as nothing: an empty segment never occurs in training.
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
-    "{% if message['role'] == 'system' %}{{ '<|system|>' + message['content'] + '<|end|>' }}"
+    "{% if message['role'] == 'system' and message['content'] %}"
+    "{{ '<|system|>' + message['content'] + '<|end|>' }}"
     "{% elif message['role'] == 'user' %}{{ '<|user|>' + message['content'] + '<|end|>' }}"
     "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>' + message['content'] + '<|end|>' }}"
     "{% endif %}{% endfor %}"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Trains the triage model from nothing and writes triage.gguf.
 
-    train.py                      the released model: about fifteen minutes on one core
+    train.py                      the released model: about twenty minutes on one core
     train.py --steps 50 --out build/short.gguf      a short run, to try things out
 
 Data is generated on the fly, so no example is seen twice on purpose.  Ctrl-C or
