@@ -67,32 +67,23 @@ export async function refuseOvertaken(
 
 /**
  * Fetches a registered release and verifies it from scratch: what lies in the database is trusted no further than the
- * signatures on it. Throws `BROKER_RELEASE_UNKNOWN` and whatever the verification throws.
+ * signatures on it. Throws `BROKER_RELEASE_UNKNOWN`, `BROKER_RELEASE_REVOKED` and whatever the verification throws; says
+ * nothing about rollback, see `refuseOvertaken`.
  */
 export async function verifyStoredRelease(
   context: BrokerContext,
   digestHex: string,
-  options: { now: Date; renewal: boolean },
+  now: Date,
 ): Promise<UsableRelease> {
-  const { db, policy } = context;
+  const { db } = context;
   const stored = await asStoreError(() => findRelease(db, digestHex));
   // Revocation before the signature: a revoked release stays revoked when it has expired as well.
   await asStoreError(() => refuseRevoked(db, [{ kind: 'release', value: digestHex }]));
-  const verified = await verifyReleasePackage(
-    context,
-    releasePackageSchema.parse(JSON.parse(stored.package)),
-    options.now,
-  );
-  if (toHex(verified.releaseDigest) !== digestHex)
+  const releasePackage = releasePackageSchema.parse(JSON.parse(stored.package));
+  const verified = await verifyReleasePackage(context, releasePackage, now);
+  if (toHex(verified.releaseDigest) !== digestHex) {
     throw new FastnessError('BROKER_STORE_DAMAGED', 'A release has another digest.');
-  const { modelId, version } = verified.release;
-  await asStoreError(() =>
-    refuseOvertaken(
-      db,
-      { digestHex, modelId, version },
-      { allowOlder: options.renewal && policy.policy.lease.renewSuperseded },
-    ),
-  );
+  }
   const root = wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(stored.keys)).root);
   return { verified, digestHex, root };
 }

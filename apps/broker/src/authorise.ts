@@ -1,9 +1,9 @@
 import {
   cmwFromJson,
+  evidenceFormats,
   keyConfigDigestOf,
   reportDataOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
-  SNP_EVIDENCE_TYPE,
   verifyEvidence,
   withMeasurements,
   type AttestationVerdict,
@@ -13,8 +13,8 @@ import { releasePublicKey } from '@fastness/channel';
 import type { KeyReleaseRequest } from '@fastness/channel/wire';
 import { fromBase64Url, fromHex, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import type { Release, VerifiedRelease } from '@fastness/model/release';
-import { verifyStoredRelease, type UsableRelease } from './authorise-release.ts';
+import type { VerifiedRelease } from '@fastness/model/release';
+import { refuseOvertaken, verifyStoredRelease, type UsableRelease } from './authorise-release.ts';
 import type { AuditFacts } from './audit/facts.ts';
 import type { BrokerContext } from './context.ts';
 import { asStoreError, consumeChallenge, platformName, refuseRevoked } from './store/index.ts';
@@ -47,12 +47,6 @@ export function takeAuthorisation(request: AuthorisedRequest): void {
   if (!authorised.delete(request)) throw new FastnessError('BROKER_INTERNAL', 'No authorisation.');
 }
 
-/** Which section of a release's measurements a kind of evidence may use. Simulated evidence never uses a genuine one. */
-const measurementsFor: ReadonlyMap<string, Pick<Release['measurements'][number], 'tee' | 'simulated'>> = new Map([
-  [SNP_EVIDENCE_TYPE, { tee: 'sev-snp', simulated: false }],
-  [SIMULATED_SNP_EVIDENCE_TYPE, { tee: 'sev-snp', simulated: true }],
-]);
-
 /**
  * Decides whether a request may have a key: its nonce is fresh and used once, its release is registered, signed, approved,
  * in time and not overtaken, its evidence is genuine, fits policy and release and is bound to this very request, and
@@ -73,12 +67,12 @@ export async function authorise(
   const nonce = fromBase64Url(request.nonce);
   await asStoreError(() => consumeChallenge(db, nonce, now));
 
-  const release = await verifyStoredRelease(context, request.releaseDigest, {
-    now,
-    renewal: request.leaseId !== undefined,
-  });
-  trail.modelId = release.verified.release.modelId;
-  trail.version = release.verified.release.version;
+  const release = await verifyStoredRelease(context, request.releaseDigest, now);
+  const { modelId, version } = release.verified.release;
+  trail.modelId = modelId;
+  trail.version = version;
+  const allowOlder = request.leaseId !== undefined && policy.policy.lease.renewSuperseded;
+  await asStoreError(() => refuseOvertaken(db, { digestHex: request.releaseDigest, modelId, version }, { allowOlder }));
 
   const evidence = cmwFromJson(request.evidence);
   const measurements = measurementsOf(context, evidence, release.verified);
@@ -136,12 +130,14 @@ export async function authorise(
  */
 function measurementsOf(context: BrokerContext, evidence: Cmw, verified: VerifiedRelease): string[] {
   const { attestation } = context.policy.policy;
-  const section = measurementsFor.get(evidence.type);
-  if (section === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
-  if (section.simulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
+  const format = evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(evidence.type));
+  if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
+  // Simulated evidence is a type of its own and never uses a measurement that was listed for hardware, nor the reverse.
+  const isSimulated = evidence.type === SIMULATED_SNP_EVIDENCE_TYPE;
+  if (isSimulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
   const narrower = attestation.snp.measurements;
   const listed = verified.release.measurements
-    .filter(({ tee, simulated }) => tee === section.tee && simulated === section.simulated)
+    .filter(({ tee, simulated }) => tee === format.tee && simulated === isSimulated)
     .map(({ value }) => value)
     .filter((value) => narrower === 'from-release' || narrower.includes(value));
   if (listed.length === 0) {

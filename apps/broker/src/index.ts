@@ -15,3 +15,11 @@ export {
 } from './register.ts';
 export type { LeaseRecord } from './routes/admin.ts';
 export type { ListenOptions } from './http/server.ts';
+export {
+  brokerConfigSchema,
+  loadBrokerConfig,
+  startConfiguredBroker,
+  type BrokerConfig,
+  type BrokerConfigInput,
+  type ConfiguredBroker,
+} from './config.ts';

@@ -1,6 +1,7 @@
 /**
  * Columns as kysely sees them. Only text and integers, so that another dialect needs no other types: times are
- * ISO 8601 in UTC with milliseconds (they sort as text), digests are lower-case hex, flags are 0 or 1.
+ * ISO 8601 in UTC with milliseconds (they sort as text), digests are lower-case hex, flags are 0 or 1. A dialect whose driver
+ * gives 64-bit integers as text must be told to give numbers; all of them here stay far below 2^53.
  */
 export interface BrokerTables {
   /** Nonces that wait for their answer, by SHA-256: reading the database answers no challenge. */

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { FastnessError } from '@fastness/codec/errors';
+import { openSoftwareKeyStore, readPassphraseFile, type KeyStore } from '@fastness/keys';
+import { z } from 'zod';
+import { startBroker, type Broker } from './broker.ts';
+import { brokerLimitsSchema } from './limits.ts';
+import { brokerPolicySchema, parseConfigPart } from './policy.ts';
+
+const path = z
+  .string()
+  .min(1)
+  .max(4096)
+  .describe('A path; a relative one is relative to the folder of the configuration file.');
+
+const keyStoreSchema = z.strictObject({
+  kind: z.literal('software'),
+  path,
+  /** A file with the passphrase, readable by this user only: never an argument, never an environment variable. */
+  passphrasePath: path,
+});
+
+/** The broker's configuration file (JSON). It holds no secret: the administrators' token is here as its SHA-256. */
+export const brokerConfigSchema = z.strictObject({
+  version: z.literal(1),
+  listen: z.strictObject({
+    host: z.string().min(1).max(255).default('127.0.0.1'),
+    port: z.int().min(0).max(65_535),
+    /** PEM files. Absent: plain HTTP, and administrators are let in from this machine only. */
+    tls: z.strictObject({ certificatePath: path, privateKeyPath: path }).exactOptional(),
+  }),
+  databasePath: path,
+  auditPath: path,
+  /** Holds the wrapping keys of the models. */
+  keyStore: keyStoreSchema,
+  /** The broker's Ed25519 key, in the key store above unless `keyStore` names another. */
+  signer: z.strictObject({ keyId: z.string().min(1).max(64), keyStore: keyStoreSchema.exactOptional() }),
+  /** The policy itself, or the path of a JSON file that holds it. */
+  policy: z.union([brokerPolicySchema, path]),
+  adminTokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  limits: brokerLimitsSchema.exactOptional(),
+});
+
+export type BrokerConfig = z.output<typeof brokerConfigSchema>;
+export type BrokerConfigInput = z.input<typeof brokerConfigSchema>;
+
+/** Reads a configuration file; paths in the result are absolute. Throws `BROKER_CONFIG_INVALID`. */
+export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig> {
+  const folder = dirname(resolve(configPath));
+  const at = (relative: string): string => resolve(folder, relative);
+  const config = parseConfigPart(brokerConfigSchema, await readJsonFile(configPath), 'config');
+  const policy = typeof config.policy === 'string' ? await readJsonFile(at(config.policy)) : config.policy;
+  const keyStoreAt = (keyStore: z.infer<typeof keyStoreSchema>): z.infer<typeof keyStoreSchema> => ({
+    ...keyStore,
+    path: at(keyStore.path),
+    passphrasePath: at(keyStore.passphrasePath),
+  });
+  const { tls, ...listen } = config.listen;
+  const { keyStore: signerStore, ...signer } = config.signer;
+  return {
+    ...config,
+    listen: {
+      ...listen,
+      ...(tls === undefined
+        ? {}
+        : { tls: { certificatePath: at(tls.certificatePath), privateKeyPath: at(tls.privateKeyPath) } }),
+    },
+    databasePath: at(config.databasePath),
+    auditPath: at(config.auditPath),
+    keyStore: keyStoreAt(config.keyStore),
+    signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreAt(signerStore) }) },
+    policy: parseConfigPart(brokerPolicySchema, policy, 'policy'),
+  };
+}
+
+/** A running broker that owns its key stores: closing it closes them too. */
+export interface ConfiguredBroker extends Broker {
+  /** What keeps the keys, for a log line or a screen. */
+  readonly keyStore: { readonly description: string; readonly hardware: boolean };
+  /** Whether the policy lets the simulated TEE have keys. Say so wherever the broker is shown. */
+  readonly simulatedTeeAllowed: boolean;
+}
+
+/** Opens the key stores of a configuration and starts its broker. Throws as they and `startBroker` do. */
+export async function startConfiguredBroker(
+  config: BrokerConfig,
+  options: { report?: (error: unknown) => void } = {},
+): Promise<ConfiguredBroker> {
+  await using opening = new AsyncDisposableStack();
+  const keyStore = opening.use(await openKeyStore(config.keyStore));
+  const signerStore =
+    config.signer.keyStore === undefined ? keyStore : opening.use(await openKeyStore(config.signer.keyStore));
+  const { tls, ...listen } = config.listen;
+  const policy = parseConfigPart(brokerPolicySchema, config.policy, 'policy');
+  const broker = await startBroker({
+    listen: {
+      ...listen,
+      ...(tls === undefined
+        ? {}
+        : {
+            tls: { certificate: await readText(tls.certificatePath), privateKey: await readText(tls.privateKeyPath) },
+          }),
+    },
+    databasePath: config.databasePath,
+    auditPath: config.auditPath,
+    keyStore,
+    signer: { keyStore: signerStore, keyId: config.signer.keyId },
+    policy,
+    adminTokenSha256: config.adminTokenSha256,
+    ...(config.limits === undefined ? {} : { limits: config.limits }),
+    ...(options.report === undefined ? {} : { report: options.report }),
+  });
+  opening.defer(() => broker.close());
+  const running = opening.move();
+  let closing: Promise<void> | undefined;
+  return {
+    url: broker.url,
+    publicKey: broker.publicKey,
+    keyStore: { description: keyStore.description, hardware: keyStore.hardware },
+    simulatedTeeAllowed: policy.attestation.simulated !== undefined,
+    close: () => (closing ??= running.disposeAsync()),
+  };
+}
+
+async function openKeyStore(config: z.infer<typeof keyStoreSchema>): Promise<KeyStore> {
+  const passphrase = await readPassphraseFile(config.passphrasePath);
+  try {
+    return await openSoftwareKeyStore({ path: config.path, passphrase });
+  } finally {
+    passphrase.fill(0);
+  }
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new FastnessError('BROKER_CONFIG_INVALID', `Cannot read ${file}.`, { cause });
+  }
+}
+
+async function readJsonFile(file: string): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new FastnessError('BROKER_CONFIG_INVALID', `${file} is not JSON.`);
+  }
+}

@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util';
+import { FastnessError } from '@fastness/codec/errors';
+import { loadBrokerConfig, startConfiguredBroker } from './config.ts';
+
+// The broker as a process of its own: `main.ts --config FILE`. Ends cleanly on SIGTERM and SIGINT.
+const say = (line: string): void => {
+  process.stderr.write(`broker: ${line}\n`);
+};
+
+// Fastness errors say nothing secret by design; of any other, only where it happened is told.
+const describe = (error: unknown): string =>
+  error instanceof FastnessError
+    ? `${error.code}: ${error.message}`
+    : ((error instanceof Error ? error.stack : undefined)?.split('\n').slice(0, 3).join(' ') ?? 'unknown error');
+
+try {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (values.config === undefined) throw new FastnessError('BROKER_CONFIG_INVALID', 'Give --config FILE.');
+  const config = await loadBrokerConfig(values.config);
+  const broker = await startConfiguredBroker(config, {
+    report: (error) => {
+      say(describe(error));
+      if (error instanceof Error && error.cause !== undefined) say(`caused by ${describe(error.cause)}`);
+    },
+  });
+  if (broker.simulatedTeeAllowed) say('SIMULATED TEE ALLOWED: keys are released to software that only plays hardware.');
+  say(`keys: ${broker.keyStore.description}`);
+  say(`listening on ${broker.url}`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      say(`${signal}: closing`);
+      broker.close().catch((error: unknown) => {
+        say(describe(error));
+        process.exitCode = 1;
+      });
+    });
+  }
+} catch (error) {
+  say(describe(error));
+  if (error instanceof FastnessError) say(`next: ${error.next}`);
+  process.exitCode = error instanceof FastnessError ? error.exitCode : 1;
+}

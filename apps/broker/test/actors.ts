@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { cmwToJson, keyConfigDigestOf, reportDataOf, type Cmw } from '@fastness/attest';
+import { generateGatewayKeys, type GatewayKeys } from '@fastness/channel';
+import {
+  challengeSchema,
+  keyReleaseResponseSchema,
+  type Challenge,
+  type KeyReleaseRequest,
+  type KeyReleaseResponse,
+} from '@fastness/channel/wire';
+import { fromBase64Url, fromHex, toBase64Url } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import {
+  forgeSnpReport,
+  snpEndorsements,
+  snpEvidence,
+  type ForgedAmdChain,
+  type ForgeSnpReportOptions,
+} from '@fastness/testkit';
+import { expect } from 'vitest';
+import type { AuditEntry, RegisteredRelease } from '../src/index.ts';
+import { adminToken, measurement, simulatedMeasurement, type TestRelease, type World } from './world.ts';
+
+/** A status and a JSON body. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Headers;
+}
+
+export async function call(url: string, init: RequestInit & { json?: unknown; token?: string } = {}): Promise<Answer> {
+  const { json, token, ...rest } = init;
+  const headers = new Headers(rest.headers);
+  if (json !== undefined) headers.set('content-type', 'application/json');
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+  const body = json === undefined ? {} : { body: JSON.stringify(json) };
+  const response = await fetch(url, { ...rest, headers, ...body });
+  return { status: response.status, body: await response.json(), headers: response.headers };
+}
+
+/** The code of a refusal, after checking that it is a complete problem document. */
+export function refusalOf(answer: Answer): string {
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  const error = FastnessError.fromProblem(answer.body);
+  expect(answer.body).toMatchObject({
+    status: answer.status,
+    next: error?.next,
+    type: `urn:fastness:error:${error?.code}`,
+  });
+  expect(JSON.stringify(answer.body)).not.toMatch(/sealedRoot|node:|\.ts|\/tmp\//);
+  return error?.code ?? 'none';
+}
+
+export const admin = {
+  async register(url: string, release: Pick<TestRelease, 'package' | 'keys'>): Promise<Answer> {
+    return await call(`${url}/v1/admin/releases`, {
+      method: 'PUT',
+      token: adminToken,
+      json: { package: release.package, keys: release.keys },
+    });
+  },
+  async registered(url: string, release: TestRelease): Promise<TestRelease> {
+    const answer = await admin.register(url, release);
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { releaseDigest: release.digestHex } satisfies Partial<RegisteredRelease>,
+    });
+    return release;
+  },
+  async revoke(url: string, kind: string, value: string): Promise<Answer> {
+    return await call(`${url}/v1/admin/revocations`, {
+      method: 'POST',
+      token: adminToken,
+      json: { kind, value, reason: 'test' },
+    });
+  },
+  async audit(url: string, after = 0): Promise<AuditEntry[]> {
+    const answer = await call(`${url}/v1/admin/audit?after=${after}&limit=1000`, { token: adminToken });
+    expect(answer.status).toBe(200);
+    return (answer.body as { entries: AuditEntry[] }).entries;
+  },
+};
+
+/** An enclave's side of the exchange: its keys, the evidence it would collect, the request it would send. */
+export interface TestEnclave {
+  readonly keys: GatewayKeys;
+  readonly receiptKey: Uint8Array;
+  readonly keyConfigDigest: Uint8Array;
+}
+
+export async function createEnclave(): Promise<TestEnclave> {
+  const keys = await generateGatewayKeys();
+  const receiptKey = new Uint8Array(randomBytes(32));
+  const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keys.keyConfig, receiptKey });
+  return { keys, receiptKey, keyConfigDigest };
+}
+
+export interface AttestOptions {
+  readonly world: World;
+  readonly enclave: TestEnclave;
+  readonly release: Pick<TestRelease, 'digest' | 'digestHex'>;
+  readonly nonce: string;
+  readonly simulated?: boolean;
+  readonly chain?: ForgedAmdChain;
+  readonly leaseId?: string;
+  readonly enclaveNonce?: Uint8Array;
+  /** Replaces what goes into report data. */
+  readonly bind?: Partial<Parameters<typeof reportDataOf>[0]>;
+  /** Replaces what goes into the report. */
+  readonly report?: Partial<ForgeSnpReportOptions>;
+  /** Replaces members of the request. */
+  readonly request?: Partial<KeyReleaseRequest>;
+  readonly evidence?: (evidence: Cmw) => Cmw;
+}
+
+export async function attest(options: AttestOptions): Promise<KeyReleaseRequest> {
+  const { world, enclave, release, nonce, simulated = false } = options;
+  const chain = options.chain ?? (simulated ? world.simulated : world.chain);
+  const reportData = await reportDataOf({
+    purpose: 'key-release',
+    nonce: fromBase64Url(nonce),
+    keyConfigDigest: enclave.keyConfigDigest,
+    releaseDigest: release.digest,
+    deviceEvidenceDigest: null,
+    ...options.bind,
+  });
+  const report = await forgeSnpReport({
+    chain,
+    reportData,
+    measurement: fromHex(simulated ? simulatedMeasurement : measurement),
+    ...options.report,
+  });
+  const evidence = snpEvidence({ report, simulated });
+  return {
+    nonce,
+    enclaveNonce: toBase64Url(options.enclaveNonce ?? randomBytes(32)),
+    evidence: cmwToJson(options.evidence?.(evidence) ?? evidence),
+    endorsements: [cmwToJson(snpEndorsements({ certificates: chain.certificates, crls: [chain.crl] }))],
+    keyConfig: toBase64Url(enclave.keys.keyConfig),
+    receiptKey: toBase64Url(enclave.receiptKey),
+    releaseDigest: release.digestHex,
+    ...(options.leaseId === undefined ? {} : { leaseId: options.leaseId }),
+    ...options.request,
+  };
+}
+
+export async function challenge(url: string): Promise<Challenge> {
+  const answer = await call(`${url}/v1/challenges`, { method: 'POST' });
+  expect(answer.status).toBe(200);
+  return challengeSchema.parse(answer.body);
+}
+
+/** A challenge and its answer, sent. */
+export async function requestKey(url: string, options: Omit<AttestOptions, 'nonce'>): Promise<Answer> {
+  const { nonce } = await challenge(url);
+  return await call(`${url}/v1/key-releases`, { method: 'POST', json: await attest({ ...options, nonce }) });
+}
+
+export function granted(answer: Answer): KeyReleaseResponse {
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+  return keyReleaseResponseSchema.parse(answer.body);
+}
