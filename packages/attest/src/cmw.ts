@@ -45,6 +45,7 @@ export function cmwFromJson(json: unknown): Cmw {
 
 /** Returns the record when type, size and indicator are in range; throws otherwise. */
 export function checkCmw(cmw: Cmw): Cmw {
+  if (typeof cmw !== 'object' || cmw === null) throw malformed('not a record');
   if (!mediaType.test(cmw.type)) throw malformed('the type is not a lower-case media type');
   if (!(cmw.value instanceof Uint8Array)) throw malformed('the value is not bytes');
   if (cmw.value.length > CMW_MAX_VALUE)

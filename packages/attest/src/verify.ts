@@ -17,12 +17,15 @@ import type { AttestationVerdict } from './verdict.ts';
  * later than the lists that came with the evidence, and whatever the measured software itself does wrong.
  */
 export async function verifyEvidence(options: VerifyEvidenceOptions): Promise<AttestationVerdict> {
-  const { evidence, endorsements, now } = options;
+  const { evidence, endorsements, anchors, now } = options;
   const policy = parseAttestationPolicy(options.policy);
   if (policy.snp.measurements === 'from-release')
     throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
   if (!(now instanceof Date) || Number.isNaN(now.getTime()))
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'now must be a valid date.');
+  if (!Array.isArray(endorsements) || !Array.isArray(anchors?.snp)) {
+    throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'endorsements must be a list, and anchors must be given.');
+  }
   const format = evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(checkCmw(evidence).type));
   if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
   const stray = endorsements.find((endorsement) => !format.endorsementTypes.includes(checkCmw(endorsement).type));

@@ -2,7 +2,7 @@ import { toHex } from '@fastness/codec';
 import { errorRegistry } from '@fastness/codec/errors';
 import { forgedProducts, type ForgedProduct } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { verifyEvidence } from '../src/index.ts';
+import { verifyEvidence, type AttestationVerdict } from '../src/index.ts';
 import { codeOf } from './support/errors.ts';
 import { judge, measurement, now, prepare, reportData } from './support/forge.ts';
 
@@ -104,6 +104,17 @@ describe('acceptable forged evidence', () => {
       );
     const { claims } = await judge({ chain: { hwid, leafExtensions } });
     expect(claims.identity.value).toBe(toHex(hwid));
+  });
+
+  it('under the very root certificate that is pinned, whose own signature is then known', async () => {
+    const { chain, anchors, ...options } = await prepare();
+    const digest = await crypto.subtle.digest('SHA-256', Uint8Array.from(chain.ark.certificate));
+    const certificateSha256 = toHex(new Uint8Array(digest));
+    const known = { snp: anchors.snp.map((anchor) => Object.assign({}, anchor, { certificateSha256 })) };
+    const signature = ({ checks }: AttestationVerdict) =>
+      checks.find(({ code }) => code === 'SNP_ARK_SIGNATURE')?.actual;
+    expect(signature(await verifyEvidence({ ...options, anchors: known }))).toBe('the pinned certificate');
+    expect(signature(await verifyEvidence({ ...options, anchors }))).toBe('it did');
   });
 
   it('with certificates and lists of other chains beside its own', async () => {

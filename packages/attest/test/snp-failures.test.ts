@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { codeOf } from './support/errors.ts';
 import { judge } from './support/forge.ts';
 import { appraisalFailures } from './support/snp-failures-appraise.ts';
-import { authenticationFailures } from './support/snp-failures-authenticate.ts';
+import { certificateFailures } from './support/snp-failures-certificates.ts';
+import { leafFailures } from './support/snp-failures-leaf.ts';
+import { signatureFailures } from './support/snp-failures-signatures.ts';
 
-const authentication = await authenticationFailures();
+const authentication = [...certificateFailures, ...signatureFailures, ...leafFailures];
 
 describe('forged evidence with one thing wrong', () => {
   it.each(authentication)('is not authentic: %s, %s', async (code, _, scenario) => {

@@ -10,7 +10,10 @@ export interface SnpTrustAnchor {
   readonly product: SnpProductName;
   /** SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex. This is the pin. */
   readonly spkiSha256: string;
-  /** SHA-256 of the certificate known at the time of writing, lower-case hex. For people who compare; not a pin. */
+  /**
+   * SHA-256 of the certificate known at the time of writing, lower-case hex. Not a pin: another certificate of the pinned
+   * key is accepted as well, if that key signed it. This one is known to be, so its own signature need not be verified.
+   */
   readonly certificateSha256: string;
   /** Where the vendor publishes the certificate. */
   readonly source: string;

@@ -1,7 +1,7 @@
 import { toHex } from '@fastness/codec';
 import type { ForgedTcb } from '@fastness/testkit';
+import type { Failure } from './failure.ts';
 import { reportData } from './forge.ts';
-import type { Failure } from './snp-failures-authenticate.ts';
 
 const other = (bytes: number) => toHex(new Uint8Array(bytes).fill(0xee));
 const chip = new Uint8Array(64).fill(5);

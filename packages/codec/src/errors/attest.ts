@@ -1,5 +1,6 @@
 import type { ErrorFacts } from './class.ts';
-import { snpErrors } from './attest-snp.ts';
+import { snpAppraisalErrors } from './attest-snp-appraisal.ts';
+import { snpAuthenticityErrors } from './attest-snp-authenticity.ts';
 
 /** Codes of `attest`: envelopes, policies, simulated evidence and results here; those of each TEE in a file of its own. */
 export const attestErrors = Object.freeze({
@@ -83,5 +84,6 @@ export const attestErrors = Object.freeze({
     message: 'The attestation result claims a better status than its own trustworthiness vector supports.',
     next: 'Do not rely on this result; report it to the verifier that issued it.',
   },
-  ...snpErrors,
+  ...snpAuthenticityErrors,
+  ...snpAppraisalErrors,
 } as const satisfies Record<string, ErrorFacts>);

@@ -14,11 +14,15 @@ export interface Chain {
   readonly leaf: Certificate;
   readonly intermediate: Certificate;
   readonly ark: Certificate;
+  /** Whether `ark` is, byte for byte, the certificate known for the pinned key. */
+  readonly arkKnown: boolean;
 }
 
 /** A root that evidence may end in: its key, and the product it vouches for where that is pinned too. */
 export interface AcceptedRoot {
   readonly spkiSha256: string;
+  /** The certificate known for the key; it needs no check of its own signature. */
+  readonly certificateSha256?: string;
   /** Absent for the simulated root, whose self-signed name says which product it plays. */
   readonly product?: SnpProductName;
 }
@@ -38,7 +42,7 @@ export async function selectChain(
 ): Promise<Chain> {
   const leaf = selectLeaf(certificates, kind, checks);
   const intermediate = onlyIssuerOf(leaf, certificates, 'SNP_INTERMEDIATE_MISSING');
-  const { ark, root } = await selectRoot(intermediate, certificates, roots, checks);
+  const { ark, root, arkKnown } = await selectRoot(intermediate, certificates, roots, checks);
 
   const name = ark.subject.commonName ?? '';
   const product = root.product ?? snpProductNames.find((candidate) => name === ROOT_PREFIX + candidate);
@@ -46,7 +50,7 @@ export async function selectChain(
     expected: product === undefined ? `${ROOT_PREFIX} and a product` : ROOT_PREFIX + product,
     actual: name,
   });
-  const chain = { product: snpProducts[product], leaf, intermediate, ark };
+  const chain = { product: snpProducts[product], leaf, intermediate, ark, arkKnown };
   checks.require(
     'SNP_INTERMEDIATE_KIND_MISMATCH',
     intermediate.subject.commonName === intermediatePrefixes[kind] + chain.product.name,
@@ -76,19 +80,20 @@ async function selectRoot(
   certificates: readonly Certificate[],
   roots: readonly AcceptedRoot[],
   checks: Checklist,
-): Promise<{ ark: Certificate; root: AcceptedRoot }> {
+): Promise<{ ark: Certificate; root: AcceptedRoot; arkKnown: boolean }> {
   const candidates = issuersOf(intermediate, certificates);
   if (candidates.length === 0)
     throw new FastnessError('SNP_ARK_MISSING', `Issuer ${intermediate.issuer.commonName ?? 'without a name'}.`);
-  const digests = await Promise.all(candidates.map(async (candidate) => sha256Hex(candidate.spki)));
-  const pinned = candidates.flatMap((ark, index) => {
-    const root = roots.find((accepted) => accepted.spkiSha256 === digests[index]);
-    return root === undefined ? [] : [{ ark, root }];
+  const digested = await Promise.all(
+    candidates.map(async (ark) => ({ ark, spki: await sha256Hex(ark.spki), whole: await sha256Hex(ark.raw) })),
+  );
+  const [first] = digested.flatMap(({ ark, spki, whole }) => {
+    const root = roots.find((accepted) => accepted.spkiSha256 === spki);
+    return root === undefined ? [] : [{ ark, root, arkKnown: root.certificateSha256 === whole }];
   });
-  const [first] = pinned;
   checks.require('SNP_ARK_NOT_PINNED', first !== undefined, {
     expected: roots.map((root) => root.spkiSha256).join(' or ') || 'no root at all',
-    actual: digests.join(', '),
+    actual: digested.map(({ spki }) => spki).join(', '),
   });
   return first;
 }

@@ -10,6 +10,8 @@ import { ParsedReport } from './stages.ts';
 const COORDINATE_BYTES = 48;
 /** Certificates and revocation lists that evidence and endorsements may bring together. A chain needs four. */
 const MAX_OBJECTS = 16;
+/** Envelopes of endorsements that evidence may come with. */
+const MAX_ENDORSEMENTS = 8;
 
 /**
  * Reads evidence and its endorsements. Says nothing about whether any of it is genuine.
@@ -17,6 +19,12 @@ const MAX_OBJECTS = 16;
  * certificates and revocation lists (CODEC_..., X509_...).
  */
 export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedReport {
+  if (endorsements.length > MAX_ENDORSEMENTS) {
+    throw new FastnessError(
+      'ATTEST_ENDORSEMENT_MALFORMED',
+      `${endorsements.length} endorsements; at most ${MAX_ENDORSEMENTS}.`,
+    );
+  }
   const { simulated, report, certificates, crls } = decodeSnpEvidence(evidence);
   const extra = endorsements.map((endorsement) => decodeSnpEndorsements(endorsement));
   const checks: Checklist = new Checklist([]);

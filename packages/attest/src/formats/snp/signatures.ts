@@ -5,12 +5,15 @@ import type { Chain } from './certificates.ts';
 import type { CrlSelection } from './revocation.ts';
 import type { SignedReport } from './stages.ts';
 
-/** Whether one signature holds. */
+/** What became of one signature. */
 export interface SignatureOutcome {
   readonly code: ErrorCode;
   /** Who must have signed what. */
-  readonly claim: string;
+  readonly expected: string;
   readonly holds: boolean;
+  readonly actual: string;
+  /** What kept the signature from being verified at all, for instance a key off its curve. */
+  readonly fault?: unknown;
 }
 
 export interface SignatureOutcomes {
@@ -28,9 +31,10 @@ export async function verifySignatures(
   signed: SignedReport,
 ): Promise<SignatureOutcomes> {
   const { ark, intermediate, leaf } = chain;
+  // The slowest first.
   const [reportOutcome, ...outcomes] = await Promise.all([
     outcomeOf('SNP_REPORT_SIGNATURE', `${nameOf(leaf)} signed the report`, verifyReport(leaf, signed)),
-    issued('SNP_ARK_SIGNATURE', ark, ark),
+    chain.arkKnown ? knownRoot(ark) : issued('SNP_ARK_SIGNATURE', ark, ark),
     issued('SNP_INTERMEDIATE_SIGNATURE', intermediate, ark),
     issued('SNP_LEAF_SIGNATURE', leaf, intermediate),
     ...crls.issued.map(async (crl) => issued('SNP_CRL_SIGNATURE', crl, ark)),
@@ -38,10 +42,18 @@ export async function verifySignatures(
   return { chain: [...outcomes.slice(0, 3), reportOutcome], crls: outcomes.slice(3) };
 }
 
-/** Throws the code of the first signature that does not hold. */
+/** Throws for the first signature that does not hold or could not be verified. */
 export function requireSignatures(outcomes: readonly SignatureOutcome[], checks: Checklist): void {
-  for (const { code, claim, holds } of outcomes)
-    checks.require(code, holds, { expected: claim, actual: holds ? 'it did' : 'it did not' });
+  for (const { code, expected, actual, holds, fault } of outcomes) {
+    if (fault !== undefined) throw fault;
+    checks.require(code, holds, { expected, actual });
+  }
+}
+
+/** Whoever pinned the certificate knows that its own key signed it. */
+function knownRoot(ark: Certificate): SignatureOutcome {
+  const expected = `${nameOf(ark)} signed itself`;
+  return { code: 'SNP_ARK_SIGNATURE', expected, holds: true, actual: 'the pinned certificate' };
 }
 
 async function issued(code: ErrorCode, child: Certificate | Crl, issuer: Certificate): Promise<SignatureOutcome> {
@@ -55,14 +67,14 @@ async function verifyReport(leaf: Certificate, { message, signature }: SignedRep
   if (!holds) throw new FastnessError('X509_SIGNATURE');
 }
 
-/** A signature that does not hold is an outcome; anything else that goes wrong stays an error. */
-async function outcomeOf(code: ErrorCode, claim: string, verification: Promise<void>): Promise<SignatureOutcome> {
+/** Never rejects, so that the order in which signatures fail does not matter. */
+async function outcomeOf(code: ErrorCode, expected: string, verification: Promise<void>): Promise<SignatureOutcome> {
   try {
     await verification;
-    return { code, claim, holds: true };
+    return { code, expected, holds: true, actual: 'it did' };
   } catch (error) {
-    if (error instanceof FastnessError && error.code === 'X509_SIGNATURE') return { code, claim, holds: false };
-    throw error;
+    const outcome = { code, expected, holds: false, actual: 'it did not' };
+    return error instanceof FastnessError && error.code === 'X509_SIGNATURE' ? outcome : { ...outcome, fault: error };
   }
 }
 

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import {
+  amdAnchors,
+  evidenceFormats,
+  verifyEvidence,
+  withMeasurements,
+  type VerifyEvidenceOptions,
+} from '../src/index.ts';
+import { appraise, authenticate, parse, type AuthenticReport } from '../src/formats/snp/index.ts';
+import { codeOf } from './support/errors.ts';
+import { prepare } from './support/forge.ts';
+
+const { chain: _, ...options } = await prepare();
+const with_ = (change: Partial<VerifyEvidenceOptions>) => verifyEvidence({ ...options, ...change });
+
+describe('verifyEvidence', () => {
+  it('refuses a policy whose measurements were not filled in', async () => {
+    const { policy } = options;
+    const open = { ...policy, snp: { ...policy.snp, measurements: 'from-release' as const } };
+    expect(await codeOf(with_({ policy: open }))).toBe('ATTEST_POLICY_INCOMPLETE');
+    const { measurements } = policy.snp;
+    const filled = withMeasurements(open, measurements === 'from-release' ? [] : measurements);
+    expect(await codeOf(with_({ policy: filled }))).toBe('accepted');
+  });
+
+  it('checks a policy that nobody parsed', async () => {
+    const policy = structuredClone(options.policy);
+    expect(await codeOf(with_({ policy }))).toBe('accepted');
+    Reflect.set(policy.snp, 'measurements', 'any');
+    expect(await codeOf(with_({ policy }))).toBe('ATTEST_POLICY_INVALID');
+  });
+
+  it('needs an expectation of the report data', async () => {
+    expect(await codeOf(with_({ expectedReportData: new Uint8Array(63) }))).toBe('ATTEST_ARGUMENT_INVALID');
+    const missing = { ...options };
+    Reflect.deleteProperty(missing, 'expectedReportData');
+    expect(await codeOf(verifyEvidence(missing))).toBe('ATTEST_ARGUMENT_INVALID');
+  });
+
+  it('needs a time', async () => {
+    expect(await codeOf(with_({ now: new Date(Number.NaN) }))).toBe('ATTEST_ARGUMENT_INVALID');
+    const missing = { ...options };
+    Reflect.deleteProperty(missing, 'now');
+    expect(await codeOf(verifyEvidence(missing))).toBe('ATTEST_ARGUMENT_INVALID');
+  });
+
+  it('needs endorsements, if only an empty list, and roots', async () => {
+    for (const name of ['endorsements', 'anchors']) {
+      const missing = { ...options };
+      Reflect.deleteProperty(missing, name);
+      expect(await codeOf(verifyEvidence(missing))).toBe('ATTEST_ARGUMENT_INVALID');
+    }
+    const empty = { ...options };
+    Reflect.deleteProperty(empty, 'evidence');
+    expect(await codeOf(verifyEvidence(empty))).toBe('CMW_MALFORMED');
+  });
+
+  it('reads a handful of endorsements, not any number', async () => {
+    const [endorsement] = options.endorsements;
+    const endorsements = Array.from({ length: 9 }, () => endorsement).filter((each) => each !== undefined);
+    expect(await codeOf(with_({ endorsements }))).toBe('ATTEST_ENDORSEMENT_MALFORMED');
+    expect(await codeOf(with_({ endorsements: endorsements.slice(1) }))).toBe('accepted');
+  });
+
+  it('trusts no root of its own', async () => {
+    expect(await codeOf(with_({ anchors: { snp: [] } }))).toBe('SNP_ARK_NOT_PINNED');
+    expect(await codeOf(with_({ anchors: amdAnchors }))).toBe('SNP_ARK_NOT_PINNED');
+  });
+
+  it('knows what it does not know', async () => {
+    const { evidence } = options;
+    expect(await codeOf(with_({ evidence: { ...evidence, type: 'application/vnd.example+cbor' } }))).toBe(
+      'ATTEST_EVIDENCE_UNSUPPORTED',
+    );
+    expect(await codeOf(with_({ endorsements: [evidence] }))).toBe('ATTEST_ENDORSEMENT_UNSUPPORTED');
+    expect(await codeOf(with_({ evidence: { ...evidence, type: '' } }))).toBe('CMW_MALFORMED');
+    expect(Object.isFrozen(evidenceFormats)).toBe(true);
+  });
+
+  it('is not moved by a buffer that changes while it works', async () => {
+    const evidence = { ...options.evidence, value: options.evidence.value.slice() };
+    const endorsements = options.endorsements.map((endorsement) => ({
+      ...endorsement,
+      value: endorsement.value.slice(),
+    }));
+    const pending = verifyEvidence({ ...options, evidence, endorsements });
+    evidence.value.fill(0);
+    for (const endorsement of endorsements) endorsement.value.fill(0);
+    expect(await codeOf(pending)).toBe('accepted');
+  });
+
+  it('gives the same answer every time', async () => {
+    const [first, second] = await Promise.all([verifyEvidence(options), verifyEvidence(options)]);
+    expect(first).toEqual(second);
+    expect(Object.isFrozen(first) && Object.isFrozen(first.claims) && Object.isFrozen(first.checks)).toBe(true);
+  });
+});
+
+describe('stages', () => {
+  const stages = async () => {
+    const parsed = parse(options.evidence, options.endorsements);
+    return { parsed, authentic: await authenticate(parsed, options) };
+  };
+
+  it('follow each other', async () => {
+    const { parsed, authentic } = await stages();
+    expect(parsed.report.version).toBe(5);
+    expect(authentic.product.name).toBe('Milan');
+    expect(appraise(authentic, options).claims.tee).toBe('sev-snp');
+  });
+
+  it('cannot be skipped: the types do not fit', async () => {
+    const { parsed, authentic } = await stages();
+    // @ts-expect-error A parsed report is not an authentic one.
+    expect(await codeOf(() => appraise(parsed, options))).toBe('ATTEST_STAGE_SKIPPED');
+    // @ts-expect-error An authentic report is not a parsed one.
+    expect(await codeOf(authenticate(authentic, options))).toBe('ATTEST_STAGE_SKIPPED');
+    const copy = Object.assign({}, authentic);
+    expect(await codeOf(() => appraise(copy, options))).toBe('ATTEST_STAGE_SKIPPED');
+    const exchanged = Object.assign({}, parsed, { report: { ...parsed.report, measurement: '' } });
+    expect(await codeOf(authenticate(exchanged, options))).toBe('ATTEST_STAGE_SKIPPED');
+  });
+
+  it('cannot be skipped: the fields alone do not make a report', async () => {
+    const { authentic } = await stages();
+    const { simulated, report, product, signingKey, identity, tcb, at, checks, waivers } = authentic;
+    // @ts-expect-error All that is missing is what only authenticate() can give.
+    const copy: AuthenticReport = { simulated, report, product, signingKey, identity, tcb, at, checks, waivers };
+    expect(await codeOf(() => appraise(copy, options))).toBe('ATTEST_STAGE_SKIPPED');
+  });
+
+  it('hand on what nobody can change', async () => {
+    const { parsed, authentic } = await stages();
+    for (const value of [parsed, parsed.report, parsed.report.policy, authentic, authentic.tcb, authentic.identity]) {
+      expect(Object.isFrozen(value)).toBe(true);
+    }
+  });
+});
