@@ -42,6 +42,15 @@ export function plainBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return overArrayBuffer(bytes) ? bytes : new Uint8Array(bytes);
 }
 
+/**
+ * The same memory as a plain Uint8Array. Node's Buffer is one by type, but its `slice` shares memory and its views are
+ * Buffers again; readers hand out views, so they start from a plain one.
+ */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  const plain = Object.getPrototypeOf(bytes) === Uint8Array.prototype;
+  return plain ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function overArrayBuffer(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer;
 }

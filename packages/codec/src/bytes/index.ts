@@ -1,5 +1,5 @@
 export { fromBase64, fromBase64Url, toBase64, toBase64Url } from './base64.ts';
-export { compareBytes, concatBytes, equalBytes, plainBytes } from './bytes.ts';
+export { compareBytes, concatBytes, equalBytes, plainBytes, plainView } from './bytes.ts';
 export { fromHex, toHex } from './hex.ts';
 export { u16be, u32be, u64be } from './integers.ts';
 export { decodePem, encodePem, type PemOptions } from './pem.ts';

@@ -1,4 +1,5 @@
 import { FastnessError } from '../errors/index.ts';
+import { plainView } from './bytes.ts';
 
 /**
  * Reads fixed-width fields from front to back. Every method throws CODEC_TRUNCATED when the bytes run out;
@@ -10,7 +11,7 @@ export class ByteReader {
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#bytes = plainView(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 

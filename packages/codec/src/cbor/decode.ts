@@ -1,4 +1,4 @@
-import { compareBytes } from '../bytes/bytes.ts';
+import { compareBytes, plainView } from '../bytes/bytes.ts';
 import { ByteReader } from '../bytes/reader.ts';
 import { utf8Decode } from '../bytes/utf8.ts';
 import { FastnessError } from '../errors/index.ts';
@@ -38,7 +38,7 @@ class Decoder {
   #items = 0;
 
   constructor(bytes: Uint8Array, reader: ByteReader, limits: CborLimits, keyOrder: 'deterministic' | 'any') {
-    this.#bytes = bytes;
+    this.#bytes = plainView(bytes);
     this.#reader = reader;
     this.#limits = limits;
     this.#sorted = keyOrder === 'deterministic';

@@ -1,3 +1,4 @@
+import { plainView } from '../bytes/bytes.ts';
 import { FastnessError } from '../errors/index.ts';
 import { contextConstructed, derTags } from './tags.ts';
 import { decodeBitString, decodeBoolean, decodeInteger, decodeOid, decodeSmallInteger } from './primitives.ts';
@@ -27,7 +28,7 @@ export class DerReader {
 
   constructor(bytes: Uint8Array, depth = 0) {
     if (depth > MAX_DEPTH) throw new FastnessError('CODEC_LIMIT', `DER nested deeper than ${MAX_DEPTH} levels.`);
-    this.#bytes = bytes;
+    this.#bytes = plainView(bytes);
     this.#depth = depth;
   }
 

@@ -1,3 +1,4 @@
+import { plainView } from '../bytes/bytes.ts';
 import { FastnessError } from '../errors/index.ts';
 import { extensionOids, readBasicConstraints, readExtensions, readKeyUsage } from './extensions.ts';
 import { readName } from './name.ts';
@@ -38,7 +39,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   const keyUsage = extensions.get(extensionOids.keyUsage);
   return {
     kind: 'certificate',
-    raw: der,
+    raw: plainView(der),
     tbs,
     version: 3,
     serial,

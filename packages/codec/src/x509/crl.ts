@@ -1,5 +1,6 @@
 import { DerReader } from '../der/reader.ts';
 import { derTags } from '../der/tags.ts';
+import { plainView } from '../bytes/bytes.ts';
 import { FastnessError } from '../errors/index.ts';
 import { extensionOids, readExtensionList, readExtensions } from './extensions.ts';
 import { readName } from './name.ts';
@@ -32,7 +33,7 @@ export function parseCrl(der: Uint8Array): Crl {
   refuseCritical(extensions);
   return {
     kind: 'crl',
-    raw: der,
+    raw: plainView(der),
     tbs,
     issuer,
     thisUpdate,
