@@ -47,10 +47,17 @@ const GRACE_MS = 2000;
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
   const enclave = new Enclave(options);
   await enclave.listen();
-  return enclave;
+  return {
+    url: enclave.url,
+    get state() {
+      return enclave.state;
+    },
+    ended: enclave.ended,
+    close: () => enclave.close(),
+  };
 }
 
-class Enclave implements RunningEnclave {
+class Enclave {
   readonly #config: EnclaveConfig;
   readonly #log: Log;
   readonly #clock: Clock;

@@ -20,6 +20,10 @@ process.on('uncaughtException', (error) => {
   process.exit(70);
 });
 
+// Node prints warnings (about experimental cryptography, for one) as text; here every line is JSON.
+process.removeAllListeners('warning');
+process.on('warning', ({ name }) => log('info', 'node-warning', { detail: name }));
+
 try {
   const [file, ...more] = process.argv.slice(2);
   if (file === undefined || more.length > 0) throw new FastnessError('ENCLAVE_CONFIG', 'Usage: main.ts CONFIG.json');
@@ -27,7 +31,8 @@ try {
   const hardening = hardenProcess({ waivers: config.waivers });
   log('info', 'hardened', { ...hardening });
   const enclave = await startEnclave({ config, hardening, log });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void enclave.close());
+  // Not `once`: a package below llama.cpp kills the process itself when nobody else listens any more.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void enclave.close());
   const reason = await enclave.ended;
   if (reason !== undefined) end(reason);
 } catch (error) {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { fromBase64Url, toHex, utf8Encode } from '@fastness/codec';
-import { FastnessError } from '@fastness/codec/errors';
-import { packageFiles, parseManifest, readReleasePackage, verifyModel, type Manifest } from '@fastness/model';
+import { fromBase64Url, utf8Encode } from '@fastness/codec';
+import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
+import { packageFiles, parseManifest, readReleasePackage, verifySealedFiles, type Manifest } from '@fastness/model';
 import {
   parseOmsBundle,
   parseRelease,
@@ -24,30 +23,24 @@ export interface SealedModel {
   readonly package: ReleasePackage;
 }
 
-/** Not covered by the owner's signature: rotation rewrites the one, approvals come after it. */
-const unsigned = ['keys.json', packageFiles.approvals];
-
 /**
  * Reads a sealed directory and checks all that can be checked without a key: structure, that the signed list of files is
  * the list in the manifest, and the digest of every file, over ciphertext. The directory is the host's; the texts are
  * read once, so that what was checked is what is used.
  *
- * Throws RELEASE_PACKAGE_MALFORMED, OMS_*, MANIFEST_*, RELEASE_MALFORMED, ENCLAVE_RELEASE_MISMATCH.
+ * Throws RELEASE_PACKAGE_MALFORMED, RELEASE_MALFORMED, RELEASE_*_DIGEST, RELEASE_MODEL_MISMATCH, RELEASE_FILE_*,
+ * MANIFEST_*, OMS_*.
  */
 export async function readSealed(dir: string, signal: AbortSignal): Promise<SealedModel> {
   const texts = await readReleasePackage(dir);
   const statement = await parseStatement(parseOmsBundle(texts.bundle).envelope.payload);
-  requireSigned(statement, packageFiles.manifest, texts.manifest);
-  requireSigned(statement, packageFiles.release, texts.release);
+  requireSigned(statement, packageFiles.manifest, texts.manifest, 'RELEASE_MANIFEST_DIGEST');
+  requireSigned(statement, packageFiles.release, texts.release, 'RELEASE_DOCUMENT_DIGEST');
   const manifest = parseManifest(texts.manifest);
   const release = parseRelease(texts.release);
-  if (release.modelId !== manifest.modelId) throw mismatch('release.json names another model than manifest.json.');
-  const signed = new Set(statement.resources.map(({ name }) => name));
-  const expected = [packageFiles.manifest, packageFiles.release, ...manifest.files.map(({ sealedPath }) => sealedPath)];
-  const missing = expected.find((name) => !signed.has(name));
-  if (missing !== undefined) throw mismatch(`${missing} is not signed.`);
-  if (signed.size !== expected.length) throw mismatch(`${signed.size} files are signed; manifest.json needs ${expected.length}.`);
-  await verifyModel({ root: dir, statement, signaturePath: join(dir, packageFiles.bundle), ignorePaths: unsigned, signal });
+  if (release.modelId !== manifest.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
+  requireSameFiles(statement, manifest);
+  await verifySealedFiles({ dir, resources: statement.resources, signal });
   return {
     dir,
     manifest,
@@ -58,14 +51,18 @@ export async function readSealed(dir: string, signal: AbortSignal): Promise<Seal
   };
 }
 
-function requireSigned(statement: ModelStatement, name: string, text: string): void {
-  if (statement.serialization.method !== 'files') throw mismatch('It lists shards, not files.');
-  const digest = toHex(createHash('sha256').update(utf8Encode(text)).digest());
-  const resource = statement.resources.find((each) => each.name === name);
-  if (resource === undefined) throw mismatch(`${name} is not signed.`);
-  if (resource.digest !== digest) throw mismatch(`${name} was changed after signing.`);
+/** The text that was read is the text that was signed, whatever the file holds a moment later. */
+function requireSigned(statement: ModelStatement, name: string, text: string, code: ErrorCode): void {
+  const digest = createHash('sha256').update(utf8Encode(text)).digest('hex');
+  if (statement.resources.find((resource) => resource.name === name)?.digest !== digest) throw new FastnessError(code);
 }
 
-function mismatch(detail: string): FastnessError {
-  return new FastnessError('ENCLAVE_RELEASE_MISMATCH', detail);
+function requireSameFiles(statement: ModelStatement, manifest: Manifest): void {
+  const signed = new Set(statement.resources.map(({ name }) => name));
+  for (const { sealedPath } of manifest.files) {
+    if (!signed.delete(sealedPath)) throw new FastnessError('RELEASE_FILE_UNSIGNED', JSON.stringify(sealedPath));
+  }
+  for (const name of [packageFiles.manifest, packageFiles.release]) signed.delete(name);
+  const [unlisted] = signed;
+  if (unlisted !== undefined) throw new FastnessError('RELEASE_FILE_UNLISTED', JSON.stringify(unlisted));
 }

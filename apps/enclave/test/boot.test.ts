@@ -1,0 +1,223 @@
+import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evidenceDigestOf, requestDigestOf, responseDigestOf, verifyReceipt } from '@fastness/channel';
+import { mediaTypes } from '@fastness/channel/wire';
+import { fromBase64Url, toHex } from '@fastness/codec';
+import type { FastnessError } from '@fastness/codec/errors';
+import { classifierDir, hasModels, heldOut, triageFile } from './models.ts';
+import { connect, start } from './running.ts';
+import { createWorld, type World } from './world.ts';
+
+const note = hasModels ? heldOut().note : '';
+const request = { model: 'triage', messages: [{ role: 'user' as const, content: note }], temperature: 0 };
+const sdkOf = (channel: { fetch: typeof fetch }) =>
+  new OpenAI({ apiKey: 'unused', baseURL: 'https://enclave.invalid/v1', maxRetries: 0, fetch: channel.fetch });
+
+describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate' });
+  });
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  it('waits for its broker, opens the model in memory, answers through the channel and signs a receipt', async () => {
+    // A port that nothing listens on: the broker starts on the same one later.
+    await world.startBroker();
+    await world.register();
+    await world.broker?.close();
+    const enclave = await start(world.config());
+    await enclave.until('waiting-for-broker');
+    expect((await fetch(`${enclave.url}/health`)).status).toBe(503);
+    const early = await fetch(`${enclave.url}/attestation`, { method: 'POST', body: '{}' });
+    expect(await early.json()).toMatchObject({ code: 'ENCLAVE_NOT_SERVING', status: 503 });
+    await expect.poll(() => enclave.events.some(({ event, code }) => event === 'waiting-for-broker' && code === 'ENCLAVE_BROKER_UNAVAILABLE')).toBe(true);
+    await world.startBroker();
+    await enclave.until('serving');
+
+    const health = (await (await fetch(`${enclave.url}/health`)).json()) as Record<string, unknown>;
+    expect(health).toMatchObject({
+      status: 'serving',
+      simulated: true,
+      warning: expect.stringContaining('SIMULATED'),
+      memory: { kind: 'memfd' },
+      release: { digest: world.releaseDigest },
+    });
+    expect(enclave.events.some(({ event }) => event === 'SIMULATED')).toBe(true);
+
+    const channel = await connect(enclave.url, world);
+    expect(channel.verdict.claims).toMatchObject({ simulated: true, measurement: world.tee.measurement });
+    const sdk = sdkOf(channel);
+    const whole = await sdk.chat.completions.create(request);
+    expect(whole.choices[0]?.message.content).toMatch(/^level=/u);
+    let text = '';
+    for await (const chunk of await sdk.chat.completions.create({ ...request, stream: true })) text += chunk.choices[0]?.delta.content ?? '';
+    expect(text).toBe(whole.choices[0]?.message.content);
+    expect((await sdk.models.list()).data[0]?.id).toBe('triage');
+
+    await expect.poll(() => channel.receipts.length).toBe(3);
+    for (const { receipt, request: sent, status, body } of channel.receipts) {
+      const claims = await verifyReceipt({ receipt: fromBase64Url(receipt), receiptKey: channel.receiptKey });
+      expect(toHex(claims.releaseDigest)).toBe(world.releaseDigest);
+      expect(toHex(claims.keyConfigDigest)).toBe(toHex(channel.keyConfigDigest));
+      expect(toHex(claims.requestDigest)).toBe(toHex(await requestDigestOf(sent)));
+      expect(toHex(claims.responseDigest)).toBe(toHex(await responseDigestOf({ status, body })));
+      expect(toHex(claims.evidenceDigest)).toBe(toHex(await evidenceDigestOf(channel.evidence)));
+      expect(Math.abs(claims.issuedAt.getTime() - Date.now())).toBeLessThan(10_000);
+    }
+    // Nothing of a prompt or an answer is in the log.
+    const logged = JSON.stringify(enclave.events);
+    expect(logged).not.toContain(note.slice(0, 20));
+    expect(logged).not.toContain(whole.choices[0]?.message.content?.slice(0, 20));
+    await enclave.close();
+    expect(await enclave.ended).toBeUndefined();
+  });
+
+  it('asks for fresh evidence every time, and refuses a nonce that is none', async () => {
+    const enclave = await start(world.config());
+    await enclave.until('serving');
+    const [one, two] = [await connect(enclave.url, world), await connect(enclave.url, world)];
+    expect(toHex(one.evidence.value)).not.toBe(toHex(two.evidence.value));
+    const bad = await fetch(`${enclave.url}/attestation`, { method: 'POST', body: JSON.stringify({ nonce: 'short' }) });
+    expect(await bad.json()).toMatchObject({ code: 'CHANNEL_WIRE_MALFORMED' });
+    const large = await fetch(`${enclave.url}/attestation`, { method: 'POST', body: 'x'.repeat(5000) });
+    expect(await large.json()).toMatchObject({ code: 'CHANNEL_WIRE_TOO_LARGE' });
+    expect((await fetch(`${enclave.url}/v1/models`)).status).toBe(404);
+    expect((await fetch(`${enclave.url}/ohttp`)).status).toBe(405);
+    const plain = await fetch(`${enclave.url}/ohttp`, { method: 'POST', headers: { 'content-type': mediaTypes.chunkedRequest }, body: 'plain text' });
+    expect(await plain.json()).toMatchObject({ code: expect.stringMatching(/^CHANNEL_/u) });
+    await enclave.close();
+  });
+
+  it('replaces its keys when the replay cache is full; clients verify anew', async () => {
+    const enclave = await start(world.config({ limits: { replayEntries: 2, attestationsPerSecond: 1000 } }));
+    await enclave.until('serving');
+    const channel = await connect(enclave.url, world);
+    const sdk = sdkOf(channel);
+    await sdk.models.list();
+    await sdk.models.list();
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({ problem: { code: 'CHANNEL_REPLAY_CACHE_FULL' } });
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({ problem: { code: 'CHANNEL_KEY_UNKNOWN' } });
+    const again = await connect(enclave.url, world);
+    expect(toHex(again.keyConfigDigest)).not.toBe(toHex(channel.keyConfigDigest));
+    expect((await sdkOf(again).models.list()).data).toHaveLength(1);
+    await enclave.close();
+  });
+
+  it('frees what a client held that went away', async () => {
+    const enclave = await start(world.config({ limits: { tokensPerFrame: 1, concurrent: 2, attestationsPerSecond: 1000 } }));
+    await enclave.until('serving');
+    const channel = await connect(enclave.url, world);
+    for (let round = 0; round < 6; round++) {
+      const controller = new AbortController();
+      const response = await channel.fetch('https://enclave.invalid/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...request, stream: true }),
+        signal: controller.signal,
+      });
+      await response.body?.getReader().read();
+      controller.abort();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect((await sdkOf(channel).chat.completions.create({ ...request, max_tokens: 1 })).choices).toHaveLength(1);
+    await enclave.close();
+  });
+
+  it('ends with the code of the broker when it is refused', async () => {
+    const other = await createWorld({ source: triageFile, engine: 'llama', task: 'generate' });
+    await other.startBroker();
+    const enclave = await start(other.config());
+    expect((await enclave.ended)?.code).toBe('BROKER_RELEASE_UNKNOWN');
+    await other[Symbol.asyncDispose]();
+  });
+
+  describe('before it asks for a key', () => {
+    const damaged = async (damage: (dir: string) => void): Promise<FastnessError | undefined> => {
+      const dir = join(world.directory, 'damaged');
+      rmSync(dir, { recursive: true, force: true });
+      cpSync(world.modelDir, dir, { recursive: true });
+      damage(dir);
+      const asked: unknown[] = [];
+      const enclave = await start(world.config({ modelDir: dir }), {
+        fetch: async (...call) => {
+          asked.push(call);
+          throw new Error('nobody should ask');
+        },
+      });
+      const error = await enclave.ended;
+      expect(asked).toEqual([]);
+      return error;
+    };
+    const change = (path: string, from: string, to: string) => (dir: string) => {
+      const file = join(dir, path);
+      writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
+    };
+
+    it.each<[string, string, (dir: string) => void]>([
+      ['a changed sealed file', 'OMS_DIGEST_MISMATCH', (dir) => appendFileSync(join(dir, 'files/triage.gguf.floe'), 'x')],
+      ['a missing sealed file', 'OMS_MISSING_FILE', (dir) => rmSync(join(dir, 'files/triage.gguf.floe'))],
+      ['a file nobody signed', 'OMS_UNSIGNED_FILE', (dir) => writeFileSync(join(dir, 'files/extra.floe'), 'x')],
+      ['a changed manifest', 'RELEASE_MANIFEST_DIGEST', change('manifest.json', 'generate', 'embed')],
+      ['a changed release', 'RELEASE_DOCUMENT_DIGEST', change('release.json', '"version": 1', '"version": 2')],
+      ['a signature that is none', 'OMS_MALFORMED', (dir) => writeFileSync(join(dir, 'model.sig'), '{}')],
+      ['no signature', 'OMS_IO', (dir) => rmSync(join(dir, 'model.sig'))],
+    ])('it refuses %s', async (_name, code, damage) => {
+      expect((await damaged(damage))?.code).toBe(code);
+    });
+
+    it('it refuses to go on without a TEE', async () => {
+      const enclave = await start(world.config({ evidence: { kind: 'simulated', socketPath: join(world.directory, 'none.sock') } }));
+      expect((await enclave.ended)?.code).toBe('EVIDENCE_UNREACHABLE');
+    });
+  });
+});
+
+describe.skipIf(!hasModels)('the lease of an enclave', () => {
+  it('is lost with an unreachable broker, and asked for anew once it is back', { timeout: 60_000 }, async () => {
+    const world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate', ttlSeconds: 10 });
+    await world.startBroker();
+    await world.register();
+    const enclave = await start(world.config({ limits: { tokensPerFrame: 1, attestationsPerSecond: 1000 } }));
+    await enclave.until('serving');
+    const channel = await connect(enclave.url, world);
+    await world.broker?.close();
+    await enclave.until('lease-lost');
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({ problem: { status: 503 } });
+    await world.startBroker();
+    await enclave.until('serving');
+    // The keys are new ones: what the client verified is gone.
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
+      problem: { code: expect.stringMatching(/^CHANNEL_(?:KEY_UNKNOWN|REQUEST_UNOPENABLE)$/u) },
+    });
+    const again = await connect(enclave.url, world);
+    expect((await sdkOf(again).models.list()).data).toHaveLength(1);
+
+    // Revocation: the next renewal is refused, and the enclave ends.
+    await world.revoke('release', world.releaseDigest);
+    expect((await enclave.ended)?.code).toBe('BROKER_RELEASE_REVOKED');
+    await world[Symbol.asyncDispose]();
+  });
+});
+
+describe.skipIf(!hasModels)('an enclave around a classifier', () => {
+  it('opens several files and classifies', async () => {
+    const world = await createWorld({ source: classifierDir, engine: 'onnx', task: 'classify' });
+    await world.startBroker();
+    await world.register();
+    const enclave = await start(world.config());
+    await enclave.until('serving');
+    const channel = await connect(enclave.url, world);
+    const response = await channel.fetch('https://enclave.invalid/v1/classifications', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'triage', input: note }),
+    });
+    expect(await response.json()).toMatchObject({ data: [{ label: expect.stringMatching(/^level-/u) }] });
+    await enclave.close();
+    await world[Symbol.asyncDispose]();
+  });
+});

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EnclaveConfigInput } from '../src/config.ts';
+import { hasModels, heldOut, triageFile } from './models.ts';
+import { connect } from './running.ts';
+import { createWorld, type World } from './world.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+interface Line {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** The enclave as the measured image runs it: a process of its own, started with a configuration file. */
+function startProcess(world: World, changes: Partial<EnclaveConfigInput> = {}, user: { uid?: number; gid?: number } = {}) {
+  const file = join(world.directory, 'enclave.json');
+  writeFileSync(file, JSON.stringify(world.config(changes)));
+  const child = spawn(process.execPath, ['--conditions=source', main, file], {
+    cwd: world.directory,
+    env: { PATH: process.env['PATH'] ?? '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...user,
+  });
+  const lines: string[] = [];
+  const seen = new Set<() => void>();
+  let rest = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    const parts = (rest + chunk.toString()).split('\n');
+    rest = parts.pop() ?? '';
+    lines.push(...parts);
+    for (const check of seen) check();
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  const parsed = (): Line[] => lines.map((line) => JSON.parse(line) as Line);
+  return {
+    pid: child.pid ?? -1,
+    lines,
+    parsed,
+    output: () => output,
+    ended,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    event: (name: string) =>
+      new Promise<Line>((resolve, reject) => {
+        const check = (): void => {
+          const line = parsed().find(({ event }) => event === name);
+          if (line === undefined) return;
+          seen.delete(check);
+          resolve(line);
+        };
+        seen.add(check);
+        void ended.then(() => reject(new Error(`ended: ${lines.join('\n')}`)));
+        check();
+      }),
+  };
+}
+
+describe.skipIf(!hasModels)('the process of an enclave', () => {
+  let world: World;
+  const { note } = hasModels ? heldOut() : { note: '' };
+  beforeAll(async () => {
+    world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate' });
+    await world.startBroker();
+    await world.register();
+  });
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  const ask = async (url: string) => {
+    const channel = await connect(url, world);
+    const response = await channel.fetch('https://enclave.invalid/v1/chat/completions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'triage', messages: [{ role: 'user', content: note }], temperature: 0 }),
+    });
+    return (await response.json()) as { choices: { message: { content: string } }[] };
+  };
+
+  it('hardens itself, serves, writes nothing but JSON lines, and ends on SIGTERM', async () => {
+    const enclave = startProcess(world);
+    expect(await enclave.event('hardened')).toMatchObject({ dumpable: false, coreLimit: 0, debuggable: false });
+    const { url } = await enclave.event('listening');
+    await enclave.event('serving');
+    const answer = await ask(String(url));
+    expect(answer.choices[0]?.message.content).toMatch(/^level=/u);
+    const health = (await (await fetch(`${String(url)}/health`)).json()) as { hardening: unknown };
+    expect(health.hardening).toMatchObject({ dumpable: false, noNewPrivileges: true });
+    enclave.kill('SIGTERM');
+    expect(await enclave.ended).toBe(0);
+    expect(enclave.output()).toBe('');
+    expect(enclave.lines.join('\n')).not.toContain(note.slice(0, 20));
+  });
+
+  it('leaves no plaintext in a file that has a name', async () => {
+    const enclave = startProcess(world);
+    await enclave.event('serving');
+    const maps = readFileSync(`/proc/${enclave.pid}/maps`, 'utf8');
+    expect(maps).toContain('/memfd:fastness-model (deleted)');
+    const needle = readFileSync(triageFile).subarray(0, 4096);
+    const open = readdirSync(`/proc/${enclave.pid}/fd`).length;
+    expect(open).toBeGreaterThan(0);
+    for (const entry of readdirSync(world.directory, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) expect(readFileSync(join(entry.parentPath, entry.name)).includes(needle)).toBe(false);
+    }
+    enclave.kill('SIGKILL');
+    await enclave.ended;
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('serves as an unprivileged user, whose other processes cannot look inside', async () => {
+    for (const path of [world.directory, world.tee.socketPath]) chmodSync(path, 0o777);
+    for (const path of readdirSync(world.modelDir, { recursive: true })) chownSync(join(world.modelDir, String(path)), 65534, 65534);
+    chownSync(world.modelDir, 65534, 65534);
+    const enclave = startProcess(world, {}, { uid: 65534, gid: 65534 });
+    const { url } = await enclave.event('listening');
+    await enclave.event('serving');
+    expect((await ask(String(url))).choices[0]?.message.content).toMatch(/^level=/u);
+    for (const path of ['mem', 'environ', 'fd', 'maps']) {
+      const look = spawn('sh', ['-c', `ls /proc/${enclave.pid}/${path}/ >/dev/null 2>&1 || head -c1 /proc/${enclave.pid}/${path}`], {
+        uid: 65534,
+        gid: 65534,
+        stdio: 'ignore',
+      });
+      expect(await new Promise((resolve) => look.once('exit', resolve)), path).not.toBe(0);
+    }
+    enclave.kill('SIGTERM');
+    expect(await enclave.ended).toBe(0);
+  });
+
+  it('ends with the exit code of the error’s class', async () => {
+    const missing = spawn(process.execPath, ['--conditions=source', main, '/nonexistent.json'], { stdio: 'ignore' });
+    expect(await new Promise((resolve) => missing.once('exit', resolve))).toBe(2);
+    const none = startProcess(world, { modelDir: join(world.directory, 'none') });
+    expect(await none.ended).not.toBe(0);
+    expect(none.parsed().at(-1)).toMatchObject({ event: 'ended', code: 'OMS_IO' });
+  });
+});
