@@ -1,4 +1,100 @@
 import type { ErrorFacts } from './class.ts';
 
+const distrust = 'Do not use the answer. The enclave, or someone who took its place, does not prove what it did.';
+
 /** Codes of `client`. */
-export const clientErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);
+export const clientErrors = Object.freeze({
+  CLIENT_POLICY_INVALID: {
+    class: 'usage',
+    message: 'The client policy is not valid.',
+    next: 'Correct the members that the detail names.',
+  },
+  CLIENT_OPTION_INVALID: {
+    class: 'usage',
+    message: 'An option of the client is not valid.',
+    next: 'Correct the option that the detail names.',
+  },
+  CLIENT_URL_REFUSED: {
+    class: 'usage',
+    message: 'The request is not for the API of an enclave.',
+    next: 'Send https requests whose path begins with /v1/; the host is ignored.',
+  },
+  CLIENT_REQUEST_INVALID: {
+    class: 'usage',
+    message: 'The arguments of fetch do not make a request.',
+    next: 'Pass an absolute URL and what fetch accepts; a GET or HEAD has no body.',
+  },
+  CLIENT_UNREACHABLE: {
+    class: 'unavailable',
+    message: 'The relay or enclave cannot be reached.',
+    next: 'Check the URL of the client and the network, then try again.',
+  },
+  CLIENT_REFUSED: {
+    class: 'unavailable',
+    message: 'The relay or enclave refused the exchange.',
+    next: 'See the status in the detail; whoever answered is not authenticated at this point.',
+  },
+  CLIENT_RESPONSE_TYPE: {
+    class: 'invalid',
+    message: 'The answer is not what the channel carries.',
+    next: 'Check that the URL leads to a Fastness relay or enclave and that no proxy rewrites its answers.',
+  },
+  CLIENT_NONCE_MISMATCH: {
+    class: 'invalid',
+    message: 'The attestation answers another nonce.',
+    next: 'Verify again; an old attestation was replayed, or answers were mixed up.',
+  },
+  CLIENT_MEASUREMENT_UNLISTED: {
+    class: 'denied',
+    message: 'No measurement that the policy accepts is in the release for this kind of evidence.',
+    next: 'Ask the owner for a release that lists the measurement of the image, or correct the policy.',
+  },
+  CLIENT_MODEL_MISMATCH: {
+    class: 'denied',
+    message: 'The enclave serves another model than the policy asks for.',
+    next: 'Check the URL, or the model in the policy.',
+  },
+  CLIENT_RECEIPT_MISSING: { class: 'invalid', message: 'The response has no receipt.', next: distrust },
+  CLIENT_RECEIPT_INVALID: {
+    class: 'invalid',
+    message: 'The receipt is malformed or its signature does not verify.',
+    next: distrust,
+  },
+  CLIENT_RECEIPT_REQUEST: { class: 'invalid', message: 'The receipt is for another request.', next: distrust },
+  CLIENT_RECEIPT_RESPONSE: { class: 'invalid', message: 'The receipt is for another response.', next: distrust },
+  CLIENT_RECEIPT_RELEASE: {
+    class: 'invalid',
+    message: 'The receipt names another release than the one that was verified.',
+    next: distrust,
+  },
+  CLIENT_RECEIPT_KEYS: {
+    class: 'invalid',
+    message: 'The receipt names other enclave keys than the ones that were verified.',
+    next: distrust,
+  },
+  CLIENT_RECEIPT_EVIDENCE: {
+    class: 'invalid',
+    message: 'The receipt names other evidence than the one that was verified.',
+    next: distrust,
+  },
+  CLIENT_RECEIPT_TIME: {
+    class: 'invalid',
+    message: 'The time in the receipt is too far from the time of the verifier.',
+    next: 'Check both clocks. A host that sets its clock back could make a receipt look older than it is.',
+  },
+  CLIENT_RECEIPT_UNKNOWN: {
+    class: 'usage',
+    message: 'The response did not come through this client.',
+    next: 'Pass the Response object that the fetch of this client returned.',
+  },
+  CLIENT_RECEIPT_INCOMPLETE: {
+    class: 'usage',
+    message: 'The response was not read to its end, so it has no receipt.',
+    next: 'Read the body to its end.',
+  },
+  CLIENT_RECEIPT_BUNDLE: {
+    class: 'invalid',
+    message: 'The receipt bundle does not follow its schema.',
+    next: 'Keep the bundle exactly as the client delivered it.',
+  },
+} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,176 @@
+import type { TrustAnchors } from '@fastness/attest';
+import { collect, sealRequest, type OpenedResponse } from '@fastness/channel';
+import { evidenceHeader } from '@fastness/channel/wire';
+import { toBase64Url } from '@fastness/codec/bytes';
+import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
+import type { ClientPolicy } from '../policy.ts';
+import type { ReceiptBundle } from '../receipt/bundle.ts';
+import { receiptAtEnd } from '../receipt/receipts.ts';
+import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
+import { innerRequestOf, type InnerRequest } from './inner-request.ts';
+import { createOuter, type OuterFetch } from './outer.ts';
+import { Session } from './session.ts';
+
+/** What a client tells while it works. */
+export type ClientEvent =
+  /** An enclave was verified. Say so when `enclave.simulated` is true. */
+  | { readonly type: 'verified'; readonly enclave: VerifiedEnclave }
+  /** The enclave does not know the key any more; the client verifies again. */
+  | { readonly type: 'keys-changed'; readonly code: ErrorCode }
+  /** A request left, sealed. `kem`: 0x647a X-Wing, 0x0020 X25519. */
+  | { readonly type: 'sent'; readonly method: string; readonly path: string; readonly kem: number }
+  /** A response ended and its receipt verified. */
+  | { readonly type: 'receipt'; readonly bundle: ReceiptBundle };
+
+export interface ClientOptions {
+  /** Base URL of a relay or of the enclave itself. */
+  readonly url: string;
+  readonly policy: ClientPolicy;
+  /** Carries the outer exchanges. Default: the platform's. */
+  readonly fetch?: OuterFetch;
+  readonly now?: () => Date;
+  /** Random bytes for nonces. Default: the platform's. */
+  readonly random?: (length: number) => Uint8Array;
+  /** Seconds after which an enclave is verified again. Default: 600. */
+  readonly sessionSeconds?: number;
+  /** Sealed bytes that one response may have. Default: 1 GiB. */
+  readonly maxResponseBytes?: number;
+  readonly onEvent?: (event: ClientEvent) => void;
+  /** Roots of the vendors. Default: AMD's, pinned. */
+  readonly anchors?: TrustAnchors;
+}
+
+export interface FastnessClient {
+  /** Verifies the enclave now, whatever was verified before. */
+  readonly verify: () => Promise<VerifiedEnclave>;
+  /**
+   * A `fetch` for the enclave: pass it to the `openai` package, or call it. Takes https URLs under /v1/, whose host is
+   * ignored. Verifies first, sends only through the channel, and never falls back. The body of a response fails at its
+   * end unless the response is complete and its receipt verifies; a body that closed is a body that was proved.
+   */
+  readonly fetch: typeof globalThis.fetch;
+  /**
+   * The verified receipt of a response, once its body has been read to its end.
+   * @throws FastnessError what the body failed with; `CLIENT_RECEIPT_INCOMPLETE`, `CLIENT_RECEIPT_UNKNOWN`
+   */
+  readonly getReceipt: (response: Response) => Promise<ReceiptBundle>;
+}
+
+const defaultSessionSeconds = 600;
+
+/** Answers of the gateway that a new verification can put right. */
+const keyErrors: ReadonlySet<string> = new Set(['CHANNEL_KEY_UNKNOWN', 'CHANNEL_REQUEST_UNOPENABLE']);
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * Creates a client of one enclave, or of the relay in front of it. Nothing is sent before the first `verify` or `fetch`.
+ *
+ * Not protected against: a host that delays or drops messages, what a relay learns from sizes and times, and what the
+ * measured software itself does wrong.
+ * @throws FastnessError `CLIENT_OPTION_INVALID`
+ */
+export function createClient(options: ClientOptions): FastnessClient {
+  const now = options.now ?? (() => new Date());
+  const tell = options.onEvent ?? (() => undefined);
+  const { policy, anchors, maxResponseBytes } = options;
+  const seconds = options.sessionSeconds ?? defaultSessionSeconds;
+  if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
+  const outer = createOuter(options.url, options.fetch ?? ((url, init) => globalThis.fetch(url, init)));
+  const session = new Session({
+    outer,
+    policy,
+    now,
+    random: options.random ?? ((length) => globalThis.crypto.getRandomValues(new Uint8Array(length))),
+    lifetime: seconds * 1000,
+    onVerified: (enclave) => tell({ type: 'verified', enclave }),
+    ...(anchors === undefined ? {} : { anchors }),
+  });
+  const receipts = new WeakMap<Response, Promise<ReceiptBundle>>();
+
+  /** One exchange with one verified enclave. */
+  const send = async (inner: InnerRequest, enclave: VerifiedEnclave): Promise<Response> => {
+    const { signal, repeatable } = inner;
+    const headers = new Headers(inner.request.headers);
+    headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
+    const sealed = await sealRequest({
+      keyConfig: enclave.keyConfig,
+      request: { ...inner.request, headers },
+      allowX25519: policy.allowX25519 ?? false,
+    });
+    const { method, path } = inner.request;
+    const body = repeatable ? await collect(sealed.body, Number.MAX_SAFE_INTEGER) : sealed.body;
+    tell({ type: 'sent', method, path, kem: sealed.kem });
+    const stream = await outer.exchange(body ?? new Uint8Array(0), signal);
+    const receipt = Promise.withResolvers<ReceiptBundle>();
+    receipt.promise.catch(() => undefined);
+    const opened: OpenedResponse = await sealed.openResponse(stream, {
+      ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
+      onEnd: async (end) => {
+        const requestDigest = await sealed.requestDigest;
+        const request = { method, path };
+        const bundle = await receiptAtEnd({ enclave, request, requestDigest, status: opened.status, end, now: now() });
+        receipt.resolve(bundle);
+        tell({ type: 'receipt', bundle });
+      },
+    });
+    opened.trailers.catch((error: unknown) => receipt.reject(incompleteFor(error)));
+    const response = await responseOf(opened, method);
+    receipts.set(response, receipt.promise);
+    return response;
+  };
+
+  const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const inner = await innerRequestOf(input, init);
+    inner.signal?.throwIfAborted();
+    const enclave = await unlessAborted(session.current(), inner.signal);
+    try {
+      return await send(inner, enclave);
+    } catch (error) {
+      if (!(error instanceof FastnessError) || !keyErrors.has(error.code) || !inner.repeatable) throw error;
+      tell({ type: 'keys-changed', code: error.code });
+      const fresh = await unlessAborted(session.replace(enclave), inner.signal);
+      // The refusal was not authenticated. Only keys that did change are a reason to send the request again.
+      if (toBase64Url(fresh.keyConfigDigest) === toBase64Url(enclave.keyConfigDigest)) throw error;
+      return await send(inner, fresh);
+    }
+  };
+
+  return {
+    verify: () => session.verify(),
+    fetch,
+    getReceipt: async (response) => {
+      const receipt = receipts.get(response);
+      if (receipt === undefined) throw new FastnessError('CLIENT_RECEIPT_UNKNOWN');
+      return receipt;
+    },
+  };
+}
+
+/** The platform's `Response`. One that cannot have a body is read to its end first, so that its receipt counts too. */
+async function responseOf(opened: OpenedResponse, method: string): Promise<Response> {
+  const { status, headers, body } = opened;
+  if (!bodiless.has(status) && method !== 'HEAD') return new Response(body, { status, headers });
+  const content = await collect(body, 0);
+  if (content === undefined) throw new FastnessError('CLIENT_RESPONSE_TYPE', `A body with status ${status}.`);
+  return new Response(null, { status, headers });
+}
+
+function incompleteFor(error: unknown): unknown {
+  const left = error instanceof FastnessError && error.code !== 'CHANNEL_CANCELLED';
+  return left ? error : new FastnessError('CLIENT_RECEIPT_INCOMPLETE', undefined, { cause: error });
+}
+
+/** Waits for `work`, or for the abort of this caller alone: others may wait for the same work. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    work.catch(() => undefined);
+  }
+}

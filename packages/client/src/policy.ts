@@ -1,0 +1,57 @@
+import { attestationPolicySchema } from '@fastness/attest';
+import { FastnessError } from '@fastness/codec/errors';
+import { z } from 'zod';
+
+/** SubjectPublicKeyInfo DER as unpadded base64url. */
+const publicKeySchema = z
+  .string()
+  .max(2048)
+  .regex(/^[A-Za-z0-9_-]{16,}$/, 'expected SubjectPublicKeyInfo DER in base64url');
+
+/** What a client accepts. Unknown members are refused, so that a misspelt restriction cannot pass for one. */
+export const clientPolicySchema = z.strictObject({
+  version: z.literal(1),
+  ownerKeys: z
+    .array(publicKeySchema)
+    .min(1)
+    .max(16)
+    .describe('Keys of the model owner, one of which signed the release.'),
+  quorum: z
+    .strictObject({
+      threshold: z.int().min(1).describe('How many of the approvers must have approved the release.'),
+      approvers: z
+        .array(z.strictObject({ id: z.string().min(1).max(128), publicKey: publicKeySchema }))
+        .min(1)
+        .max(64),
+    })
+    .refine(({ threshold, approvers }) => threshold <= approvers.length, 'more approvals than approvers'),
+  attestation: attestationPolicySchema.describe(
+    "What the evidence must show. `snp.measurements: 'from-release'` accepts what the release lists; a list narrows that.",
+  ),
+  allowX25519: z
+    .boolean()
+    .exactOptional()
+    .describe('Whether a runtime without ML-KEM-768 may use X25519 alone. Absent: false.'),
+  model: z
+    .string()
+    .min(1)
+    .max(128)
+    .exactOptional()
+    .describe('The model that must be served. Absent: any of the owner.'),
+  minimumVersion: z.int().min(1).exactOptional().describe('Oldest release that is accepted. Absent: any.'),
+});
+
+export type ClientPolicy = z.infer<typeof clientPolicySchema>;
+
+/**
+ * Reads a client policy from JSON-like data.
+ * @throws FastnessError `CLIENT_POLICY_INVALID`, naming the members at fault
+ */
+export function parseClientPolicy(value: unknown): ClientPolicy {
+  const result = clientPolicySchema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join('.') || 'policy'}: ${issue.message}`);
+  throw new FastnessError('CLIENT_POLICY_INVALID', faults.join('; '));
+}

@@ -1,0 +1,38 @@
+import type { AttestationVerdict, CheckRecord, Claims, Cmw, EarClaims } from '@fastness/attest';
+import type { AttestationBundle } from '@fastness/channel/wire';
+import type { VerifiedRelease } from '@fastness/model/release';
+
+/**
+ * Which enclaves the verdict tells apart. A genuine enclave is not *your* enclave: whoever has the image can run it.
+ * `pinned`: the policy names chips, host data or the keys that signed the image's identity. `any-of-release`: any machine
+ * of an accepted kind that runs a measured image of the release; only the release of the owner tells it from others.
+ */
+export type DeploymentScope = 'pinned' | 'any-of-release';
+
+/** An enclave that met the policy: facts, and the keys to use with it. */
+export interface VerifiedEnclave {
+  /** True: the evidence came from the simulated TEE. No hardware protects anything. */
+  readonly simulated: boolean;
+  readonly scope: DeploymentScope;
+  readonly claims: Claims;
+  readonly verdict: AttestationVerdict;
+  /** The verdict as an EAT attestation result (EAR draft 04), unsigned. */
+  readonly ear: EarClaims;
+  readonly release: VerifiedRelease;
+  /** RFC 9458 key configuration list that the evidence commits to. */
+  readonly keyConfig: Uint8Array;
+  /** Raw Ed25519 key for receipts that the evidence commits to, 32 bytes. */
+  readonly receiptKey: Uint8Array;
+  readonly keyConfigDigest: Uint8Array;
+  readonly releaseDigest: Uint8Array;
+  readonly evidenceDigest: Uint8Array;
+  readonly evidence: Cmw;
+  readonly nonce: Uint8Array;
+  /** Everything that was verified, as it came. */
+  readonly bundle: AttestationBundle;
+  /** Every check in the order it ran, those of the evidence included. */
+  readonly checks: readonly CheckRecord[];
+  readonly verifiedAt: Date;
+  /** When the release ends. */
+  readonly validUntil: Date;
+}

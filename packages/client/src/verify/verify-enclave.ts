@@ -1,0 +1,129 @@
+import {
+  amdAnchors,
+  cmwFromJson,
+  keyConfigDigestOf,
+  reportDataOf,
+  SIMULATED_SNP_EVIDENCE_TYPE,
+  toEar,
+  verifyEvidence,
+  withMeasurements,
+  type CheckRecord,
+  type TrustAnchors,
+} from '@fastness/attest';
+import { evidenceDigestOf } from '@fastness/channel';
+import { attestationBundleSchema, parseWire } from '@fastness/channel/wire';
+import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
+import { verifyRelease, type VerifiedRelease } from '@fastness/model/release';
+import type { ClientPolicy } from '../policy.ts';
+import { passed, releaseChecks } from './checks.ts';
+import type { DeploymentScope, VerifiedEnclave } from './verified-enclave.ts';
+
+const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@fastness/client 0.1.0' });
+
+/**
+ * Verifies that an enclave is what the policy asks for: the release is signed by the owner, approved, valid now and not
+ * older than allowed; the evidence is genuine, meets the attestation policy with a measurement that the release lists,
+ * and commits to this nonce, this release and the keys in the bundle. Pure: no network, no clock.
+ * @param options.bundle what `POST /attestation` answered; untrusted
+ * @param options.nonce the 32 random bytes that the caller sent
+ * @param options.anchors roots of the vendors. Default: AMD's, pinned
+ * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `CLIENT_MODEL_MISMATCH`,
+ *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
+ *   `verifyEvidence`
+ */
+export async function verifyEnclave(options: {
+  bundle: unknown;
+  nonce: Uint8Array;
+  policy: ClientPolicy;
+  now: Date;
+  anchors?: TrustAnchors;
+}): Promise<VerifiedEnclave> {
+  const { nonce, policy, now } = options;
+  const bundle = parseWire(attestationBundleSchema, options.bundle);
+  if (!equalBytes(fromBase64Url(bundle.nonce), nonce)) throw new FastnessError('CLIENT_NONCE_MISMATCH');
+  const checks: CheckRecord[] = [passed('CLIENT_NONCE_MISMATCH', toBase64Url(nonce), bundle.nonce)];
+
+  const release = await verifyRelease({
+    package: bundle.release,
+    ownerKeys: policy.ownerKeys.map((key) => fromBase64Url(key)),
+    quorum: {
+      threshold: policy.quorum.threshold,
+      approvers: policy.quorum.approvers.map(({ id, publicKey }) => ({ id, publicKey: fromBase64Url(publicKey) })),
+    },
+    now,
+    ...(policy.minimumVersion === undefined ? {} : { minimumVersion: policy.minimumVersion }),
+  });
+  const { modelId } = release.release;
+  if (policy.model !== undefined && policy.model !== modelId) {
+    throw new FastnessError('CLIENT_MODEL_MISMATCH', `${modelId} instead of ${policy.model}.`);
+  }
+  checks.push(...releaseChecks(release, policy));
+
+  const keyConfig = fromBase64Url(bundle.keyConfig);
+  const receiptKey = fromBase64Url(bundle.receiptKey);
+  const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });
+  const { releaseDigest } = release;
+  const evidence = cmwFromJson(bundle.evidence);
+  const verdict = await verifyEvidence({
+    evidence,
+    endorsements: bundle.endorsements.map((endorsement) => cmwFromJson(endorsement)),
+    policy: attestationPolicyFor(policy, release, evidence.type),
+    anchors: options.anchors ?? amdAnchors,
+    expectedReportData: await reportDataOf({
+      purpose: 'client',
+      nonce,
+      keyConfigDigest,
+      releaseDigest,
+      deviceEvidenceDigest: null,
+    }),
+    now,
+  });
+  const ear = toEar(verdict, {
+    verifierId,
+    policyId: verdict.policyId,
+    nonce,
+    issuedAt: now,
+    rawEvidence: evidence,
+  });
+  return {
+    simulated: verdict.claims.simulated,
+    scope: scopeOf(policy),
+    claims: verdict.claims,
+    verdict,
+    ear,
+    release,
+    keyConfig,
+    receiptKey,
+    keyConfigDigest,
+    releaseDigest,
+    evidenceDigest: await evidenceDigestOf(evidence),
+    evidence,
+    nonce,
+    bundle,
+    checks: [...checks, ...verdict.checks],
+    verifiedAt: now,
+    validUntil: new Date(release.release.expires),
+  };
+}
+
+/** The attestation policy with the measurements that both it and the release accept for this kind of evidence. */
+function attestationPolicyFor(policy: ClientPolicy, { release }: VerifiedRelease, evidenceType: string) {
+  const { attestation } = policy;
+  const simulated = evidenceType === SIMULATED_SNP_EVIDENCE_TYPE;
+  if (simulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
+  const { measurements: wanted } = attestation.snp;
+  const accepted = release.measurements
+    .filter((measurement) => measurement.simulated === simulated)
+    .map(({ value }) => value)
+    .filter((value, at, all) => all.indexOf(value) === at && (wanted === 'from-release' || wanted.includes(value)));
+  if (accepted.length === 0) {
+    throw new FastnessError('CLIENT_MEASUREMENT_UNLISTED', simulated ? 'Evidence of the simulated TEE.' : undefined);
+  }
+  return withMeasurements(attestation, accepted);
+}
+
+function scopeOf({ attestation: { snp } }: ClientPolicy): DeploymentScope {
+  const pins = [snp.chipIds?.allow, snp.hostData, snp.idKeyDigests, snp.authorKeyDigests];
+  return pins.some((pin) => pin !== undefined) ? 'pinned' : 'any-of-release';
+}
