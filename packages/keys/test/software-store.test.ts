@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import {
   appendFile,
   chmod,
+  chown,
   copyFile,
   mkdir,
   mkdtemp,
@@ -83,6 +84,12 @@ describe('the file', () => {
   it.each([0o640, 0o604, 0o620, 0o660])('is refused with mode 0%o', async (mode) => {
     await createWithKek();
     await chmod(path, mode);
+    await expectCode(openStore(), 'KEYS_PERMISSIONS');
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('is refused when it belongs to another user (tested as root only)', async () => {
+    await createWithKek();
+    await chown(path, 12_345, 0);
     await expectCode(openStore(), 'KEYS_PERMISSIONS');
   });
 
@@ -171,6 +178,16 @@ describe('the passphrase', () => {
 
   it('cannot be made cheap to guess', () =>
     expectCode(createSoftwareKeyStore({ path, passphrase, cost: { ...cost, memory: 1024 } }), 'KEYS_KDF_BOUNDS'));
+});
+
+describe('the number of keys', () => {
+  it('ends at 256', async () => {
+    await using store = await createStore();
+    for (let index = 0; index < 256; index += 1) {
+      await store.create({ id: `key-${index}`, purpose: 'wrap', algorithm: 'AES-256-GCM' });
+    }
+    await expectCode(store.create({ id: 'more', purpose: 'wrap', algorithm: 'AES-256-GCM' }), 'KEYS_FULL');
+  });
 });
 
 describe('key bytes', () => {

@@ -168,6 +168,26 @@ describe('approveRelease', () => {
     await expectCode(approveRelease({ ...options, now: new Date('2026-12-01T00:00:00Z') }), 'RELEASE_EXPIRED');
     await expectCode(approveRelease({ ...options, approver: '../ada' }), 'APPROVAL_APPROVER_ID');
   });
+
+  it('does not hand out what would not verify, should a key store sign with another key', async () => {
+    const { releaseDigest } = await sign();
+    const confused: KeyStore = {
+      kind: 'software',
+      hardware: false,
+      description: keyStore.description,
+      list: () => keyStore.list(),
+      create: (spec) => keyStore.create(spec),
+      publicKey: (id) => keyStore.publicKey(id),
+      wrap: (...rest) => keyStore.wrap(...rest),
+      unwrap: (...rest) => keyStore.unwrap(...rest),
+      sign: (_, message) => keyStore.sign('grace', message),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const options = { keyStore: confused, now };
+    await expectCode(signApproval({ ...options, releaseDigest, approver: 'ada', keyId: 'ada' }), 'APPROVAL_SIGNATURE');
+    const release = makeRelease({ version: 8 });
+    await expectCode(signRelease({ ...options, dir, release, keyId: 'owner' }), 'OMS_SIGNATURE');
+  });
 });
 
 describe('readReleasePackage', () => {
@@ -184,6 +204,11 @@ describe('readReleasePackage', () => {
     await expectCode(readReleasePackage(dir), 'OMS_IO');
     await unlink(release);
     await mkdir(release);
+    await expectCode(readReleasePackage(dir), 'RELEASE_PACKAGE_MALFORMED');
+    await rm(release, { recursive: true });
+    await writeFile(release, '{}');
+    await mkdir(join(dir, 'approvals'));
+    for (let index = 0; index <= 64; index += 1) await writeFile(join(dir, `approvals/${index}.json`), '{}');
     await expectCode(readReleasePackage(dir), 'RELEASE_PACKAGE_MALFORMED');
   });
 

@@ -81,8 +81,11 @@ describe('trust', () => {
   it('is refused to a key that the caller does not pin', () =>
     expectCode(verifyOmsBundle({ bundle: honest, publicKeys: [stranger.spki] }), 'OMS_KEY_UNKNOWN'));
 
-  it('is refused when the caller pins none', () =>
-    expectCode(verifyOmsBundle({ bundle: honest, publicKeys: [] }), 'OMS_KEY_UNKNOWN'));
+  it('is refused when the caller pins none', async () => {
+    await expectCode(verifyOmsBundle({ bundle: honest, publicKeys: [] }), 'OMS_KEY_UNKNOWN');
+    const unhinted = forgeBundle({ payload: makeStatement(files), keys: [key], material: { publicKey: {} } });
+    await expectCode(verifyOmsBundle({ bundle: unhinted, publicKeys: [] }), 'OMS_KEY_UNKNOWN');
+  });
 
   it('is refused to a stranger who claims the pinned key', async () => {
     const material = { publicKey: { hint: key.hint } };

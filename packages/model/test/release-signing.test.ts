@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { createSoftwareKeyStore, kdfBounds, type KeyStore } from '@fastness/keys
 import { utf8Encode } from '@fastness/codec/bytes';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashFile } from '../src/signing/hash-file.ts';
+import { readText } from '../src/signing/read-package.ts';
 import { compareResourcePaths } from '../src/release/resource-name.ts';
 import { parseOmsBundle, verifyOmsBundle, type ModelStatement } from '../src/release/index.ts';
 import { serializeModel, signModel, verifyModel, type SerializeOptions } from '../src/signing/index.ts';
@@ -130,6 +132,13 @@ describe('signing a model', () => {
     await expectCode(serializeModel(root), 'OMS_SPECIAL_FILE');
   });
 
+  it('refuses links to pipes, and devices that took the place of a file', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    await symlink(join(folder, 'pipe'), join(root, 'link'));
+    await expectCode(serializeModel(root, { allowSymlinks: true }), 'OMS_SPECIAL_FILE');
+    await expectCode(hashFile({ name: 'null', path: '/dev/null' }, { allowSymlinks: false }), 'OMS_SPECIAL_FILE');
+  });
+
   it('refuses names that could be read in two ways', async () => {
     await writeFile(join(root, 'line\nbreak'), '');
     await expectCode(serializeModel(root), 'OMS_RESOURCE_NAME');
@@ -151,6 +160,13 @@ describe('signing a model', () => {
       hashFile({ name: 'status', path: '/proc/self/status' }, { allowSymlinks: false }),
       'OMS_FILE_CHANGED',
     );
+  });
+
+  // A file of the sys file system claims a page, and ends after a few bytes.
+  const shortFile = '/sys/kernel/uevent_seqnum';
+  it.skipIf(!existsSync(shortFile))('notices a file that is shorter than it claims', async () => {
+    await expectCode(hashFile({ name: 'short', path: shortFile }, { allowSymlinks: false }), 'OMS_FILE_CHANGED');
+    await expectCode(readText(shortFile, 10_000), 'OMS_FILE_CHANGED');
   });
 
   it('says when there is no model', () => expectCode(serializeModel(join(folder, 'absent')), 'OMS_IO'));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '@fastness/codec/errors';
-import { verifyRelease, type ReleasePackage, type VerifyReleaseOptions } from '../src/release/index.ts';
+import { parseApproval, verifyRelease, type ReleasePackage, type VerifyReleaseOptions } from '../src/release/index.ts';
 import { expectCode, testKey } from './release-support.ts';
 import {
   approvers,
@@ -264,6 +264,13 @@ describe('approvals', () => {
       },
       'APPROVAL_SIGNATURE',
     ));
+});
+
+describe('parseApproval', () => {
+  it('refuses a text that is far too long', () => {
+    const padded = `${forgeApproval({ approver: 'ada', key: approvers.ada, releaseDigest: '0'.repeat(64) })}${' '.repeat(20_000)}`;
+    expect(() => parseApproval(padded)).toThrowError(expect.objectContaining({ code: 'APPROVAL_MALFORMED' }));
+  });
 });
 
 describe('the quorum', () => {

@@ -45,7 +45,6 @@ export interface ApprovedRelease {
  */
 export async function approveRelease(options: ApproveReleaseOptions): Promise<ApprovedRelease> {
   const { dir, approver, keyStore, keyId, now, ownerKeys } = options;
-  if (!approverIdPattern.test(approver)) throw new FastnessError('APPROVAL_APPROVER_ID');
   const texts = await readReleasePackage(dir);
   if (ownerKeys !== undefined) await verifyOmsBundle({ bundle: texts.bundle, publicKeys: ownerKeys });
   const { payload: statementBytes } = parseOmsBundle(texts.bundle).envelope;
@@ -62,6 +61,7 @@ export async function approveRelease(options: ApproveReleaseOptions): Promise<Ap
   }
   const releaseDigest = await sha256(statementBytes);
   const text = await signApproval({ releaseDigest, approver, keyStore, keyId, now });
+  // `signApproval` refused ids that would lead out of the folder.
   const path = join(dir, packageFiles.approvals, `${approver}.json`);
   await mkdir(join(dir, packageFiles.approvals), { recursive: true }).catch((error: unknown) => {
     throw asOmsError(error);

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseManifest } from '../manifest.ts';
+import { maxBundleLength } from '../release/bundle.ts';
 import { encodeRelease, maxReleaseLength, parseRelease, type Release } from '../release/release-document.ts';
 import { maxManifestLength } from '../release/release-package.ts';
 import { systemCode } from './io-error.ts';
@@ -79,7 +80,7 @@ function checkCovers(signed: readonly string[], sealed: readonly string[]): void
 
 /** The same release may be signed again (with another key, say); a different one needs a higher version. */
 async function checkVersionRises(dir: string, text: string, version: number): Promise<void> {
-  const signed = await readIfPresent(join(dir, packageFiles.bundle), Number.MAX_SAFE_INTEGER);
+  const signed = await readIfPresent(join(dir, packageFiles.bundle), maxBundleLength);
   const before = await readIfPresent(join(dir, packageFiles.release), maxReleaseLength);
   if (signed === undefined || before === undefined || before === text) return;
   const last = parseRelease(before).version;
