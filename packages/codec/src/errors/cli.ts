@@ -1,4 +1,71 @@
 import type { ErrorFacts } from './class.ts';
 
-/** Codes of `cli`. */
-export const cliErrors = Object.freeze({} as const satisfies Record<string, ErrorFacts>);
+/** Codes of the command line. */
+export const cliErrors = Object.freeze({
+  CLI_USAGE: { class: 'usage', message: 'The command line is wrong.', next: 'Run the command with --help.' },
+  CLI_HOME_MISSING: {
+    class: 'usage',
+    message: 'There is no Fastness home here.',
+    next: 'Run `fastness init`, or name another folder with --home.',
+  },
+  CLI_HOME_EXISTS: {
+    class: 'conflict',
+    message: 'This folder already holds a Fastness home; its keys are not overwritten.',
+    next: 'Choose another folder with --home, or move this one away.',
+  },
+  CLI_HOME_DAMAGED: {
+    class: 'invalid',
+    message: 'A file of the Fastness home is missing or does not parse.',
+    next: 'Restore the file named here, or start over with another --home.',
+  },
+  CLI_MODEL_MISSING: {
+    class: 'usage',
+    message: 'No such sealed model in this home.',
+    next: 'Run `fastness seal PATH` first, or name one of the sealed models with --model.',
+  },
+  CLI_APPROVER_UNKNOWN: {
+    class: 'usage',
+    message: 'No approver of this name has a key in this home.',
+    next: 'Name one of the approvers that `fastness init` created.',
+  },
+  CLI_FILE_UNREADABLE: {
+    class: 'usage',
+    message: 'The file could not be read.',
+    next: 'Check the path and its permissions.',
+  },
+  CLI_NOT_RECOGNISED: {
+    class: 'not-mine',
+    message: 'The file is none of the kinds that Fastness writes or verifies.',
+    next: 'See `fastness inspect --help` for the kinds it knows.',
+  },
+  CLI_CHILD_FAILED: {
+    class: 'internal',
+    message: 'A process that Fastness started ended before it was ready.',
+    next: 'Read its own message above; its log is in the logs folder of the home.',
+  },
+  CLI_CHILD_TIMEOUT: {
+    class: 'unavailable',
+    message: 'A process that Fastness started was not ready in time.',
+    next: 'Read its log in the logs folder of the home; a busy machine may need another try.',
+  },
+  CLI_SERVER_UNREACHABLE: {
+    class: 'unavailable',
+    message: 'The server could not be reached.',
+    next: 'Check that it runs and that the URL is right, then try again.',
+  },
+  CLI_REQUEST_REFUSED: {
+    class: 'invalid',
+    message: 'The enclave refused the request.',
+    next: 'Read its message; the model or the request may not fit.',
+  },
+  CLI_INTERRUPTED: {
+    class: 'conflict',
+    message: 'Interrupted.',
+    next: 'Run the command again; nothing is half-written.',
+  },
+  CLI_UNEXPECTED: {
+    class: 'internal',
+    message: 'An unexpected fault.',
+    next: 'Please report it with the command that led to it; set FASTNESS_DEBUG=1 to see the stack.',
+  },
+} as const satisfies Record<string, ErrorFacts>);

@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { Command } from 'commander';
+import { FastnessError, isErrorCode } from '@fastness/codec/errors';
+import type { EnclaveConfigInput } from '@fastness/enclave';
+import { z } from 'zod';
+import { action } from '../support/command.ts';
+import { modelDirectory, readHomeConfig, writeJson } from '../support/home.ts';
+import { enclaveMain } from '../support/image.ts';
+import { listenAddress } from '../support/listen.ts';
+import type { Context } from '../support/run.ts';
+import { simulatedBanner, simulatedTeeCommand } from '../support/simulated.ts';
+
+export interface EnclaveOptions {
+  readonly model?: string;
+  readonly listen?: string;
+  readonly broker?: string;
+  readonly acceptSwap?: string;
+}
+
+export function enclaveCommand(): Command {
+  return new Command('enclave')
+    .description('run the enclave: it proves itself to the broker, opens the model in memory and serves it')
+    .option('--model <id>', 'the sealed model (default: the one sealed last)')
+    .option('--listen <url>', "address to listen on (default: the home's enclaveUrl)")
+    .option('--broker <url>', "the broker (default: the home's brokerUrl)")
+    .option('--accept-swap <reason>', 'run although this machine swaps; the reason is shown in /health')
+    .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
+}
+
+/**
+ * Starts the enclave as a process of its own: inside the simulated TEE where the home says so, otherwise directly on a
+ * machine whose TEE the enclave finds itself. Its log is this command's standard error; it "listens" once it serves.
+ */
+async function runEnclave(context: Context, options: EnclaveOptions): Promise<void> {
+  const { home, output, signal } = context;
+  const config = await readHomeConfig(home);
+  const modelDir = await modelDirectory(home, options.model);
+  const listen = listenAddress(options.listen ?? config.enclaveUrl);
+  const simulated = config.tee === 'simulated';
+  // The name is not reused while another enclave of this home may run.
+  const name = `enclave-${process.pid}`;
+  const configFile = join(home.runDirectory, `${name}.json`);
+  const socketPath = join(home.runDirectory, `${name}.sock`);
+  await writeJson(configFile, {
+    listen,
+    brokerUrl: options.broker ?? config.brokerUrl,
+    modelDir,
+    evidence: simulated ? { kind: 'simulated', socketPath } : 'auto',
+    waivers: options.acceptSwap === undefined ? [] : [{ check: 'ENCLAVE_SWAP_ACTIVE', reason: options.acceptSwap }],
+  } satisfies EnclaveConfigInput);
+  const nodeArguments = ['--disable-warning=ExperimentalWarning', '--conditions=source', enclaveMain, configFile];
+  const command = simulated
+    ? simulatedTeeCommand(home, { socket: socketPath, command: [process.execPath, ...nodeArguments] })
+    : { file: process.execPath, args: nodeArguments };
+  if (simulated) output.warn(simulatedBanner);
+
+  const child = spawn(command.file, command.args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  const stop = (): void => void child.kill('SIGTERM');
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const log = followLog(child.stderr, (url) =>
+    output.step('listening', `Enclave serves on ${url}`, { url, pid: child.pid }),
+  );
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    });
+    if (signal.aborted || code === 0) return;
+    throw log.failure ?? new FastnessError('CLI_CHILD_FAILED', `The enclave ended with ${code ?? 'a signal'}.`);
+  } finally {
+    await rm(configFile, { force: true });
+  }
+}
+
+const logLineSchema = z.object({
+  event: z.string(),
+  url: z.string().optional(),
+  code: z.string().optional(),
+  detail: z.string().optional(),
+});
+
+/** Passes the enclave's log on, says when it serves, and keeps the error that it ended with. */
+function followLog(stream: Readable, onServing: (url: string) => void): { failure?: FastnessError } {
+  const seen: { failure?: FastnessError } = {};
+  let url = '';
+  createInterface({ input: stream }).on('line', (line) => {
+    process.stderr.write(`${line}\n`);
+    // The simulated TEE shares the stream and writes plain text.
+    const entry = line.startsWith('{') ? logLineSchema.safeParse(parse(line)).data : undefined;
+    if (entry?.event === 'listening' && entry.url !== undefined) url = entry.url;
+    if (entry?.event === 'serving') onServing(url);
+    if (entry?.event === 'ended' && isErrorCode(entry.code)) seen.failure = new FastnessError(entry.code, entry.detail);
+  });
+  return seen;
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

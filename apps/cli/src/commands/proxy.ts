@@ -1,0 +1,107 @@
+import { serve } from '@hono/node-server';
+import { Command } from 'commander';
+import type { FastnessClient } from '@fastness/client';
+import { FastnessError } from '@fastness/codec/errors';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { clientForHome } from '../support/client.ts';
+import { action } from '../support/command.ts';
+import { readHomeConfig } from '../support/home.ts';
+import { listenAddress } from '../support/listen.ts';
+import { asFastnessError, untilAborted } from '../support/run.ts';
+import { printVerifiedEnclave } from '../support/verdict.ts';
+
+interface ProxyOptions {
+  readonly listen?: string;
+  readonly url?: string;
+  readonly policy?: string;
+}
+
+const bodyLimitBytes = 8 * 1024 * 1024;
+
+export function proxyCommand(): Command {
+  return new Command('proxy')
+    .description(
+      'a local OpenAI-compatible address: every request is verified and encrypted before it leaves this machine',
+    )
+    .option('--listen <url>', "local address (default: the home's proxyUrl)")
+    .option('--url <url>', "the relay or the enclave (default: the home's relayUrl)")
+    .option('--policy <file>', "what this client accepts (default: the home's policy/client.json)")
+    .action(
+      action<ProxyOptions>(async ({ home, output, signal }, options) => {
+        const client = await clientForHome(home, options);
+        printVerifiedEnclave(output, await client.verify());
+        const listen = options.listen ?? (await readHomeConfig(home)).proxyUrl;
+        const proxy = await startProxy({ client, listen });
+        output.step('listening', `OpenAI-compatible address: ${proxy.url}/v1 (any API key)`, { url: proxy.url });
+        await untilAborted(signal);
+        await proxy.close();
+      }),
+    );
+}
+
+export interface Proxy {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `/v1/*` on a loopback address and forwards it through `client`, which verifies and encrypts. Errors that arise
+ * here have OpenAI's shape, because OpenAI clients read them. A browser page of another origin gets no answer: there is
+ * no CORS header, and a request with a foreign Host is refused (DNS rebinding).
+ */
+export async function startProxy(options: { client: FastnessClient; listen: string }): Promise<Proxy> {
+  const listen = listenAddress(options.listen);
+  const app = new Hono();
+  app.use(async (context, next) => {
+    const host = new URL(context.req.url).hostname;
+    if (!['127.0.0.1', 'localhost', '[::1]', listen.host].includes(host))
+      return openAiError(new FastnessError('CLI_USAGE', `Host ${host} is not this proxy.`));
+    return next();
+  });
+  app.use(
+    bodyLimit({
+      maxSize: bodyLimitBytes,
+      onError: () => openAiError(new FastnessError('CLI_USAGE', `The body is over ${bodyLimitBytes} bytes.`)),
+    }),
+  );
+  app.all('/v1/*', async (context) => {
+    const { raw } = context.req;
+    // Credentials of the local client are for this proxy, not for the enclave.
+    const headers = new Headers(raw.headers);
+    for (const name of ['authorization', 'host', 'connection', 'content-length', 'cookie']) headers.delete(name);
+    const body = raw.method === 'GET' || raw.method === 'HEAD' ? undefined : new Uint8Array(await raw.arrayBuffer());
+    return options.client.fetch(raw.url, {
+      method: raw.method,
+      headers,
+      signal: raw.signal,
+      ...(body === undefined ? {} : { body }),
+    });
+  });
+  app.notFound(() => openAiError(new FastnessError('CLI_USAGE', 'Only /v1/ is served here.')));
+  app.onError((error) => openAiError(asFastnessError(error)));
+  const server = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port });
+  const url = await new Promise<string>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      const address = server.address();
+      resolve(
+        typeof address === 'object' && address !== null ? `http://${listen.host}:${address.port}` : options.listen,
+      );
+    });
+  });
+  return {
+    url,
+    close: async () => {
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function openAiError(error: FastnessError): Response {
+  return Response.json(
+    { error: { message: `${error.message} ${error.next}`, type: error.class, code: error.code, param: null } },
+    { status: error.httpStatus },
+  );
+}

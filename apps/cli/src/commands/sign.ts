@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { FastnessError } from '@fastness/codec/errors';
+import { toBase64Url, toHex } from '@fastness/codec';
+import { signRelease } from '@fastness/model';
+import { releaseDigestOf, releaseSchema, type Release } from '@fastness/model/release';
+import { action } from '../support/command.ts';
+import { parseDuration, shortHex } from '../support/format.ts';
+import { modelDirectory, readHomeConfig } from '../support/home.ts';
+import type { Context } from '../support/run.ts';
+import { simulatedTrust } from '../support/simulated.ts';
+import { keyIds, openStore } from '../support/stores.ts';
+
+export interface SignOptions {
+  readonly model?: string;
+  readonly releaseVersion?: number;
+  readonly expiresIn: number;
+  readonly measurement?: string[];
+}
+
+const defaultLifetime = '90d';
+
+export function parseLifetime(text: string): number {
+  const value = parseDuration(text);
+  if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 90d, 12h, 30m or 45s.');
+  return value;
+}
+
+function parseVersion(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1.');
+  return value;
+}
+
+function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+export function signCommand(): Command {
+  return new Command('sign')
+    .description("sign a release of a sealed model with the owner's key: which weights, which enclave, until when")
+    .option('--model <id>', 'the sealed model (default: the one sealed last)')
+    .option('--release-version <number>', 'must be higher than any version before (default: the next)', parseVersion)
+    .option(
+      '--expires-in <duration>',
+      'lifetime of the release, such as 90d or 12h',
+      parseLifetime,
+      parseDuration(defaultLifetime),
+    )
+    .option(
+      '--measurement <hex>',
+      'launch measurement of an enclave that may open it, repeatable (default with the simulated TEE: this checkout)',
+      collect,
+    )
+    .action(action<SignOptions>(async (context, options) => void (await signHome(context, options))));
+}
+
+export async function signHome(
+  context: Context,
+  options: SignOptions,
+): Promise<{ releaseDigest: string; version: number }> {
+  const { home, output } = context;
+  const config = await readHomeConfig(home);
+  const dir = await modelDirectory(home, options.model);
+  const manifest = JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')) as { modelId: string };
+  const previous = await readPreviousRelease(dir);
+  const version = options.releaseVersion ?? (previous?.version ?? 0) + 1;
+  if (previous !== undefined && version <= previous.version) {
+    throw new FastnessError(
+      'CLI_USAGE',
+      `Version ${version} is not higher than ${previous.version}, which is signed already.`,
+    );
+  }
+  await using broker = await openStore(home, 'broker');
+  await using owner = await openStore(home, 'owner');
+  const now = new Date();
+  const release: Release = releaseSchema.parse({
+    format: 'fastness/release/v1',
+    modelId: manifest.modelId,
+    version,
+    notBefore: now.toISOString(),
+    expires: new Date(now.getTime() + options.expiresIn).toISOString(),
+    measurements: await measurementsFor(context, config.tee, options.measurement),
+    brokerKey: toBase64Url(await broker.publicKey(keyIds.broker)),
+  });
+  await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
+  const releaseDigest = toHex(await releaseDigestOf(await readFile(join(dir, 'model.sig'), 'utf8')));
+  output.step(
+    'release-signed',
+    `Release ${manifest.modelId} v${version} signed by the owner (OpenSSF Model Signing, ECDSA P-384), digest ${shortHex(releaseDigest)}, until ${release.expires}`,
+    { modelId: manifest.modelId, version, releaseDigest, expires: release.expires, measurements: release.measurements },
+  );
+  return { releaseDigest, version };
+}
+
+async function measurementsFor(
+  context: Context,
+  tee: 'simulated' | 'auto',
+  given: readonly string[] | undefined,
+): Promise<Release['measurements']> {
+  if (given !== undefined) {
+    // On a simulated home the owner names simulated enclaves; a production policy never accepts those.
+    return given.map((value) => ({
+      tee: 'sev-snp' as const,
+      simulated: tee === 'simulated',
+      value: value.toLowerCase(),
+    }));
+  }
+  if (tee !== 'simulated') {
+    throw new FastnessError(
+      'CLI_USAGE',
+      'Name the enclave that may open the model: --measurement HEX (the launch measurement of your image).',
+    );
+  }
+  return [{ tee: 'sev-snp', simulated: true, value: (await simulatedTrust(context.home)).measurement }];
+}
+
+async function readPreviousRelease(dir: string): Promise<Release | undefined> {
+  const path = join(dir, 'release.json');
+  if (!existsSync(path)) return undefined;
+  return releaseSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+}

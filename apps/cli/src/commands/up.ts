@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { FastnessError } from '@fastness/codec/errors';
+import { action } from '../support/command.ts';
+import { startChild, type RunningChild } from '../support/children.ts';
+import { homeExists, readHomeConfig } from '../support/home.ts';
+import { repositoryRoot } from '../support/image.ts';
+import { untilAborted, type Context } from '../support/run.ts';
+import { ensureRelease } from '../support/ensure-release.ts';
+import { defaultApprovers, initHome } from './init.ts';
+import { publishHome } from './publish.ts';
+import { sealHome } from './seal.ts';
+import { listModels } from '../support/home.ts';
+import { askOnce } from './chat.ts';
+import { clientForHome } from '../support/client.ts';
+import { startProxy } from './proxy.ts';
+import { printVerifiedEnclave } from '../support/verdict.ts';
+
+interface UpOptions {
+  readonly once?: boolean;
+}
+
+export const defaultModelFile: string = join(repositoryRoot, 'models/triage/triage.gguf');
+const enclaveReadyMilliseconds = 90_000;
+const readyMilliseconds = 30_000;
+
+const demonstrationNote = '72F c/o chest pain since this morning. Denies SOB. BP 84/52.';
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description(
+      'the whole chain on this machine: keys, seal, sign, approve, broker, enclave, relay, verify, ask, receipt',
+    )
+    .option('--once', 'stop after the receipt has been checked; exit code 0 only if everything verified')
+    .action(action<UpOptions>(async (context, options) => up(context, options)));
+}
+
+async function up(context: Context, options: UpOptions): Promise<void> {
+  const { home, output, signal } = context;
+  if (homeExists(home)) output.step('home-found', `Home ${home.path}`, { home: home.path });
+  else await initHome(context, { approvers: [...defaultApprovers], threshold: 2, tee: 'simulated' });
+  if ((await readHomeConfig(home)).defaultModel === null || (await listModels(home)).length === 0) {
+    await sealHome(context, defaultModelFile, {});
+  }
+  await ensureRelease(context);
+
+  await using children = new AsyncDisposableStack();
+  const config = await readHomeConfig(home);
+  const start = async (name: string, args: string[], milliseconds: number): Promise<RunningChild> => {
+    const child = await startChild({ home, name, args, readyMilliseconds: milliseconds, signal });
+    children.defer(async () => child.stop());
+    output.step(`${name}-started`, `${name} runs as process ${child.process.pid} on ${child.url}`, {
+      pid: child.process.pid,
+      url: child.url,
+    });
+    return child;
+  };
+  const broker = await start('broker', [], readyMilliseconds);
+  await publishHome(context, { url: broker.url });
+  const enclave = await start('enclave', ['--broker', broker.url], enclaveReadyMilliseconds);
+  const relay = await start('relay', ['--upstream', enclave.url], readyMilliseconds);
+
+  const client = await clientForHome(home, { url: relay.url });
+  const verified = await client.verify();
+  printVerifiedEnclave(output, verified);
+  await askOnce(context, client, demonstrationNote);
+
+  if (options.once === true) {
+    output.step('done', 'Everything verified.');
+    return;
+  }
+  const proxy = await startProxy({ client, listen: config.proxyUrl });
+  children.defer(async () => proxy.close());
+  output.result({ baseUrl: `${proxy.url}/v1` }, [
+    '',
+    `OpenAI-compatible address: ${proxy.url}/v1   (any API key; Ctrl-C stops everything)`,
+  ]);
+  await Promise.race([untilAborted(signal), firstEnd([broker, enclave, relay])]);
+}
+
+/** A service that ends by itself while the others run is an error, not a quiet stop. */
+async function firstEnd(children: readonly RunningChild[]): Promise<never> {
+  const name = await Promise.race(children.map(async (child) => child.ended.then(() => child.name)));
+  throw new FastnessError('CLI_CHILD_FAILED', `The ${name} ended.`);
+}

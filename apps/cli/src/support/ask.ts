@@ -1,0 +1,71 @@
+import type { FastnessClient } from '@fastness/client';
+import { FastnessError } from '@fastness/codec/errors';
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface ChatAnswer {
+  readonly text: string;
+  /** The response as received, for its receipt. */
+  readonly response: Response;
+  readonly requestBody: Uint8Array;
+  readonly firstTokenMilliseconds: number;
+}
+
+/** Streams one chat completion; each piece of text is handed to `onText` as it arrives. */
+export async function ask(
+  client: FastnessClient,
+  options: { model: string; messages: readonly ChatMessage[]; onText: (text: string) => void; signal: AbortSignal },
+): Promise<ChatAnswer> {
+  const { model, messages, onText, signal } = options;
+  const requestBody = new TextEncoder().encode(JSON.stringify({ model, messages, stream: true, temperature: 0 }));
+  const started = performance.now();
+  let firstTokenMilliseconds = 0;
+  // The host of this address is never contacted: the client maps the path onto the enclave's channel.
+  const response = await client.fetch('https://enclave.invalid/v1/chat/completions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: requestBody,
+    signal,
+  });
+  if (!response.ok || response.body === null) throw await asError(response);
+  let text = '';
+  for await (const data of serverSentEvents(response.body)) {
+    if (data === '[DONE]') continue;
+    const piece = contentOf(JSON.parse(data));
+    if (piece === '') continue;
+    if (text === '') firstTokenMilliseconds = performance.now() - started;
+    text += piece;
+    onText(piece);
+  }
+  return { text, response, requestBody, firstTokenMilliseconds };
+}
+
+/** The `data:` lines of a server-sent event stream. */
+async function* serverSentEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.startsWith('data:')) yield line.slice(5).trim();
+  }
+}
+
+interface ChatChunk {
+  readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[];
+}
+
+function contentOf(chunk: ChatChunk): string {
+  return chunk.choices?.[0]?.delta?.content ?? '';
+}
+
+async function asError(response: Response): Promise<FastnessError> {
+  const value: unknown = await response.json().catch(() => undefined);
+  const message = (value as { error?: { message?: unknown } } | undefined)?.error?.message;
+  return new FastnessError(
+    'CLI_REQUEST_REFUSED',
+    `${response.status}: ${typeof message === 'string' ? message : 'no message'}`,
+  );
+}

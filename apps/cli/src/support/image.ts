@@ -1,0 +1,60 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const repositoryRoot: string = fileURLToPath(new URL('../../../..', import.meta.url));
+
+/** The enclave's entry point: the program that the measured image runs. */
+export const enclaveMain: string = join(repositoryRoot, 'apps/enclave/src/main.ts');
+
+interface PackageFacts {
+  readonly name?: string;
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+}
+
+/** What the simulated TEE measures, and what it leaves out below that. */
+export interface EnclaveImage {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/**
+ * Files and folders that make up the enclave's image: the Node that runs it, the enclave, and every package it
+ * can load, ours and others', found by walking the dependencies the way Node resolves them. The links by which Node
+ * reaches our own packages are part of it, so that they cannot be pointed elsewhere.
+ */
+export function enclaveImage(): EnclaveImage {
+  const folders = new Set<string>();
+  const links = new Set<string>();
+  const visit = (folder: string): void => {
+    if (folders.has(folder)) return;
+    folders.add(folder);
+    const facts = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as PackageFacts;
+    for (const name of Object.keys({ ...facts.dependencies, ...facts.optionalDependencies })) {
+      const found = resolvePackage(name, folder);
+      // Optional packages for other platforms are not installed.
+      if (found === undefined) continue;
+      const real = realpathSync(found);
+      if (real !== found) links.add(found);
+      visit(real);
+    }
+  };
+  visit(join(repositoryRoot, 'apps/enclave'));
+  // Of our own packages only what runs counts: tests and build output would change the measurement for nothing.
+  const own = [...folders].filter((folder) => !folder.includes('/node_modules/'));
+  return {
+    include: [realpathSync(process.execPath), ...folders, ...links].sort(),
+    exclude: own.flatMap((folder) =>
+      ['dist', 'test', 'tsconfig.json', 'tsconfig.tsbuildinfo'].map((name) => join(folder, name)),
+    ),
+  };
+}
+
+function resolvePackage(name: string, from: string): string | undefined {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    if (existsSync(join(candidate, 'package.json'))) return candidate;
+    if (folder === dirname(folder)) return undefined;
+  }
+}

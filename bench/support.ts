@@ -1,0 +1,64 @@
+import { cpus, totalmem } from 'node:os';
+
+/** Median of a non-empty list. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const high = sorted[middle];
+  if (high === undefined) throw new RangeError('no values');
+  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? high) + high) / 2;
+}
+
+/** Milliseconds that `work` takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+/**
+ * Runs the contenders in turn for several rounds and returns the median of each. Taking turns lets slow spells of a
+ * noisy machine hit all of them; the first round warms up and is not counted.
+ */
+export async function compare<Name extends string>(
+  contenders: Record<Name, () => Promise<number>>,
+  rounds: number,
+): Promise<Record<Name, number>> {
+  const names = Object.keys(contenders) as Name[];
+  const results = new Map<Name, number[]>(names.map((name) => [name, []]));
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const name of names) {
+      const value = await contenders[name]();
+      if (round > 0) results.get(name)?.push(value);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(results.get(name) ?? [])])) as Record<Name, number>;
+}
+
+/** One figure: what was measured, what it is compared with, and the goal that the ratio has. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly against: string;
+  readonly reference: number;
+  readonly unit: string;
+  readonly goal?: string;
+}
+
+export function printFigures(title: string, figures: readonly Figure[]): void {
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  print(`\n${title}`);
+  print(
+    `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+  );
+  for (const figure of figures) {
+    const ratio = figure.value / figure.reference;
+    print(
+      `  ${figure.name.padEnd(44)} ${format(figure.value)} ${figure.unit}   ${figure.against}: ${format(figure.reference)} ${figure.unit}   ratio ${ratio.toFixed(3)}${figure.goal === undefined ? '' : ` (goal ${figure.goal})`}`,
+    );
+  }
+}
+
+function format(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
