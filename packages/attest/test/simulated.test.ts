@@ -49,8 +49,13 @@ describe('simulated evidence', () => {
   });
 
   it('is refused where its root plays no known product', async () => {
-    const root = { name: amdName('ARK-Rome'), keys: await sharedKeys('ARK-Milan', 'rsa-2048') };
-    const chain = { ark: { subject: root.name }, intermediate: { issuer: root }, crl: { issuer: root } };
+    const root = { name: amdName('ARK-Rome'), keys: await sharedKeys('a root', 'rsa-2048') };
+    const chain = {
+      keys: { ark: root.keys },
+      ark: { subject: root.name },
+      intermediate: { issuer: root },
+      crl: { issuer: root },
+    };
     expect(await codeOf(judge({ ...simulated, chain }))).toBe('SNP_ARK_NAME');
   });
 

@@ -5,10 +5,10 @@ import { after, type Scenario } from './forge.ts';
 /** A scenario in which exactly one thing is wrong, and the code that must say so. */
 export type Failure = readonly [code: ErrorCode, what: string, scenario: Scenario];
 
-/** Keys of the forged chain for Milan, and keys that have no business there. */
+/** Keys for a root and an intermediate, and keys that have no business in a chain. */
 export const [rootKeys, askKeys, strangerKeys, p256Keys, p384Keys] = await Promise.all([
-  sharedKeys('ARK-Milan', 'rsa-2048'),
-  sharedKeys('SEV-Milan', 'rsa-2048'),
+  sharedKeys('a root', 'rsa-2048'),
+  sharedKeys('an intermediate', 'rsa-2048'),
   sharedKeys('a stranger', 'rsa-2048'),
   generateKeys('p-256'),
   generateKeys('p-384'),

@@ -7,6 +7,8 @@ const other = (bytes: number) => toHex(new Uint8Array(bytes).fill(0xee));
 const chip = new Uint8Array(64).fill(5);
 /** At the floor, and a step below it in what AMD-SB-3019 names. */
 const atFloor: ForgedTcb = { bootloader: 4, tee: 0, snp: 24, microcode: 222 };
+const newer: ForgedTcb = { ...atFloor, microcode: 223 };
+const genoaFloor: ForgedTcb = { bootloader: 10, tee: 0, snp: 23, microcode: 84 };
 const below: ForgedTcb = { ...atFloor, snp: 23 };
 
 /** What `appraise` must refuse in evidence that is genuine. */
@@ -62,9 +64,20 @@ export const appraisalFailures: readonly Failure[] = [
   [
     'SNP_TCB_REPORTED_LOW',
     'below the built-in floor of Genoa',
-    { product: 'Genoa', chain: { tcb: { bootloader: 10, tee: 0, snp: 22, microcode: 84 } } },
+    {
+      product: 'Genoa',
+      chain: { tcb: { ...genoaFloor, snp: 22 } },
+      report: { currentTcb: genoaFloor, committedTcb: genoaFloor, launchTcb: genoaFloor },
+    },
   ],
-  ['SNP_TCB_REPORTED_LOW', 'below the floor of the policy', { snp: { minimumTcb: { Milan: { microcode: 223 } } } }],
+  [
+    'SNP_TCB_REPORTED_LOW',
+    'below the floor of the policy',
+    {
+      snp: { minimumTcb: { Milan: { microcode: 223 } } },
+      report: { currentTcb: newer, committedTcb: newer, launchTcb: newer },
+    },
+  ],
   [
     'SNP_TCB_REPORTED_LOW',
     'a floor on a component that the product lacks',

@@ -1,5 +1,7 @@
 import { der } from '@fastness/codec/der';
 import {
+  amdLeafExtensions,
+  forgedProducts,
   amdName,
   basicConstraints,
   forgeAmdChain,
@@ -21,9 +23,12 @@ import {
 } from './failure.ts';
 import { now } from './forge.ts';
 
+const { tcb } = forgedProducts.Milan;
+const hwid = new Uint8Array(64).fill(6);
 const unknownCritical: ForgedExtension = { oid: '1.2.3.4', critical: true, value: der.null() };
 const caExtensions = [keyUsage('keyCertSign', 'cRLSign'), basicConstraints({ ca: true })];
 const arkAs = (name: string): Partial<ForgeAmdChainOptions> => ({
+  keys: { ark: rootKeys },
   ark: { subject: amdName(name) },
   intermediate: { issuer: { name: amdName(name), keys: rootKeys } },
   crl: { issuer: { name: amdName(name), keys: rootKeys } },
@@ -59,13 +64,23 @@ export const certificateFailures: readonly Failure[] = [
   [
     'SNP_INTERMEDIATE_KIND_MISMATCH',
     'a VCEK under the ASVK',
-    { kind: 'vlek', report: { flags: 0 }, chain: { leaf: { subject: amdName('SEV-VCEK') } } },
+    {
+      kind: 'vlek',
+      snp: { signingKeys: ['vcek'] },
+      report: { flags: 0, chipId: hwid },
+      chain: {
+        hwid,
+        leaf: { subject: amdName('SEV-VCEK') },
+        leafExtensions: () => amdLeafExtensions({ product: 'Milan', kind: 'vcek', tcb, hwid, cspId: '' }),
+      },
+    },
   ],
   [
     'SNP_INTERMEDIATE_KIND_MISMATCH',
     'an ASK of another product',
     {
       chain: {
+        keys: { intermediate: askKeys },
         intermediate: { subject: amdName('SEV-Genoa') },
         leaf: { issuer: { name: amdName('SEV-Genoa'), keys: askKeys } },
       },
