@@ -2,10 +2,12 @@ export { startBroker, type Broker, type BrokerOptions } from './broker.ts';
 export { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy, type ParsedBrokerPolicy } from './policy.ts';
 export { brokerLimitsSchema, type BrokerLimits, type BrokerLimitsInput } from './limits.ts';
 export { auditFacts, type AuditFacts, type AuditKind } from './audit/facts.ts';
-export type { AuditEntry, AuditHead } from './audit/entry.ts';
+export { auditEntrySchema, type AuditEntry, type AuditHead } from './audit/entry.ts';
 export { verifyAuditLog, type AuditScan } from './audit/scan.ts';
 export { modelKeysSchema } from './authorise-release.ts';
 export {
+  recordedRevocationSchema,
+  registeredReleaseSchema,
   registrationSchema,
   revocationSchema,
   type RecordedRevocation,
@@ -13,7 +15,7 @@ export {
   type Registration,
   type RevocationRequest,
 } from './register.ts';
-export type { LeaseRecord } from './routes/admin.ts';
+export { auditPageSchema, leasePageSchema, type AuditPage, type LeasePage } from './routes/admin.ts';
 export type { ListenOptions } from './http/server.ts';
 export {
   brokerConfigSchema,

@@ -34,7 +34,7 @@ export const brokerLimitsSchema = z.strictObject({
   rates: z
     .strictObject({
       challenge: rates.default({ perAddress: { perSecond: 5, burst: 50 }, global: { perSecond: 200, burst: 1000 } }),
-      keyRelease: rates.default({ perAddress: { perSecond: 5, burst: 50 }, global: { perSecond: 100, burst: 500 } }),
+      keyRelease: rates.default({ perAddress: { perSecond: 5, burst: 50 }, global: { perSecond: 30, burst: 300 } }),
       admin: rates.default({ perAddress: { perSecond: 20, burst: 200 }, global: { perSecond: 50, burst: 500 } }),
       /** Failed authentications; they have their own budget, so that guessing does not lock administrators out. */
       adminFailure: rates.default({ perAddress: { perSecond: 0.2, burst: 10 }, global: { perSecond: 5, burst: 100 } }),

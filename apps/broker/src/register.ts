@@ -13,12 +13,13 @@ export const registrationSchema = z.strictObject({ package: releasePackageSchema
 export type Registration = z.infer<typeof registrationSchema>;
 
 /** Answer to `PUT /v1/admin/releases`. `releaseDigest` is hex. */
-export interface RegisteredRelease {
-  readonly releaseDigest: string;
-  readonly modelId: string;
-  readonly version: number;
-  readonly approvedBy: readonly string[];
-}
+export const registeredReleaseSchema = z.strictObject({
+  releaseDigest: z.string(),
+  modelId: z.string(),
+  version: z.int().positive(),
+  approvedBy: z.array(z.string()),
+});
+export type RegisteredRelease = z.infer<typeof registeredReleaseSchema>;
 
 /**
  * Registers a release: verified as it will be at every key release, and its wrapped key tried, so that a mistake shows now
@@ -74,15 +75,16 @@ export const revocationSchema = z.strictObject({
 export type RevocationRequest = z.infer<typeof revocationSchema>;
 
 /** Answer to `POST /v1/admin/revocations`. */
-export interface RecordedRevocation {
-  readonly kind: RevocationRequest['kind'];
+export const recordedRevocationSchema = z.strictObject({
+  kind: revocationSchema.shape.kind,
   /** As it is compared from now on. */
-  readonly value: string;
+  value: z.string(),
   /** Leases that run on until they end; they are not renewed. */
-  readonly runningLeases: number;
+  runningLeases: z.int().nonnegative(),
   /** When the last of them will have ended; absent when there is none. */
-  readonly effectiveBy?: string;
-}
+  effectiveBy: z.iso.datetime().exactOptional(),
+});
+export type RecordedRevocation = z.infer<typeof recordedRevocationSchema>;
 
 /** Revokes a release, a measurement or a platform, for good. */
 export async function revoke(context: BrokerContext, request: RevocationRequest): Promise<RecordedRevocation> {

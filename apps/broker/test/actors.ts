@@ -18,7 +18,7 @@ import {
   type ForgeSnpReportOptions,
 } from '@fastness/testkit';
 import { expect } from 'vitest';
-import type { AuditEntry, RegisteredRelease } from '../src/index.ts';
+import { auditPageSchema, recordedRevocationSchema, registeredReleaseSchema, type AuditEntry } from '../src/index.ts';
 import { adminToken, measurement, simulatedMeasurement, type TestRelease, type World } from './world.ts';
 
 /** A status and a JSON body. */
@@ -62,23 +62,20 @@ export const admin = {
   },
   async registered(url: string, release: TestRelease): Promise<TestRelease> {
     const answer = await admin.register(url, release);
-    expect(answer).toMatchObject({
-      status: 200,
-      body: { releaseDigest: release.digestHex } satisfies Partial<RegisteredRelease>,
-    });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+    expect(registeredReleaseSchema.parse(answer.body).releaseDigest).toBe(release.digestHex);
     return release;
   },
   async revoke(url: string, kind: string, value: string): Promise<Answer> {
-    return await call(`${url}/v1/admin/revocations`, {
-      method: 'POST',
-      token: adminToken,
-      json: { kind, value, reason: 'test' },
-    });
+    const json = { kind, value, reason: 'test' };
+    const answer = await call(`${url}/v1/admin/revocations`, { method: 'POST', token: adminToken, json });
+    if (answer.status === 200) recordedRevocationSchema.parse(answer.body);
+    return answer;
   },
   async audit(url: string, after = 0): Promise<AuditEntry[]> {
     const answer = await call(`${url}/v1/admin/audit?after=${after}&limit=1000`, { token: adminToken });
     expect(answer.status).toBe(200);
-    return (answer.body as { entries: AuditEntry[] }).entries;
+    return auditPageSchema.parse(answer.body).entries;
   },
 };
 

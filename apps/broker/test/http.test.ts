@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { KeyStore } from '@fastness/keys';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker, BrokerLimitsInput } from '../src/index.ts';
+import { modelKeysSchema, type Broker, type BrokerLimitsInput } from '../src/index.ts';
 import { admin, call, challenge, refusalOf } from './actors.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
@@ -122,7 +122,7 @@ describe('administrators', () => {
           package: { ...fresh.package, release: fresh.package.release.replace('"version": 4', '"version": 5') },
         },
       ],
-      ['BROKER_REQUEST_INVALID', { ...fresh, keys: { ...(fresh.keys as object), note: 1 } }],
+      ['BROKER_REQUEST_INVALID', { ...fresh, keys: { ...modelKeysSchema.parse(fresh.keys), note: 1 } }],
     ];
     for (const [code, given] of cases) {
       const before = (await admin.audit(broker.url)).at(-1)?.seq ?? 0;

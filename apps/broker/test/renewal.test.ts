@@ -3,7 +3,7 @@ import { verifyLease } from '@fastness/channel';
 import { fromBase64Url, fromHex } from '@fastness/codec/bytes';
 import { forgeAmdChain } from '@fastness/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { Broker } from '../src/index.ts';
+import { leasePageSchema, type Broker } from '../src/index.ts';
 import {
   admin,
   call,
@@ -73,7 +73,9 @@ it('attests anew, extends the lease and carries no key', async () => {
     });
   }
   const { body } = await call(`${broker.url}/v1/admin/leases`, { token: adminToken });
-  expect(body).toMatchObject({ leases: [{ leaseId, renewals: 2, expiresAt: later(1499).toISOString() }] });
+  expect(leasePageSchema.parse(body)).toMatchObject({
+    leases: [{ leaseId, renewals: 2, expiresAt: later(1499).toISOString() }],
+  });
 });
 
 it('is refused once the lease has expired, and the lease is no longer listed', async () => {

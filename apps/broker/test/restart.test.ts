@@ -84,10 +84,9 @@ describe('what survives a restart', () => {
       );
       expect(refusalOf(await requestKey(url, { world, enclave, release: older }))).toBe('BROKER_VERSION_ROLLBACK');
       const kinds = (await admin.audit(url)).map(({ kind }) => kind);
-      expect(kinds).toEqual([
-        ...['start', 'release-registered', 'release-registered', 'key-released', 'revocation', 'stop'],
-        ...['start', 'refused', 'lease-renewed', 'refused'],
-      ]);
+      expect(kinds.join(' ')).toBe(
+        'start release-registered release-registered key-released revocation stop start refused lease-renewed refused',
+      );
     });
     await verifyAuditLog(place.auditPath);
   });

@@ -10,14 +10,16 @@ export interface AuditHead {
 }
 
 /** One entry as written: a line of JSON whose last member is the hash over everything before it. */
-export interface AuditEntry {
-  readonly seq: number;
-  readonly time: string;
-  readonly kind: AuditKind;
-  readonly facts: Readonly<Record<string, unknown>>;
-  readonly prevHash: string;
-  readonly hash: string;
-}
+export const auditEntrySchema = z.strictObject({
+  seq: z.int().positive(),
+  time: z.iso.datetime({ precision: 3 }),
+  kind: z.custom<AuditKind>(isAuditKind),
+  /** Closed per kind when written, see `auditFacts`; read as they are, for a later version may have written more. */
+  facts: z.record(z.string(), z.unknown()),
+  prevHash: z.string().regex(/^[0-9a-f]{64}$/),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type AuditEntry = z.infer<typeof auditEntrySchema>;
 
 /** The head of an empty log. */
 export const auditGenesis: AuditHead = Object.freeze({ seq: 0, hash: '0'.repeat(64) });
@@ -27,15 +29,6 @@ export const auditLineLimit = 16_384;
 
 const label = 'fastness/audit-entry/v1\n';
 const hashMember = /^(\{"seq":[1-9]\d{0,15},.*),"hash":"([0-9a-f]{64})"\}$/s;
-
-const envelope = z.strictObject({
-  seq: z.number().int().positive(),
-  time: z.iso.datetime({ precision: 3 }),
-  kind: z.custom<AuditKind>(isAuditKind),
-  facts: z.record(z.string(), z.unknown()),
-  prevHash: z.string(),
-  hash: z.string(),
-});
 
 /**
  * Writes the line (without its newline) of the entry that follows `previous`.
@@ -84,7 +77,7 @@ export function decodeAuditEntry(line: string, previous: AuditHead): AuditEntry 
   } catch {
     throw broken('not JSON');
   }
-  const parsed = envelope.safeParse(value);
+  const parsed = auditEntrySchema.safeParse(value);
   if (!parsed.success) throw broken('not an entry');
   const entry = parsed.data;
   if (entry.seq !== previous.seq + 1) throw broken(`numbered ${entry.seq}`);

@@ -1,6 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import type { HttpBindings } from '@hono/node-server';
 import { z } from 'zod';
+import { auditEntrySchema } from '../audit/entry.ts';
 import type { AuditOperation } from '../audit/facts.ts';
 import type { RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
@@ -22,20 +23,33 @@ const leaseQuery = z.strictObject({
   state: z.enum(['running', 'all']).default('running'),
 });
 
-/** One lease as `GET /v1/admin/leases` shows it. */
-export interface LeaseRecord {
-  readonly leaseId: string;
-  readonly releaseDigest: string;
-  readonly keyConfigDigest: string;
-  readonly tee: string;
-  readonly simulated: boolean;
-  readonly measurement: string;
-  readonly platform: string;
-  readonly issuedAt: string;
-  readonly renewedAt: string;
-  readonly expiresAt: string;
-  readonly renewals: number;
-}
+/** Answer to `GET /v1/admin/audit?after=SEQ&limit=N`: entries after `after`, oldest first, and where the log ends. */
+export const auditPageSchema = z.strictObject({
+  entries: z.array(auditEntrySchema),
+  head: z.strictObject({ seq: z.int().nonnegative(), hash: z.string() }),
+});
+export type AuditPage = z.infer<typeof auditPageSchema>;
+
+/** Answer to `GET /v1/admin/leases?after=LEASE_ID&limit=N&state=running|all`: leases in the order of their ids. */
+export const leasePageSchema = z.strictObject({
+  leases: z.array(
+    z.strictObject({
+      leaseId: z.string(),
+      releaseDigest: z.string(),
+      keyConfigDigest: z.string(),
+      tee: z.string(),
+      simulated: z.boolean(),
+      measurement: z.string(),
+      /** `chip-id:HEX` or `csp-id:NAME`. */
+      platform: z.string(),
+      issuedAt: z.iso.datetime(),
+      renewedAt: z.iso.datetime(),
+      expiresAt: z.iso.datetime(),
+      renewals: z.int().nonnegative(),
+    }),
+  ),
+});
+export type LeasePage = z.infer<typeof leasePageSchema>;
 
 /** The routes of administrators. Authentication comes before everything else, even before "no such route". */
 export function addAdminRoutes(
@@ -92,7 +106,7 @@ export function addAdminRoutes(
   app.get('/v1/admin/audit', async (c) => {
     const query = checkShape(auditQuery, c.req.query());
     const entries = await context.audit.read(query);
-    return c.json({ entries, head: context.audit.head });
+    return c.json({ entries, head: context.audit.head } satisfies AuditPage);
   });
 
   app.get('/v1/admin/leases', async (c) => {
@@ -100,7 +114,7 @@ export function addAdminRoutes(
     const leases = await asStoreError(() =>
       listLeases(context.db, { after, limit: most, running: state === 'running', now: context.now() }),
     );
-    return c.json({ leases: leases.map(leaseRecord) });
+    return c.json({ leases: leases.map(leaseRecord) } satisfies LeasePage);
   });
 }
 
@@ -111,7 +125,7 @@ const routeNames: ReadonlyMap<string, string> = new Map([
   ['/v1/admin/leases', 'leases'],
 ]);
 
-function leaseRecord(lease: StoredLease): LeaseRecord {
+function leaseRecord(lease: StoredLease): LeasePage['leases'][number] {
   return {
     leaseId: lease.lease_id,
     releaseDigest: lease.release_digest,
