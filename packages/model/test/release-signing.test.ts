@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createSoftwareKeyStore, kdfBounds, type KeyStore } from '@fastness/keys';
 import { utf8Encode } from '@fastness/codec/bytes';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hashFile } from '../src/signing/hash-file.ts';
+import { hashFiles } from '../src/signing/hash-files.ts';
 import { readText } from '../src/signing/read-package.ts';
 import { compareResourcePaths } from '../src/release/resource-name.ts';
 import { parseOmsBundle, verifyOmsBundle, type ModelStatement } from '../src/release/index.ts';
@@ -50,6 +50,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+const hashOne = (path: string) => hashFiles([{ name: 'file', path }], { allowSymlinks: false, shardSize: undefined });
+
 async function sign(options: SerializeOptions = {}): Promise<ModelStatement> {
   const { bundle, verified } = await signModel({ root, keyStore, keyId: 'owner', ...options });
   await writeFile(join(folder, 'model.sig'), bundle);
@@ -90,15 +92,31 @@ describe('signing a model', () => {
   it('refuses an algorithm that OMS does not have', () =>
     expectCode(signModel({ root, keyStore, keyId: 'edward' }), 'OMS_KEY_UNSUPPORTED'));
 
-  it('gives the same resources whatever the concurrency', async () => {
-    expect(await serializeModel(root, { concurrency: 1 })).toEqual(await serializeModel(root, { concurrency: 16 }));
+  it('gives the same resources on one thread and on several', async () => {
+    // Large enough to be worth a second thread.
+    await writeFile(join(root, 'large-1'), Buffer.alloc(20_000_000, 1));
+    await writeFile(join(root, 'large-2'), Buffer.alloc(20_000_000, 2));
+    const alone = await serializeModel(root, { threads: 1 });
+    expect(await serializeModel(root, { threads: 2 })).toEqual(alone);
+    expect(alone.resources).toContainEqual({ name: 'large-2', digest: sha256Hex(Buffer.alloc(20_000_000, 2)) });
+  });
+
+  it('takes many files in turn, and no more shards than a statement may list', async () => {
+    for (let index = 0; index < 600; index += 1) await writeFile(join(root, `weights/part-${index}`), `part ${index}`);
+    const { resources } = await serializeModel(root);
+    expect(resources).toHaveLength(606);
+    for (const index of [0, 255, 256, 599]) {
+      expect(resources).toContainEqual({ name: `weights/part-${index}`, digest: sha256Hex(`part ${index}`) });
+    }
+    await writeFile(join(root, 'large'), Buffer.alloc(100_001));
+    await expectCode(serializeModel(root, { method: 'shards', shardSize: 1 }), 'OMS_LIMIT');
   });
 
   it('stops when asked to, and reports progress', async () => {
     const seen: number[] = [];
-    await serializeModel(root, { onProgress: ({ files: done, totalFiles }) => seen.push(done, totalFiles) });
-    expect(seen).toEqual([1, 2, 3, 4, 5, 6].flatMap((done) => [done, 6]));
-    await expect(serializeModel(root, { signal: AbortSignal.abort() })).rejects.toThrowError(/abort/i);
+    await serializeModel(root, { onProgress: (bytes) => seen.push(bytes) });
+    expect(seen.at(-1)).toBe(Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0));
+    await expectCode(serializeModel(root, { signal: AbortSignal.abort() }), 'SEAL_CANCELLED');
   });
 
   it('never covers the files of a repository', async () => {
@@ -136,7 +154,7 @@ describe('signing a model', () => {
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     await symlink(join(folder, 'pipe'), join(root, 'link'));
     await expectCode(serializeModel(root, { allowSymlinks: true }), 'OMS_SPECIAL_FILE');
-    await expectCode(hashFile({ name: 'null', path: '/dev/null' }, { allowSymlinks: false }), 'OMS_SPECIAL_FILE');
+    await expectCode(hashOne('/dev/null'), 'OMS_SPECIAL_FILE');
   });
 
   it('refuses names that could be read in two ways', async () => {
@@ -156,16 +174,13 @@ describe('signing a model', () => {
 
   it('notices a file that is longer than it claims', async () => {
     // A file of the proc file system has size 0, and content.
-    await expectCode(
-      hashFile({ name: 'status', path: '/proc/self/status' }, { allowSymlinks: false }),
-      'OMS_FILE_CHANGED',
-    );
+    await expectCode(hashOne('/proc/self/status'), 'OMS_FILE_CHANGED');
   });
 
   // A file of the sys file system claims a page, and ends after a few bytes.
   const shortFile = '/sys/kernel/uevent_seqnum';
   it.skipIf(!existsSync(shortFile))('notices a file that is shorter than it claims', async () => {
-    await expectCode(hashFile({ name: 'short', path: shortFile }, { allowSymlinks: false }), 'OMS_FILE_CHANGED');
+    await expectCode(hashOne(shortFile), 'OMS_FILE_CHANGED');
     await expectCode(readText(shortFile, 10_000), 'OMS_FILE_CHANGED');
   });
 

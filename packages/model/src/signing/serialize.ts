@@ -1,10 +1,9 @@
-import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { checkResourceName } from '../release/resource-name.ts';
 import type { ModelStatement, Resource, Serialization } from '../release/statement.ts';
-import { hashFile, type FileHash } from './hash-file.ts';
-import { listModelFiles, repositoryPaths, type ModelFile } from './walk.ts';
+import { hashFiles, type FileHash } from './hash-files.ts';
+import { listModelFiles, repositoryPaths } from './walk.ts';
 
 /** Shard size of the reference tool, bytes. */
 export const defaultShardSize = 1_000_000_000;
@@ -21,10 +20,10 @@ export interface SerializeOptions {
   readonly ignorePaths?: readonly string[];
   /** Follow links to files. Default false: a link is refused. */
   readonly allowSymlinks?: boolean;
-  /** Files hashed at the same time. Default: one for each processor, at most 8. */
-  readonly concurrency?: number;
-  /** Called after each file. */
-  readonly onProgress?: (progress: { readonly files: number; readonly totalFiles: number }) => void;
+  /** Threads that hash, 1 to 64, the calling one included; default: one for each processor, at most 4. */
+  readonly threads?: number;
+  /** Bytes hashed so far; called at most every 50 ms, and at the end. */
+  readonly onProgress?: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -34,7 +33,7 @@ export type SerializedModel = Omit<ModelStatement, 'rootDigest'>;
 /**
  * Turns a model on disk (a folder, or a single file) into the resources of an OMS statement, in its order.
  * Errors: OMS_RESOURCE_NAME, OMS_SERIALIZATION_UNSUPPORTED, OMS_SYMLINK, OMS_SPECIAL_FILE, OMS_FILE_CHANGED,
- * OMS_LIMIT, OMS_IO.
+ * OMS_LIMIT, OMS_IO, SEAL_THREADS, SEAL_CANCELLED, SEAL_IO, SEAL_WORKER.
  */
 export async function serializeModel(root: string, options: SerializeOptions = {}): Promise<SerializedModel> {
   const { modelName, serialization, files } = await hashModel(root, options);
@@ -57,7 +56,8 @@ export async function hashModel(root: string, options: SerializeOptions): Promis
   if (method === 'shards' && files.some(({ name }) => name.includes(':'))) {
     throw new FastnessError('OMS_RESOURCE_NAME', 'A colon separates the ends of a shard.');
   }
-  const hashes = await hashAll(files, { ...options, allowSymlinks, shardSize });
+  const { threads, signal, onProgress } = options;
+  const hashes = await hashFiles(files, { shardSize, allowSymlinks, threads, signal, onProgress });
   return {
     modelName: basename(resolve(root)),
     serialization: {
@@ -86,40 +86,4 @@ function toResources(file: string, hashes: readonly FileHash[], shardSize: numbe
     name: shardSize === undefined ? file : `${file}:${start}:${end}`,
     digest,
   }));
-}
-
-interface HashAllOptions extends Omit<SerializeOptions, 'shardSize'> {
-  readonly allowSymlinks: boolean;
-  readonly shardSize: number | undefined;
-}
-
-/** A few files at a time: while one waits for the disk another is hashed. The first failure stops all. */
-async function hashAll(files: readonly ModelFile[], options: HashAllOptions): Promise<FileHash[][]> {
-  const { shardSize, allowSymlinks, concurrency = Math.min(8, availableParallelism()), onProgress } = options;
-  const failed = new AbortController();
-  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
-  const results: FileHash[][] = [];
-  const queue = files.entries();
-  let done = 0;
-  const work = async (): Promise<void> => {
-    for (const [index, file] of queue) {
-      signal.throwIfAborted();
-      results[index] = await hashFile(file, {
-        ...(shardSize === undefined ? {} : { shardSize }),
-        allowSymlinks,
-        signal,
-      });
-      done += 1;
-      onProgress?.({ files: done, totalFiles: files.length });
-    }
-  };
-  const workers = Array.from({ length: Math.max(1, Math.min(concurrency, files.length)) }, work);
-  try {
-    await Promise.all(workers);
-    return results;
-  } catch (error) {
-    failed.abort();
-    await Promise.allSettled(workers);
-    throw error;
-  }
 }

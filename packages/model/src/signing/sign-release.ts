@@ -23,8 +23,7 @@ const releaseIgnorePaths = Object.freeze([
   ...repositoryPaths,
 ]);
 
-export interface SignReleaseOptions
-  extends SigningKey, Pick<SerializeOptions, 'concurrency' | 'onProgress' | 'signal'> {
+export interface SignReleaseOptions extends SigningKey, Pick<SerializeOptions, 'threads' | 'onProgress' | 'signal'> {
   /** The sealed model. */
   readonly dir: string;
   readonly release: Release;
@@ -50,10 +49,10 @@ export async function signRelease(options: SignReleaseOptions): Promise<SignedRe
   if (manifest.modelId !== release.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
   await checkVersionRises(dir, text, release.version);
   await writeTextFile(join(dir, packageFiles.release), text);
-  const { concurrency, onProgress, signal } = options;
+  const { threads, onProgress, signal } = options;
   const model = await serializeModel(dir, {
     ignorePaths: releaseIgnorePaths,
-    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(threads === undefined ? {} : { threads }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   });

@@ -3,7 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { parseShardName, type ModelStatement } from '../release/statement.ts';
 import { hashModel, type SerializeOptions } from './serialize.ts';
 
-export interface VerifyModelOptions extends Pick<SerializeOptions, 'concurrency' | 'onProgress' | 'signal'> {
+export interface VerifyModelOptions extends Pick<SerializeOptions, 'threads' | 'onProgress' | 'signal'> {
   /** The model: a folder, or a single file. */
   readonly root: string;
   /** From `verifyOmsBundle`. */
@@ -29,7 +29,7 @@ export interface VerifiedModel {
  * Errors: OMS_UNSIGNED_FILE, OMS_MISSING_FILE, OMS_DIGEST_MISMATCH and those of `serializeModel`.
  */
 export async function verifyModel(options: VerifyModelOptions): Promise<VerifiedModel> {
-  const { root, statement, signaturePath, ignorePaths = [], concurrency, onProgress, signal } = options;
+  const { root, statement, signaturePath, ignorePaths = [], threads, onProgress, signal } = options;
   const { method, shardSize, allowSymlinks, ignorePaths: signedIgnores } = statement.serialization;
   const own = signaturePath === undefined ? undefined : insidePath(root, signaturePath);
   const ignored = [...new Set([...signedIgnores, ...ignorePaths, ...(own === undefined ? [] : [own])])];
@@ -38,7 +38,7 @@ export async function verifyModel(options: VerifyModelOptions): Promise<Verified
     allowSymlinks,
     ignorePaths: ignored,
     ...(shardSize === undefined ? {} : { shardSize }),
-    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(threads === undefined ? {} : { threads }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   });
