@@ -1,5 +1,5 @@
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 
 /** One entry of an image, before its content is read. */
@@ -26,8 +26,8 @@ export async function listImage(options: {
   readonly root: string;
   readonly exclude: readonly string[];
 }): Promise<ImageEntry[]> {
-  const root = resolve(options.root);
-  const excluded = new Set(options.exclude.map((path) => resolve(root, path)));
+  const root = await canonical(resolve(options.root));
+  const excluded = new Set(await Promise.all(options.exclude.map(async (path) => canonical(resolve(root, path)))));
   const entries = new Map<string, ImageEntry>();
   const folders = new Set<string>();
   const visit = async (path: string): Promise<void> => {
@@ -45,22 +45,26 @@ export async function listImage(options: {
     const entry = { path, name: nameOf(path, root), size: facts.isFile() ? facts.size : 0 };
     entries.set(path, facts.isFile() ? entry : { ...entry, target: await readlink(path) });
   };
-  for (const path of options.paths) await visit(resolve(root, path));
+  for (const path of options.paths) await visit(await canonical(resolve(root, path)));
   for (const { path, target } of entries.values()) {
     if (target !== undefined) await checkLink(path, (found) => entries.has(found) || folders.has(found));
   }
   return [...entries.values()];
 }
 
+/** The path with the links in its folders resolved, but not a link that it may be itself. */
+async function canonical(path: string): Promise<string> {
+  const folder = await realpath(dirname(path)).catch((cause: unknown) => {
+    throw new FastnessError('TESTKIT_IMAGE_MISSING', path, { cause });
+  });
+  return join(folder, basename(path));
+}
+
 async function checkLink(path: string, measured: (path: string) => boolean): Promise<void> {
-  // The folder that holds the link may itself have been reached by its real path only.
   const target = await realpath(path).catch((cause: unknown) => {
     throw new FastnessError('TESTKIT_IMAGE_LINK', path, { cause });
   });
-  for (let folder = target; ; folder = dirname(folder)) {
-    if (measured(folder)) return;
-    if (folder === dirname(folder)) throw new FastnessError('TESTKIT_IMAGE_LINK', `${path} leads to ${target}.`);
-  }
+  if (!measured(target)) throw new FastnessError('TESTKIT_IMAGE_LINK', `${path} leads to ${target}.`);
 }
 
 function nameOf(path: string, root: string): string {

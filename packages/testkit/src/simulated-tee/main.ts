@@ -12,9 +12,9 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.printMeasurement) return printMeasurement(options);
   const { stateDir = '', socketPath = '', image, exclude, root, command } = options;
   await using tee = await startSimulatedTee({ stateDir, socketPath, image, exclude, root });
-  process.stderr.write(`simulated-tee: measurement ${tee.measurement}\n`);
-  // Awaited here: the service must not end before what it serves.
-  if (command.length === 0) return await untilSignal();
+  // Both are awaited here: the service must not end before what it serves.
+  if (command.length === 0) return await untilSignal(() => announce(tee.measurement));
+  announce(tee.measurement);
   return await runCommand({ command, environment: commandEnvironment(process.env, tee.socketPath) });
 }
 
@@ -31,9 +31,15 @@ async function printMeasurement(options: Arguments): Promise<number> {
   return 0;
 }
 
-async function untilSignal(): Promise<number> {
+function announce(measurement: string): void {
+  process.stderr.write(`simulated-tee: measurement ${measurement}\n`);
+}
+
+/** Runs `ready` once signals are listened for, and resolves with the first one. */
+async function untilSignal(ready: () => void): Promise<number> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(0));
+    ready();
   });
 }
 
