@@ -47,4 +47,4 @@ export {
   type HpkeMessage,
 } from './sealed-key.ts';
 export { type SignBytes } from './signed-claims.ts';
-export { collect, type MessageBody } from './stream-source.ts';
+export { collect, pullStream, streamSource, type MessageBody, type StreamSource } from './stream-source.ts';

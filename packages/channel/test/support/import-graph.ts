@@ -54,7 +54,8 @@ function packagesFolder(from: string): string {
 /** What in a file would not run in a browser. */
 export function browserFaults({ file, text, imports }: SourceFile): string[] {
   const faults = imports.filter((name) => name.startsWith('node:')).map((name) => `${file} imports ${name}`);
-  for (const name of ['Buffer', 'process', 'require', '__dirname', '__filename', 'setImmediate']) {
+  if (/(?<![\w$.])require\(\s*['"]/.test(text)) faults.push(`${file} uses require`);
+  for (const name of ['Buffer', 'process', '__dirname', '__filename', 'setImmediate']) {
     if (new RegExp(String.raw`(?<![\w$.'"-])${name}\b(?=[.(\[])`).test(text)) faults.push(`${file} uses ${name}`);
   }
   return faults;

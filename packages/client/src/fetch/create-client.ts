@@ -7,6 +7,7 @@ import type { ClientPolicy } from '../policy.ts';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
 import { receiptAtEnd } from '../receipt/receipts.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
+import { holdBackEnd } from './hold-back.ts';
 import { innerRequestOf, type InnerRequest } from './inner-request.ts';
 import { createOuter, type OuterFetch } from './outer.ts';
 import { Session } from './session.ts';
@@ -46,7 +47,8 @@ export interface FastnessClient {
   /**
    * A `fetch` for the enclave: pass it to the `openai` package, or call it. Takes https URLs under /v1/, whose host is
    * ignored. Verifies first, sends only through the channel, and never falls back. The body of a response fails at its
-   * end unless the response is complete and its receipt verifies; a body that closed is a body that was proved.
+   * end unless the response is complete and its receipt verifies; a body that closed is a body that was proved. Of an
+   * event stream, `data: [DONE]` arrives only when everything was proved, as its readers stop there.
    */
   readonly fetch: typeof globalThis.fetch;
   /**
@@ -148,7 +150,9 @@ export function createClient(options: ClientOptions): FastnessClient {
 
 /** The platform's `Response`. One that cannot have a body is read to its end first, so that its receipt counts too. */
 async function responseOf(opened: OpenedResponse, method: string): Promise<Response> {
-  const { status, headers, body } = opened;
+  const { status, headers } = opened;
+  const events = /^text\/event-stream(?:;|$)/.test(headers.get('content-type') ?? '');
+  const body = events ? holdBackEnd(opened.body) : opened.body;
   if (!bodiless.has(status) && method !== 'HEAD') return new Response(body, { status, headers });
   const content = await collect(body, 0);
   if (content === undefined) throw new FastnessError('CLIENT_RESPONSE_TYPE', `A body with status ${status}.`);

@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { kemX25519, kemXWing, sealRequest, type Gateway } from '../src/index.ts';
+import { readAll } from './support/bytes.ts';
+import { newGateway, samplePost } from './support/exchange.ts';
+import { expectCode } from './support/errors.ts';
+
+let gateway: Gateway;
+
+/** Takes ML-KEM out of the platform's WebCrypto, as it is in browsers that lack it. */
+beforeEach(async () => {
+  gateway = await newGateway();
+  const { subtle } = globalThis.crypto;
+  const importKey = subtle.importKey.bind(subtle);
+  vi.spyOn(subtle, 'importKey').mockImplementation((...parameters: unknown[]) => {
+    if (JSON.stringify(parameters[2]).includes('ML-KEM')) {
+      return Promise.reject(new DOMException('Unrecognized algorithm name', 'NotSupportedError'));
+    }
+    return Reflect.apply(importKey, subtle, parameters);
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+it('a runtime without ML-KEM sends nothing unless X25519 is allowed by name', async () => {
+  const options = { keyConfig: gateway.keys.keyConfig, request: samplePost };
+  await expectCode(() => sealRequest(options), 'CHANNEL_SUITE_UNSUPPORTED');
+  const sealed = await sealRequest({ ...options, allowX25519: true });
+  expect(sealed.kem).toBe(kemX25519);
+  const opened = await gateway.open(sealed.body);
+  expect(await readAll(opened.request.body)).toHaveLength(15);
+});
+
+it('a runtime with ML-KEM uses X-Wing although X25519 is allowed', async () => {
+  vi.restoreAllMocks();
+  const sealed = await sealRequest({ keyConfig: gateway.keys.keyConfig, request: samplePost, allowX25519: true });
+  expect(sealed.kem).toBe(kemXWing);
+});
