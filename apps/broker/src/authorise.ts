@@ -14,18 +14,18 @@ import type { KeyReleaseRequest } from '@fastness/channel/wire';
 import { fromBase64Url, fromHex, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { VerifiedRelease } from '@fastness/model/release';
-import { refuseOvertaken, verifyStoredRelease, type UsableRelease } from './authorise-release.ts';
+import { verifyStoredRelease, type UsableRelease } from './authorise-release.ts';
 import type { AuditFacts } from './audit/facts.ts';
 import type { BrokerContext } from './context.ts';
-import { asStoreError, consumeChallenge, platformName, refuseRevoked } from './store/index.ts';
+import { asStoreError, consumeChallenge, platformName } from './store/index.ts';
 
 /** What is known of a request so far; written into the audit log when the request is refused. */
 export type RefusalTrail = Partial<Omit<AuditFacts<'refused'>, 'operation' | 'code'>>;
 
 /**
- * A request that passed every check. Only `authorise` makes one and it serves once (`takeAuthorisation`), so a key cannot be
- * released for anything else. What time may change in between (revocations, versions, leases) is checked once more when
- * the release is recorded.
+ * A request whose release and evidence were verified. Only `authorise` makes one and it serves once (`takeAuthorisation`), so
+ * a key cannot be released for anything else. What only the database knows (what was revoked or overtaken, which lease it
+ * is) is decided in the transaction that records the release, where nothing can come in between.
  */
 export interface AuthorisedRequest {
   readonly release: UsableRelease;
@@ -48,9 +48,9 @@ export function takeAuthorisation(request: AuthorisedRequest): void {
 }
 
 /**
- * Decides whether a request may have a key: its nonce is fresh and used once, its release is registered, signed, approved,
- * in time and not overtaken, its evidence is genuine, fits policy and release and is bound to this very request, and
- * nothing of it was revoked. The nonce is spent even when a later check fails.
+ * Verifies a request: its nonce is fresh and used once, its release is registered, signed, approved and in time, its
+ * evidence is genuine, fits policy and release and is bound to this very request. The nonce is spent even when a later
+ * check fails.
  *
  * `trail` collects what was learned on the way. Throws a FastnessError whose code names the first check that failed.
  */
@@ -71,8 +71,6 @@ export async function authorise(
   const { modelId, version } = release.verified.release;
   trail.modelId = modelId;
   trail.version = version;
-  const allowOlder = request.leaseId !== undefined && policy.policy.lease.renewSuperseded;
-  await asStoreError(() => refuseOvertaken(db, { digestHex: request.releaseDigest, modelId, version }, { allowOlder }));
 
   const evidence = cmwFromJson(request.evidence);
   const measurements = measurementsOf(context, evidence, release.verified);
@@ -102,12 +100,6 @@ export async function authorise(
   trail.simulated = claims.simulated;
   trail.measurement = claims.measurement;
   trail.platform = platform;
-  await asStoreError(() =>
-    refuseRevoked(db, [
-      { kind: 'measurement', value: claims.measurement },
-      { kind: 'platform', value: platform },
-    ]),
-  );
   const granted: AuthorisedRequest = Object.freeze({
     release,
     verdict,

@@ -25,9 +25,9 @@ const rawEvidenceLimit = 16 * 1024;
 
 /**
  * Gives an authorised enclave its lease and, unless it renews one, the root key of the model. In this order: the lease and
- * the attestation result are signed; what may have changed since the authorisation is checked again, and lease, highest
- * version and audit entry are recorded together, the entry first; only then is the key unwrapped, sealed to the attested
- * key, and handed out. When that last step fails, an entry says so and the lease is void.
+ * the attestation result are signed; in one transaction, what was revoked or overtaken is refused, and lease, highest
+ * version and audit entry are recorded, the entry first; only then is the key unwrapped, sealed to the attested key, and
+ * handed out. When that last step fails, an entry says so and the lease is void.
  */
 export async function releaseKey(context: BrokerContext, request: AuthorisedRequest): Promise<KeyReleaseResponse> {
   takeAuthorisation(request);
@@ -89,8 +89,12 @@ async function signEar(context: BrokerContext, request: AuthorisedRequest, issue
   return await signJwt(context.signer, 'eat+jwt', small ? { ...claims, ear_raw_evidence: raw } : claims);
 }
 
-/** Once more, inside the transaction that records the release: time has passed since the authorisation. */
-async function refuseChanged(trx: BrokerDatabase, request: AuthorisedRequest, allowOlder: boolean): Promise<void> {
+/** Inside the transaction that records the release, so that no revocation and no newer version slips in between. */
+async function refuseRevokedOrOvertaken(
+  trx: BrokerDatabase,
+  request: AuthorisedRequest,
+  allowOlder: boolean,
+): Promise<void> {
   const { digestHex, verified } = request.release;
   const { modelId, version } = verified.release;
   await refuseOvertaken(trx, { digestHex, modelId, version }, { allowOlder });
@@ -108,7 +112,7 @@ async function recordRelease(context: BrokerContext, request: AuthorisedRequest,
   const issuedAt = grant.issuedAt.toISOString();
   const expiresAt = grant.expiresAt.toISOString();
   await commitRecorded(context, async (trx) => {
-    await refuseChanged(trx, request, false);
+    await refuseRevokedOrOvertaken(trx, request, false);
     await raiseHighestVersion(trx, modelId, version);
     await insertLease(trx, {
       lease_id: grant.leaseId,
@@ -157,7 +161,7 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
   const expiresAt = grant.expiresAt.toISOString();
   await commitRecorded(context, async (trx) => {
     const lease = await findRenewableLease(trx, grant.leaseId, holder, grant.issuedAt);
-    await refuseChanged(trx, request, context.policy.policy.lease.renewSuperseded);
+    await refuseRevokedOrOvertaken(trx, request, context.policy.policy.lease.renewSuperseded);
     const renewals = lease.renewals + 1;
     await extendLease(trx, grant.leaseId, { renewedAt: grant.issuedAt.toISOString(), expiresAt, renewals });
     return {

@@ -1,10 +1,9 @@
 import { connect } from 'node:net';
-import type { KeyStore } from '@fastness/keys';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { modelKeysSchema, type Broker, type BrokerLimitsInput } from '../src/index.ts';
 import { admin, call, challenge, refusalOf } from './actors.ts';
 import { temporaryDirectory } from './temporary.ts';
-import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
+import { adminToken, createWorld, dawn, keyStoreWith, sha256, type TestRelease, type World } from './world.ts';
 
 const directory = temporaryDirectory();
 let world: World;
@@ -259,19 +258,9 @@ describe('every error is a problem document', () => {
 
   it('faults of the broker itself, without a word about them', async () => {
     const reported: unknown[] = [];
-    const { keyStore: genuine } = world;
-    const keyStore: KeyStore = {
-      kind: genuine.kind,
-      hardware: genuine.hardware,
-      description: genuine.description,
-      list: () => genuine.list(),
-      create: (spec) => genuine.create(spec),
-      publicKey: (id) => genuine.publicKey(id),
-      wrap: (id, plaintext, context) => genuine.wrap(id, plaintext, context),
-      sign: (id, message) => genuine.sign(id, message),
+    const keyStore = keyStoreWith(world.keyStore, {
       unwrap: () => Promise.reject(new Error('secret detail of /dev/hsm0')),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
+    });
     const own = await world.start({ keyStore, report: (error) => reported.push(error) });
     const answer = await admin.register(own.url, release);
     expect([answer.status, refusalOf(answer)]).toEqual([503, 'BROKER_KEY_STORE']);

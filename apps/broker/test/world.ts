@@ -159,6 +159,23 @@ export async function createWorld(directory: string): Promise<World> {
   };
 }
 
+/** A key store that does what another does, except where it is told otherwise: a broken one, or one that takes its time. */
+export function keyStoreWith(keyStore: KeyStore, changes: Partial<KeyStore>): KeyStore {
+  return {
+    kind: keyStore.kind,
+    hardware: keyStore.hardware,
+    description: keyStore.description,
+    list: () => keyStore.list(),
+    create: (spec) => keyStore.create(spec),
+    publicKey: (id) => keyStore.publicKey(id),
+    wrap: (id, plaintext, context) => keyStore.wrap(id, plaintext, context),
+    unwrap: (wrapped, context) => keyStore.unwrap(wrapped, context),
+    sign: (id, message) => keyStore.sign(id, message),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+    ...changes,
+  };
+}
+
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
