@@ -1,6 +1,6 @@
 import { decodePem, encodePem } from '@fastness/codec';
 import { describe, expect, test } from 'vitest';
-import { expectCode } from './support.ts';
+import { expectCode, fuzz } from './support.ts';
 
 const one = Uint8Array.from({ length: 100 }, (_, index) => index);
 const two = Uint8Array.of(1, 2, 3);
@@ -24,6 +24,11 @@ describe('pem', () => {
     ['many blocks', block.repeat(33), 'CODEC_LIMIT'],
     ['much text', ' '.repeat(2 ** 20) + block, 'CODEC_LIMIT'],
   ] as const)('refuses %s', async (_, text, code) => expectCode(code, () => decodePem(text, 'CERTIFICATE')));
+  test('mutations end in blocks or a typed error', () => {
+    const sample = new TextEncoder().encode(`comment\n${block}${encodePem(two, 'X509 CRL')}`);
+    const parse = (bytes: Uint8Array): unknown => decodePem(new TextDecoder('latin1').decode(bytes), 'CERTIFICATE');
+    fuzz({ samples: [sample], rounds: 3000, parse });
+  });
   test('refuses to write a label that would break out of its line', async () => {
     await expectCode('CODEC_VALUE', () => encodePem(one, 'A-----\nB'));
   });
