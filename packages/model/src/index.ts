@@ -1,5 +1,6 @@
 export * from './floe/index.ts';
 export * from './seal/index.ts';
+export { detectModel, type DetectedModel } from './detect/detect-model.ts';
 export { createThreadPool, type ThreadPool } from './threads/pool.ts';
 export {
   manifestSchema,

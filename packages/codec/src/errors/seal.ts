@@ -232,6 +232,11 @@ export const sealErrors = Object.freeze({
     message: 'model.onnx is shorter than it says.',
     next: 'Fetch the model again; the download was cut short.',
   },
+  MODEL_ONNX_EXTERNAL_DATA: {
+    class: 'not-mine',
+    message: 'The weights lie beside model.onnx instead of in it.',
+    next: 'Export the model again as one file (ONNX external data are not served).',
+  },
   MODEL_ONNX_CONFIG: {
     class: 'invalid',
     message: 'config.json or tokenizer.json does not describe the model.',

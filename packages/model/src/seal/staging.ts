@@ -74,6 +74,7 @@ export async function moveIntoPlace(staging: string, target: Target, replace: bo
     await syncFolder(target.folder);
     if (replace) await discard(target, replacedPath(target));
   } catch (error) {
+    if (replace) await restoreReplaced(target).catch(() => undefined);
     if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') {
       throw new FastnessError('SEAL_TARGET_BUSY', undefined, { cause: error });
     }

@@ -9,7 +9,7 @@ import type { HelperReply, HelperRequest } from './worker.ts';
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes done so far in this job; called at most every 50 ms, and at the end. */
+  /** Bytes done so far in this job; called near the start, at most every 50 ms, and at the end. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
@@ -91,7 +91,7 @@ async function workHere(
 ): Promise<boolean> {
   using processor = createProcessor(job, shared);
   const cancelled = (): boolean => signal?.aborted ?? false;
-  let reported = performance.now();
+  let reported = Number.NEGATIVE_INFINITY;
   try {
     while (!cancelled() && processor.step()) {
       const now = performance.now();

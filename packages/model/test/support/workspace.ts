@@ -8,14 +8,22 @@ import { createSoftwareKeyStore, kdfBounds, type KdfCost, type KeyStore } from '
 export interface Workspace extends AsyncDisposable {
   readonly dir: string;
   readonly keyStore: KeyStore;
+  /** Opens the key store at `keyStorePath` again, in another process. */
+  readonly passphrase: Uint8Array;
+  readonly keyStorePath: string;
 }
 
 export async function newWorkspace(): Promise<Workspace> {
   const dir = mkdtempSync(join(tmpdir(), 'fastness-model-'));
-  const keyStore = await newKeyStore(join(dir, 'keys.store'));
+  const keyStorePath = join(dir, 'keys.store');
+  const passphrase = new Uint8Array(randomBytes(16));
+  const keyStore = await createSoftwareKeyStore({ path: keyStorePath, passphrase, cost: lowestCost });
+  await keyStore.create({ id: 'kek', purpose: 'wrap', algorithm: 'AES-256-GCM' });
   return {
     dir,
     keyStore,
+    passphrase,
+    keyStorePath,
     async [Symbol.asyncDispose]() {
       await keyStore[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
@@ -29,16 +37,6 @@ const lowestCost: KdfCost = {
   passes: kdfBounds.passes.min,
   parallelism: kdfBounds.parallelism.min,
 };
-
-export async function newKeyStore(path: string): Promise<KeyStore> {
-  const keyStore = await createSoftwareKeyStore({
-    path,
-    passphrase: new Uint8Array(randomBytes(16)),
-    cost: lowestCost,
-  });
-  await keyStore.create({ id: 'kek', purpose: 'wrap', algorithm: 'AES-256-GCM' });
-  return keyStore;
-}
 
 /** Files by path. */
 export type Tree = Readonly<Record<string, Uint8Array>>;
