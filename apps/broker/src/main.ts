@@ -3,6 +3,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import { loadBrokerConfig, startConfiguredBroker } from './config.ts';
 
 // The broker as a process of its own: `main.ts --config FILE`. Ends cleanly on SIGTERM and SIGINT.
+// Whoever read this output may be gone; that must not keep the broker from closing its log.
+process.stderr.on('error', () => {});
 const say = (line: string): void => {
   process.stderr.write(`broker: ${line}\n`);
 };

@@ -264,6 +264,8 @@ describe('a broker from its configuration file', () => {
       stdio: 'ignore',
     });
     expect(await once(second, 'close')).toEqual([8, null]);
+    // Nobody reads its output any more: it must close its log all the same.
+    child.stderr.destroy();
     child.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);
     expect(readFileSync(join(folder, 'audit.log'), 'utf8').trimEnd().split('\n').at(-1)).toContain('"kind":"stop"');

@@ -3,7 +3,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import { startRelay } from './index.ts';
 
 // The relay as a process of its own: `main.ts --listen HOST:PORT --upstream ORIGIN [--allow-origin ORIGIN]...`.
-// Prints one line of JSON for each exchange (sizes and times only) on standard output.
+// Prints one line of JSON for each exchange (sizes and times only) on standard output. Whoever reads it may go away.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 try {
   const { values } = parseArgs({
     options: {
