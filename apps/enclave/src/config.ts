@@ -81,7 +81,10 @@ export function parseConfig(value: unknown): EnclaveConfig {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? ` (unknown: ${issue.keys.join(', ')})` : '';
-  throw new FastnessError('ENCLAVE_CONFIG', `/${issue?.path.map(String).join('/') ?? ''}: ${issue?.message ?? ''}${unknown}`);
+  throw new FastnessError(
+    'ENCLAVE_CONFIG',
+    `/${issue?.path.map(String).join('/') ?? ''}: ${issue?.message ?? ''}${unknown}`,
+  );
 }
 
 export function readConfig(file: string): EnclaveConfig {

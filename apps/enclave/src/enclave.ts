@@ -40,8 +40,8 @@ export interface RunningEnclave {
   close(): Promise<void>;
 }
 
-/** Requests in progress get this long to end when the enclave stops or loses its lease. */
-const GRACE_MS = 2000;
+/** Requests in progress get this long to end when the enclave is told to stop. */
+const GRACE_MS = 5000;
 
 /** Starts listening at once and boots behind it. Throws ENCLAVE_LISTEN; everything later ends up in `ended`. */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
@@ -107,7 +107,9 @@ class Enclave {
     );
   }
 
+  /** Takes no more requests, gives those in progress a moment to end, then stops. */
   async close(): Promise<void> {
+    await this.#listener?.close(GRACE_MS);
     this.#closing.abort(new FastnessError('ENCLAVE_NOT_SERVING', 'It is shutting down.'));
     await this.#ended.promise;
   }
@@ -236,7 +238,13 @@ class Enclave {
     );
   }
 
-  async #servingOf(sealed: SealedModel, keys: EnclaveKeys, grant: KeyGrant, lease: Lease, engine: Engine): Promise<Serving> {
+  async #servingOf(
+    sealed: SealedModel,
+    keys: EnclaveKeys,
+    grant: KeyGrant,
+    lease: Lease,
+    engine: Engine,
+  ): Promise<Serving> {
     const { limits } = this.#config;
     const now = (): Date => lease.now();
     const ring = await KeyRing.create({
@@ -259,7 +267,9 @@ class Enclave {
 
   #requireServing(): Serving {
     if (this.#serving !== undefined) return this.#serving;
-    throw this.state === 'lease-lost' ? new FastnessError('ENCLAVE_LEASE_LOST') : new FastnessError('ENCLAVE_NOT_SERVING', `It is ${this.state}.`);
+    throw this.state === 'lease-lost'
+      ? new FastnessError('ENCLAVE_LEASE_LOST')
+      : new FastnessError('ENCLAVE_NOT_SERVING', `It is ${this.state}.`);
   }
 
   #enter(state: EnclaveState, error?: unknown): void {
@@ -272,7 +282,7 @@ class Enclave {
   async #stop(error: unknown): Promise<void> {
     const reason = this.#closing.signal.aborted ? undefined : asFastness(error);
     this.#enter('stopped', reason);
-    await this.#listener?.close(GRACE_MS);
+    await this.#listener?.close(0);
     this.#ended.resolve(reason);
   }
 }

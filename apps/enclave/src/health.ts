@@ -34,13 +34,21 @@ export function healthOf(facts: HealthFacts, lease: Lease | undefined): { health
       ...(error === undefined ? {} : { problem: { code: error.code, detail: error.detail, next: error.next } }),
       ...(collector === undefined
         ? {}
-        : { evidence: collector.name, simulated: collector.simulated, ...(collector.simulated ? { warning: 'SIMULATED: no hardware protects this enclave' } : {}) }),
+        : {
+            evidence: collector.name,
+            simulated: collector.simulated,
+            ...(collector.simulated ? { warning: 'SIMULATED: no hardware protects this enclave' } : {}),
+          }),
       ...(sealed === undefined
         ? {}
         : {
             model: sealed.manifest.modelId,
             task: sealed.manifest.task,
-            release: { digest: toHex(sealed.releaseDigest), version: sealed.release.version, expires: sealed.release.expires },
+            release: {
+              digest: toHex(sealed.releaseDigest),
+              version: sealed.release.version,
+              expires: sealed.release.expires,
+            },
           }),
       ...(engine === undefined ? {} : { engine }),
       ...(memory === undefined ? {} : { memory }),

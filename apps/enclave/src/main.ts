@@ -9,7 +9,8 @@ import { hardenProcess } from './memory/index.ts';
 const log = createLog((line) => process.stderr.write(line));
 
 function end(error: unknown): void {
-  const known = error instanceof FastnessError ? error : new FastnessError('ENCLAVE_UNFORESEEN', undefined, { cause: error });
+  const known =
+    error instanceof FastnessError ? error : new FastnessError('ENCLAVE_UNFORESEEN', undefined, { cause: error });
   log('error', 'ended', { ...errorFields(known), next: known.next });
   process.exitCode = known.exitCode;
 }

@@ -34,11 +34,17 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     expect((await fetch(`${enclave.url}/health`)).status).toBe(503);
     const early = await fetch(`${enclave.url}/attestation`, { method: 'POST', body: '{}' });
     expect(await early.json()).toMatchObject({ code: 'ENCLAVE_NOT_SERVING', status: 503 });
-    await expect.poll(() => enclave.events.some(({ event, code }) => event === 'waiting-for-broker' && code === 'ENCLAVE_BROKER_UNAVAILABLE')).toBe(true);
+    await expect
+      .poll(() =>
+        enclave.events.some(
+          ({ event, code }) => event === 'waiting-for-broker' && code === 'ENCLAVE_BROKER_UNAVAILABLE',
+        ),
+      )
+      .toBe(true);
     await world.startBroker();
     await enclave.until('serving');
 
-    const health = (await (await fetch(`${enclave.url}/health`)).json()) as Record<string, unknown>;
+    const health: unknown = await (await fetch(`${enclave.url}/health`)).json();
     expect(health).toMatchObject({
       status: 'serving',
       simulated: true,
@@ -54,7 +60,8 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     const whole = await sdk.chat.completions.create(request);
     expect(whole.choices[0]?.message.content).toMatch(/^level=/u);
     let text = '';
-    for await (const chunk of await sdk.chat.completions.create({ ...request, stream: true })) text += chunk.choices[0]?.delta.content ?? '';
+    for await (const chunk of await sdk.chat.completions.create({ ...request, stream: true }))
+      text += chunk.choices[0]?.delta.content ?? '';
     expect(text).toBe(whole.choices[0]?.message.content);
     expect((await sdk.models.list()).data[0]?.id).toBe('triage');
 
@@ -87,7 +94,11 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     expect(await large.json()).toMatchObject({ code: 'CHANNEL_WIRE_TOO_LARGE' });
     expect((await fetch(`${enclave.url}/v1/models`)).status).toBe(404);
     expect((await fetch(`${enclave.url}/ohttp`)).status).toBe(405);
-    const plain = await fetch(`${enclave.url}/ohttp`, { method: 'POST', headers: { 'content-type': mediaTypes.chunkedRequest }, body: 'plain text' });
+    const plain = await fetch(`${enclave.url}/ohttp`, {
+      method: 'POST',
+      headers: { 'content-type': mediaTypes.chunkedRequest },
+      body: 'plain text',
+    });
     expect(await plain.json()).toMatchObject({ code: expect.stringMatching(/^CHANNEL_/u) });
     await enclave.close();
   });
@@ -99,8 +110,12 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     const sdk = sdkOf(channel);
     await sdk.models.list();
     await sdk.models.list();
-    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({ problem: { code: 'CHANNEL_REPLAY_CACHE_FULL' } });
-    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({ problem: { code: 'CHANNEL_KEY_UNKNOWN' } });
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
+      problem: { code: 'CHANNEL_REPLAY_CACHE_FULL' },
+    });
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
+      problem: { code: 'CHANNEL_KEY_UNKNOWN' },
+    });
     const again = await connect(enclave.url, world);
     expect(toHex(again.keyConfigDigest)).not.toBe(toHex(channel.keyConfigDigest));
     expect((await sdkOf(again).models.list()).data).toHaveLength(1);
@@ -108,7 +123,9 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
   });
 
   it('frees what a client held that went away', async () => {
-    const enclave = await start(world.config({ limits: { tokensPerFrame: 1, concurrent: 2, attestationsPerSecond: 1000 } }));
+    const enclave = await start(
+      world.config({ limits: { tokensPerFrame: 1, concurrent: 2, attestationsPerSecond: 1000 } }),
+    );
     await enclave.until('serving');
     const channel = await connect(enclave.url, world);
     for (let round = 0; round < 6; round++) {
@@ -158,7 +175,11 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     };
 
     it.each<[string, string, (dir: string) => void]>([
-      ['a changed sealed file', 'OMS_DIGEST_MISMATCH', (dir) => appendFileSync(join(dir, 'files/triage.gguf.floe'), 'x')],
+      [
+        'a changed sealed file',
+        'OMS_DIGEST_MISMATCH',
+        (dir) => appendFileSync(join(dir, 'files/triage.gguf.floe'), 'x'),
+      ],
       ['a missing sealed file', 'OMS_MISSING_FILE', (dir) => rmSync(join(dir, 'files/triage.gguf.floe'))],
       ['a file nobody signed', 'OMS_UNSIGNED_FILE', (dir) => writeFileSync(join(dir, 'files/extra.floe'), 'x')],
       ['a changed manifest', 'RELEASE_MANIFEST_DIGEST', change('manifest.json', 'generate', 'embed')],
@@ -170,7 +191,9 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     });
 
     it('it refuses to go on without a TEE', async () => {
-      const enclave = await start(world.config({ evidence: { kind: 'simulated', socketPath: join(world.directory, 'none.sock') } }));
+      const enclave = await start(
+        world.config({ evidence: { kind: 'simulated', socketPath: join(world.directory, 'none.sock') } }),
+      );
       expect((await enclave.ended)?.code).toBe('EVIDENCE_UNREACHABLE');
     });
   });
@@ -186,7 +209,9 @@ describe.skipIf(!hasModels)('the lease of an enclave', () => {
     const channel = await connect(enclave.url, world);
     await world.broker?.close();
     await enclave.until('lease-lost');
-    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({ problem: { status: 503 } });
+    await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
+      problem: { status: 503 },
+    });
     await world.startBroker();
     await enclave.until('serving');
     // The keys are new ones: what the client verified is gone.

@@ -21,7 +21,9 @@ const options = (changes: Partial<GenerateOptions> = {}): GenerateOptions => ({
   ...changes,
 });
 
-async function textOf(items: AsyncIterable<GenerationItem> | undefined): Promise<{ text: string; end: GenerationItem | undefined }> {
+async function textOf(
+  items: AsyncIterable<GenerationItem> | undefined,
+): Promise<{ text: string; end: GenerationItem | undefined }> {
   let text = '';
   let end: GenerationItem | undefined;
   for await (const item of items ?? []) {
@@ -67,7 +69,9 @@ describe.skipIf(!hasModels)('llama on the triage model', () => {
   it('keeps requests that run at the same time apart', async () => {
     const alone = [];
     for (const index of [0, 1]) alone.push((await textOf(await chat({}, heldOut(index).note))).text);
-    const together = await Promise.all([0, 1].map(async (index) => (await textOf(await chat({}, heldOut(index).note))).text));
+    const together = await Promise.all(
+      [0, 1].map(async (index) => (await textOf(await chat({}, heldOut(index).note))).text),
+    );
     expect(together).toEqual(alone);
   });
 
@@ -116,11 +120,31 @@ describe.skipIf(!hasModels)('llama on the triage model', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const running = [await chat({ signal, tokensPerDelta: 1 }), await chat({ signal, tokensPerDelta: 1 })];
-    const waiting = [chat({ signal }), chat({ signal })].map((one) => one?.catch(() => 'gone'));
+    const waiting = [1, 2].map(async () => chat({ signal })?.catch(() => 'gone'));
     expect(await codeOfAsync(chat() ?? Promise.resolve())).toBe('ENCLAVE_BUSY');
     controller.abort(new Error('gone'));
     expect(await Promise.all(waiting)).toEqual(['gone', 'gone']);
     expect(running).toHaveLength(2);
+  });
+
+  it('ends requests, and nothing else, when it is closed under them', async () => {
+    const other = await runtime.load({ files: triageFiles(), task: 'generate', limits });
+    const controller = new AbortController();
+    const running = [1, 2, 3].map(async () => {
+      for await (const item of (await other.chat?.(
+        [{ role: 'user', content: note }],
+        options({ tokensPerDelta: 1, signal: controller.signal }),
+      )) ?? []) {
+        if (item.kind === 'end') return 'ended';
+      }
+      return 'cut';
+    });
+    const ends = Promise.allSettled(running);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    controller.abort(new Error('the lease is lost'));
+    await other.close();
+    const reasons = (await ends).map((end) => (end.status === 'rejected' ? String(end.reason) : end.value));
+    expect(reasons.every((reason) => reason.includes('the lease is lost') || reason === 'ended')).toBe(true);
   });
 
   it('continues a prompt as it is', async () => {
@@ -139,12 +163,18 @@ describe.skipIf(!hasModels)('onnx on the triage classifier', () => {
   it('classifies from memory, alone and in a batch alike', async () => {
     const engine = await runtime.load({ files: classifierFiles(), task: 'classify', limits });
     const notes = Array.from({ length: 20 }, (_, index) => heldOut(index));
-    const together = (await engine.classify?.(notes.map(({ note }) => note), never)) ?? [];
+    const together =
+      (await engine.classify?.(
+        notes.map(({ note }) => note),
+        never,
+      )) ?? [];
     const [first] = (await engine.classify?.([notes[0]?.note ?? ''], never)) ?? [];
     expect(first?.scores[0]?.label).toBe(together[0]?.scores[0]?.label);
     expect(first?.scores[0]?.score).toBeCloseTo(together[0]?.scores[0]?.score ?? 0, 5);
     expect(together[0]?.scores.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(1, 9);
-    const right = together.filter(({ scores }, index) => notes[index]?.answer.startsWith(`level=${scores[0]?.label.at(-1)}`));
+    const right = together.filter(({ scores }, index) =>
+      notes[index]?.answer.startsWith(`level=${scores[0]?.label.at(-1)}`),
+    );
     expect(right.length).toBeGreaterThan(16);
     await engine.close();
   });
@@ -160,7 +190,9 @@ describe.skipIf(!hasModels)('onnx on the triage classifier', () => {
 
   it('refuses a text that does not fit', async () => {
     const engine = await runtime.load({ files: classifierFiles(), task: 'classify', limits });
-    expect(await codeOfAsync(engine.classify?.(['cough '.repeat(1000)], never) ?? Promise.resolve())).toBe('ENCLAVE_CONTEXT_LENGTH');
+    expect(await codeOfAsync(engine.classify?.(['cough '.repeat(1000)], never) ?? Promise.resolve())).toBe(
+      'ENCLAVE_CONTEXT_LENGTH',
+    );
     await engine.close();
   });
 
@@ -201,8 +233,12 @@ describe.skipIf(!hasModels)('a trial load', () => {
   });
 
   it('refuses an engine for a task or a source it has nothing for', async () => {
-    expect(await codeOfAsync(trialLoad({ source: triageFile, engine: 'llama', task: 'classify' }))).toBe('ENCLAVE_ENGINE_TASK');
-    expect(await codeOfAsync(trialLoad({ source: triageFile, engine: 'onnx', task: 'embed' }))).toBe('ENCLAVE_MODEL_FILES');
+    expect(await codeOfAsync(trialLoad({ source: triageFile, engine: 'llama', task: 'classify' }))).toBe(
+      'ENCLAVE_ENGINE_TASK',
+    );
+    expect(await codeOfAsync(trialLoad({ source: triageFile, engine: 'onnx', task: 'embed' }))).toBe(
+      'ENCLAVE_MODEL_FILES',
+    );
   });
 
   it('gives up in time', async () => {

@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { ftruncateSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -126,7 +136,9 @@ describe('process hardening', () => {
   });
 
   it('refuses to start under options that write heap contents', async () => {
-    const script = hardened('').replace('const facts = hardenProcess(', 'try { hardenProcess(') + '} catch (error) { console.log(error.code, error.detail); }';
+    const script =
+      hardened('').replace('const facts = hardenProcess(', 'try { hardenProcess(') +
+      '} catch (error) { console.log(error.code, error.detail); }';
     const child = startNode(script, { execArgv: ['--heapsnapshot-signal=SIGUSR2'] });
     expect(await child.output()).toMatch(/^ENCLAVE_HARDENING Node runs with a debugger/u);
   });
@@ -147,25 +159,31 @@ describe('process hardening', () => {
     }
   });
 
-  it.skipIf(process.getuid?.() !== 0)('keeps another process of the same unprivileged user out of its memory', async () => {
-    const unprivileged = { uid: 65534, gid: 65534 };
-    const idle = `console.log('ready'); setInterval(() => {}, 1000);`;
-    const attempt = (pid: number): string => {
-      try {
-        return execFileSync('head', ['-c', '1', `/proc/${pid}/environ`], { ...unprivileged, stdio: 'pipe' }).length > 0 ? 'read' : '';
-      } catch {
-        return 'refused';
-      }
-    };
-    const plain = startNode(idle, unprivileged);
-    await plain.line('ready');
-    expect(attempt(plain.pid)).toBe('read');
-    plain.kill();
-    const child = startNode(hardened(idle), unprivileged);
-    await child.line('ready');
-    expect(attempt(child.pid)).toBe('refused');
-    const memory = spawn('sh', ['-c', `exec 3< /proc/${child.pid}/mem`], { ...unprivileged, stdio: 'ignore' });
-    expect(await new Promise((resolve) => memory.once('exit', resolve))).not.toBe(0);
-    child.kill();
-  });
+  it.skipIf(process.getuid?.() !== 0)(
+    'keeps another process of the same unprivileged user out of its memory',
+    async () => {
+      const unprivileged = { uid: 65534, gid: 65534 };
+      const idle = `console.log('ready'); setInterval(() => {}, 1000);`;
+      const attempt = (pid: number): string => {
+        try {
+          return execFileSync('head', ['-c', '1', `/proc/${pid}/environ`], { ...unprivileged, stdio: 'pipe' }).length >
+            0
+            ? 'read'
+            : '';
+        } catch {
+          return 'refused';
+        }
+      };
+      const plain = startNode(idle, unprivileged);
+      await plain.line('ready');
+      expect(attempt(plain.pid)).toBe('read');
+      plain.kill();
+      const child = startNode(hardened(idle), unprivileged);
+      await child.line('ready');
+      expect(attempt(child.pid)).toBe('refused');
+      const memory = spawn('sh', ['-c', `exec 3< /proc/${child.pid}/mem`], { ...unprivileged, stdio: 'ignore' });
+      expect(await new Promise((resolve) => memory.once('exit', resolve))).not.toBe(0);
+      child.kill();
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import type { EngineLimits, ModelFile } from '../src/engine/engine.ts';
 import { createMemoryFile } from '../src/memory/index.ts';
 
@@ -25,8 +26,10 @@ export const triageFiles = (): Map<string, ModelFile> => new Map([['triage.gguf'
 export const classifierFiles = (): Map<string, ModelFile> =>
   new Map(['config.json', 'tokenizer.json', 'model.onnx'].map((name) => [name, inMemory(`${classifierDir}/${name}`)]));
 
+const heldOutSchema = z.looseObject({ note: z.string(), answer: z.string() });
+
 /** A held-out note and the answer that the training generator gives it. */
 export function heldOut(index = 0): { note: string; answer: string } {
   const line = readFileSync(`${triageDir}/heldout.jsonl`, 'utf8').split('\n')[index] ?? '';
-  return JSON.parse(line) as { note: string; answer: string };
+  return heldOutSchema.parse(JSON.parse(line));
 }

@@ -42,7 +42,9 @@ export function startNode(
     for (const check of seen) check();
   });
   child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('close', (_code, signal) => resolve(signal)));
+  const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+    child.once('close', (_code, signal) => resolve(signal)),
+  );
   return {
     pid: child.pid ?? -1,
     line: (wanted) =>

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { EnclaveConfigInput } from '../src/config.ts';
 import { hasModels, heldOut, triageFile } from './models.ts';
 import { connect } from './running.ts';
@@ -10,13 +11,18 @@ import { createWorld, type World } from './world.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
-interface Line {
-  readonly event: string;
-  readonly [field: string]: unknown;
-}
+const lineSchema = z.looseObject({ event: z.string() });
+type Line = z.infer<typeof lineSchema>;
+const answerSchema = z.looseObject({
+  choices: z.array(z.looseObject({ message: z.looseObject({ content: z.string() }) })),
+});
 
 /** The enclave as the measured image runs it: a process of its own, started with a configuration file. */
-function startProcess(world: World, changes: Partial<EnclaveConfigInput> = {}, user: { uid?: number; gid?: number } = {}) {
+function startProcess(
+  world: World,
+  changes: Partial<EnclaveConfigInput> = {},
+  user: { uid?: number; gid?: number } = {},
+) {
   const file = join(world.directory, 'enclave.json');
   writeFileSync(file, JSON.stringify(world.config(changes)));
   const child = spawn(process.execPath, ['--conditions=source', main, file], {
@@ -37,7 +43,7 @@ function startProcess(world: World, changes: Partial<EnclaveConfigInput> = {}, u
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  const parsed = (): Line[] => lines.map((line) => JSON.parse(line) as Line);
+  const parsed = (): Line[] => lines.map((line) => lineSchema.parse(JSON.parse(line)));
   return {
     pid: child.pid ?? -1,
     lines,
@@ -79,7 +85,7 @@ describe.skipIf(!hasModels)('the process of an enclave', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ model: 'triage', messages: [{ role: 'user', content: note }], temperature: 0 }),
     });
-    return (await response.json()) as { choices: { message: { content: string } }[] };
+    return answerSchema.parse(await response.json());
   };
 
   it('hardens itself, serves, writes nothing but JSON lines, and ends on SIGTERM', async () => {
@@ -89,8 +95,8 @@ describe.skipIf(!hasModels)('the process of an enclave', () => {
     await enclave.event('serving');
     const answer = await ask(String(url));
     expect(answer.choices[0]?.message.content).toMatch(/^level=/u);
-    const health = (await (await fetch(`${String(url)}/health`)).json()) as { hardening: unknown };
-    expect(health.hardening).toMatchObject({ dumpable: false, noNewPrivileges: true });
+    const health: unknown = await (await fetch(`${String(url)}/health`)).json();
+    expect(health).toMatchObject({ hardening: { dumpable: false, noNewPrivileges: true } });
     enclave.kill('SIGTERM');
     expect(await enclave.ended).toBe(0);
     expect(enclave.output()).toBe('');
@@ -112,25 +118,33 @@ describe.skipIf(!hasModels)('the process of an enclave', () => {
     await enclave.ended;
   });
 
-  it.skipIf(process.getuid?.() !== 0)('serves as an unprivileged user, whose other processes cannot look inside', async () => {
-    for (const path of [world.directory, world.tee.socketPath]) chmodSync(path, 0o777);
-    for (const path of readdirSync(world.modelDir, { recursive: true })) chownSync(join(world.modelDir, String(path)), 65534, 65534);
-    chownSync(world.modelDir, 65534, 65534);
-    const enclave = startProcess(world, {}, { uid: 65534, gid: 65534 });
-    const { url } = await enclave.event('listening');
-    await enclave.event('serving');
-    expect((await ask(String(url))).choices[0]?.message.content).toMatch(/^level=/u);
-    for (const path of ['mem', 'environ', 'fd', 'maps']) {
-      const look = spawn('sh', ['-c', `ls /proc/${enclave.pid}/${path}/ >/dev/null 2>&1 || head -c1 /proc/${enclave.pid}/${path}`], {
-        uid: 65534,
-        gid: 65534,
-        stdio: 'ignore',
-      });
-      expect(await new Promise((resolve) => look.once('exit', resolve)), path).not.toBe(0);
-    }
-    enclave.kill('SIGTERM');
-    expect(await enclave.ended).toBe(0);
-  });
+  it.skipIf(process.getuid?.() !== 0)(
+    'serves as an unprivileged user, whose other processes cannot look inside',
+    async () => {
+      for (const path of [world.directory, world.tee.socketPath]) chmodSync(path, 0o777);
+      for (const path of readdirSync(world.modelDir, { recursive: true }))
+        chownSync(join(world.modelDir, String(path)), 65534, 65534);
+      chownSync(world.modelDir, 65534, 65534);
+      const enclave = startProcess(world, {}, { uid: 65534, gid: 65534 });
+      const { url } = await enclave.event('listening');
+      await enclave.event('serving');
+      expect((await ask(String(url))).choices[0]?.message.content).toMatch(/^level=/u);
+      for (const path of ['mem', 'environ', 'fd', 'maps']) {
+        const look = spawn(
+          'sh',
+          ['-c', `ls /proc/${enclave.pid}/${path}/ >/dev/null 2>&1 || head -c1 /proc/${enclave.pid}/${path}`],
+          {
+            uid: 65534,
+            gid: 65534,
+            stdio: 'ignore',
+          },
+        );
+        expect(await new Promise((resolve) => look.once('exit', resolve)), path).not.toBe(0);
+      }
+      enclave.kill('SIGTERM');
+      expect(await enclave.ended).toBe(0);
+    },
+  );
 
   it('ends with the exit code of the error’s class', async () => {
     const missing = spawn(process.execPath, ['--conditions=source', main, '/nonexistent.json'], { stdio: 'ignore' });

@@ -1,4 +1,11 @@
-import { amdAnchors, cmwFromJson, keyConfigDigestOf, parseAttestationPolicy, reportDataOf, verifyEvidence } from '@fastness/attest';
+import {
+  amdAnchors,
+  cmwFromJson,
+  keyConfigDigestOf,
+  parseAttestationPolicy,
+  reportDataOf,
+  verifyEvidence,
+} from '@fastness/attest';
 import { evidenceDigestOf, sealRequest } from '@fastness/channel';
 import { attestationBundleSchema, evidenceHeader, mediaTypes, receiptTrailer } from '@fastness/channel/wire';
 import { fromBase64Url, toBase64Url } from '@fastness/codec';
@@ -48,7 +55,10 @@ export async function start(config: EnclaveConfigInput, options: { fetch?: typeo
 /** Attests and checks the evidence for what it must bind; returns a fetch that speaks through the channel. */
 export async function connect(url: string, world: World) {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const response = await fetch(`${url}/attestation`, { method: 'POST', body: JSON.stringify({ nonce: toBase64Url(nonce) }) });
+  const response = await fetch(`${url}/attestation`, {
+    method: 'POST',
+    body: JSON.stringify({ nonce: toBase64Url(nonce) }),
+  });
   if (!response.ok) throw new Error(await response.text());
   const bundle = attestationBundleSchema.parse(await response.json());
   const keyConfig = fromBase64Url(bundle.keyConfig);
@@ -68,7 +78,14 @@ export async function connect(url: string, world: World) {
     policy: parseAttestationPolicy({
       version: 1,
       id: 'client',
-      snp: { products: ['Milan', 'Genoa', 'Turin'], signingKeys: ['vcek'], vmpl: [0], measurements: [world.tee.measurement], minimumTcb: {}, smt: 'allow' },
+      snp: {
+        products: ['Milan', 'Genoa', 'Turin'],
+        signingKeys: ['vcek'],
+        vmpl: [0],
+        measurements: [world.tee.measurement],
+        minimumTcb: {},
+        smt: 'allow',
+      },
       simulated: { arkSpkiSha256: world.tee.arkSpkiSha256 },
       waivers: [],
     }),
@@ -76,7 +93,12 @@ export async function connect(url: string, world: World) {
     expectedReportData,
     now: new Date(),
   });
-  const receipts: { receipt: string; request: { method: string; path: string; body: Uint8Array }; status: number; body: Uint8Array }[] = [];
+  const receipts: {
+    receipt: string;
+    request: { method: string; path: string; body: Uint8Array };
+    status: number;
+    body: Uint8Array;
+  }[] = [];
   const channelFetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
     const body = new Uint8Array(await request.clone().arrayBuffer());
@@ -109,4 +131,3 @@ export async function connect(url: string, world: World) {
   };
   return { verdict, evidence, keyConfigDigest, receiptKey, fetch: channelFetch, receipts, bundle };
 }
-

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { toBase64Url } from '@fastness/codec';
 import { startBroker, type Broker } from '@fastness/broker';
 import { createSoftwareKeyStore } from '@fastness/keys';
-import { approveRelease, readReleasePackage, sealModel, signRelease, type ModelEngine, type ModelTask } from '@fastness/model';
+import {
+  approveRelease,
+  readReleasePackage,
+  sealModel,
+  signRelease,
+  type ModelEngine,
+  type ModelTask,
+} from '@fastness/model';
 import { startSimulatedTee, type SimulatedTee } from '@fastness/testkit/simulated-tee';
 import type { EnclaveConfigInput } from '../src/config.ts';
 
@@ -101,7 +108,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           attestation: {
             version: 1,
             id: 'test',
-            snp: { products: ['Milan', 'Genoa', 'Turin'], signingKeys: ['vcek'], vmpl: [0], measurements: 'from-release', minimumTcb: {}, smt: 'allow' },
+            snp: {
+              products: ['Milan', 'Genoa', 'Turin'],
+              signingKeys: ['vcek'],
+              vmpl: [0],
+              measurements: 'from-release',
+              minimumTcb: {},
+              smt: 'allow',
+            },
             simulated: { arkSpkiSha256: tee.arkSpkiSha256 },
             waivers: [],
           },

@@ -28,7 +28,13 @@ const TIMEOUT_MS = 15_000;
  */
 export function createBrokerClient(options: { url: string; fetch: typeof globalThis.fetch }): BrokerClient {
   const base = options.url.endsWith('/') ? options.url : `${options.url}/`;
-  const post = async <T>(path: string, body: unknown, schema: z.ZodType<T>, limit: number, signal: AbortSignal): Promise<T> => {
+  const post = async <T>(
+    path: string,
+    body: unknown,
+    schema: z.ZodType<T>,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<T> => {
     let status: number;
     let bytes: Uint8Array | undefined;
     try {
@@ -49,7 +55,9 @@ export function createBrokerClient(options: { url: string; fetch: typeof globalT
     try {
       return parseWireJson(schema, bytes, limit);
     } catch (cause) {
-      throw new FastnessError('ENCLAVE_BROKER_ANSWER', cause instanceof FastnessError ? cause.detail : undefined, { cause });
+      throw new FastnessError('ENCLAVE_BROKER_ANSWER', cause instanceof FastnessError ? cause.detail : undefined, {
+        cause,
+      });
     }
   };
   return {

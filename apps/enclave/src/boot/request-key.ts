@@ -85,8 +85,18 @@ async function exchange(
   const claims = await verifyLease({
     lease: fromBase64Url(response.lease),
     brokerKey: options.brokerKey,
-    expected: { releaseDigest, keyConfigDigest: keys.digest, enclaveNonce, ...(leaseId === undefined ? {} : { leaseId }) },
+    expected: {
+      releaseDigest,
+      keyConfigDigest: keys.digest,
+      enclaveNonce,
+      ...(leaseId === undefined ? {} : { leaseId }),
+    },
   });
   const { ttlSeconds, issuedAt } = claims;
-  return { response, enclaveNonce, evidence, grant: { leaseId: claims.leaseId, ttlSeconds, issuedAt, sentAt, receivedAt } };
+  return {
+    response,
+    enclaveNonce,
+    evidence,
+    grant: { leaseId: claims.leaseId, ttlSeconds, issuedAt, sentAt, receivedAt },
+  };
 }

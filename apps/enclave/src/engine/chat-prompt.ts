@@ -29,7 +29,10 @@ export function chatPromptOf(model: LlamaModel): ChatPrompt | undefined {
   }
   return {
     tokens: (messages) =>
-      withBeginning(model, wrapper.generateContextState({ chatHistory: historyOf(messages) }).contextText.tokenize(model.tokenizer)),
+      withBeginning(
+        model,
+        wrapper.generateContextState({ chatHistory: historyOf(messages) }).contextText.tokenize(model.tokenizer),
+      ),
     stopTokens,
     stopTexts: stopTexts.filter((text) => text !== ''),
   };
@@ -41,16 +44,13 @@ export function withBeginning(model: LlamaModel, tokens: Token[]): Token[] {
   return bos !== null && shouldPrependBosToken && tokens[0] !== bos ? [bos, ...tokens] : tokens;
 }
 
+const itemOf: Readonly<Record<ChatMessage['role'], (content: string) => ChatHistoryItem>> = Object.freeze({
+  system: (text) => ({ type: 'system', text }),
+  user: (text) => ({ type: 'user', text }),
+  assistant: (text) => ({ type: 'model', response: [text] }),
+});
+
+/** The empty last turn is the model's to write. */
 function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
-  const items = messages.map(({ role, content }): ChatHistoryItem => {
-    switch (role) {
-      case 'system':
-        return { type: 'system', text: content };
-      case 'user':
-        return { type: 'user', text: content };
-      case 'assistant':
-        return { type: 'model', response: [content] };
-    }
-  });
-  return [...items, { type: 'model', response: [] }];
+  return [...messages.map(({ role, content }) => itemOf[role](content)), { type: 'model', response: [] }];
 }

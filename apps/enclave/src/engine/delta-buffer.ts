@@ -5,8 +5,8 @@ import { TokenText, type Detokenize } from './token-text.ts';
 type Delta = Extract<GenerationItem, { kind: 'delta' }>;
 
 /** Gathers tokens into deltas of a fixed number of tokens and ends at stop sequences. */
-export class DeltaBuffer {
-  readonly #tokens: TokenText;
+export class DeltaBuffer<Token> {
+  readonly #tokens: TokenText<Token>;
   readonly #stops: StopMatcher;
   readonly #tokensPerDelta: number;
   readonly #maxDelayMs: number;
@@ -18,7 +18,7 @@ export class DeltaBuffer {
   #stopped = false;
 
   constructor(
-    detokenize: Detokenize,
+    detokenize: Detokenize<Token>,
     stops: readonly string[],
     options: Pick<GenerateOptions, 'tokensPerDelta' | 'maxDelayMs'>,
   ) {
@@ -34,7 +34,7 @@ export class DeltaBuffer {
     return this.#stopped;
   }
 
-  add(token: number): void {
+  add(token: Token): void {
     this.#tokens.add(token);
     if (this.#count++ === 0) this.#since = performance.now();
     if (!this.#eager) return;

@@ -57,7 +57,12 @@ export type FinishReason = 'stop' | 'length';
 /** Deltas in order; the last item says why generation ended. `tokens` counts what the item stands for. */
 export type GenerationItem =
   | { readonly kind: 'delta'; readonly text: string; readonly tokens: number }
-  | { readonly kind: 'end'; readonly finishReason: FinishReason; readonly promptTokens: number; readonly completionTokens: number };
+  | {
+      readonly kind: 'end';
+      readonly finishReason: FinishReason;
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+    };
 
 export interface Embedding {
   /** Of unit length. */
@@ -76,13 +81,16 @@ export interface Engine {
   /** Whether the engine goes on reading the files it was loaded from; they may be closed otherwise. */
   readonly usesFiles: boolean;
   /** Rejects with ENCLAVE_BUSY, ENCLAVE_CONTEXT_LENGTH; the iteration throws ENCLAVE_ENGINE_FAILED, or the signal's reason. */
-  chat?(messages: readonly ChatMessage[], options: GenerateOptions): Promise<AsyncIterable<GenerationItem>>;
+  readonly chat?: (
+    messages: readonly ChatMessage[],
+    options: GenerateOptions,
+  ) => Promise<AsyncIterable<GenerationItem>>;
   /** Continues `prompt` as it is. Fails like `chat`. */
-  complete?(prompt: string, options: GenerateOptions): Promise<AsyncIterable<GenerationItem>>;
-  embed?(texts: readonly string[], signal: AbortSignal): Promise<Embedding[]>;
-  classify?(texts: readonly string[], signal: AbortSignal): Promise<Classification[]>;
+  readonly complete?: (prompt: string, options: GenerateOptions) => Promise<AsyncIterable<GenerationItem>>;
+  readonly embed?: (texts: readonly string[], signal: AbortSignal) => Promise<Embedding[]>;
+  readonly classify?: (texts: readonly string[], signal: AbortSignal) => Promise<Classification[]>;
   /** Frees the model. Requests in flight fail. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A file of a model as an engine sees it: a path to open, or bytes. Opened sealed files are such files. */

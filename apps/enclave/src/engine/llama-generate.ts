@@ -40,7 +40,7 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
   const { model, options, prompt } = input;
   const maxTokens = Math.min(options.maxTokens, sequence.contextSize - prompt.length);
   const buffer = new DeltaBuffer(
-    (tokens, before) => model.detokenize(tokens as Token[], false, before as Token[]),
+    (tokens: readonly Token[], before) => model.detokenize(tokens, false, before),
     [...options.stop, ...input.stopTexts],
     options,
   );
@@ -74,9 +74,23 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
     throw new FastnessError('ENCLAVE_ENGINE_FAILED', undefined, { cause });
   } finally {
     await next.catch(() => {});
-    await tokens.return();
-    await sequence.clearHistory();
-    input.slots.release(sequence);
+    await giveBack(input.slots, sequence, tokens);
   }
   yield { kind: 'end', finishReason, promptTokens: prompt.length, completionTokens };
+}
+
+/** Wipes what the request left in the sequence. One that cannot be wiped serves nobody again. */
+async function giveBack(
+  slots: Slots<LlamaContextSequence>,
+  sequence: LlamaContextSequence,
+  tokens: AsyncGenerator<Token>,
+): Promise<void> {
+  try {
+    await tokens.return(undefined);
+    await sequence.clearHistory();
+  } catch {
+    // The engine was closed meanwhile, or is broken.
+    return;
+  }
+  slots.release(sequence);
 }

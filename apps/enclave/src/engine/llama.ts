@@ -9,8 +9,11 @@ import { startGeneration, type GenerateInput } from './llama-generate.ts';
 import { Slots } from './slots.ts';
 import { unitLength } from './unit-length.ts';
 
-/** Below this many parameters the threads spend longer waiting for each other than working. */
-const ONE_THREAD_BELOW = 50_000_000;
+/**
+ * Below this many parameters threads spend longer waiting for each other than working, and flash attention costs more
+ * than it saves (measured at 1.5 million: 44 tokens/s with two threads; a third faster without flash attention).
+ */
+const TINY_BELOW = 50_000_000;
 
 /** llama.cpp on the processor, from prebuilt binaries: nothing is built, downloaded or read outside the packages. */
 export async function llamaRuntime(): Promise<EngineRuntime> {
@@ -40,7 +43,7 @@ export async function llamaRuntime(): Promise<EngineRuntime> {
 /** `threads` where given; one for tiny models; else every core that is good at arithmetic. */
 export function threadsFor(parameters: number, mathCores: number, threads?: number): number {
   if (threads !== undefined) return threads;
-  return parameters < ONE_THREAD_BELOW ? 1 : Math.max(1, Math.min(mathCores, cpus().length));
+  return parameters < TINY_BELOW ? 1 : Math.max(1, Math.min(mathCores, cpus().length));
 }
 
 /** What llama.cpp says about a file while it loads it. At any other time its messages are dropped unread. */
@@ -109,11 +112,16 @@ async function generator(llama: Llama, model: LlamaModel, options: EngineFiles):
     sequences: options.limits.sequences,
     contextSize: base.contextLength,
     threads: base.threads,
+    flashAttention: (base.parameters ?? 0) < TINY_BELOW ? false : 'auto',
   });
   const sequences = Array.from({ length: options.limits.sequences }, () => context.getSequence());
   const slots = new Slots(sequences, options.limits.queue);
   const chat = chatPromptOf(model);
-  const info: EngineInfo = { ...base, task: 'generate', contextLength: Math.min(base.contextLength, context.contextSize) };
+  const info: EngineInfo = {
+    ...base,
+    task: 'generate',
+    contextLength: Math.min(base.contextLength, context.contextSize),
+  };
   const start = (input: Pick<GenerateInput, 'prompt' | 'options' | 'stopTokens' | 'stopTexts'>) => {
     if (input.prompt.length >= info.contextLength) {
       throw new FastnessError('ENCLAVE_CONTEXT_LENGTH', `${input.prompt.length} of ${info.contextLength} tokens.`);
@@ -127,7 +135,12 @@ async function generator(llama: Llama, model: LlamaModel, options: EngineFiles):
       ? {}
       : {
           async chat(messages, generate) {
-            return start({ prompt: chat.tokens(messages), options: generate, stopTokens: chat.stopTokens, stopTexts: chat.stopTexts });
+            return start({
+              prompt: chat.tokens(messages),
+              options: generate,
+              stopTokens: chat.stopTokens,
+              stopTexts: chat.stopTexts,
+            });
           },
         }),
     async complete(prompt, generate) {

@@ -34,7 +34,10 @@ export function readOnnxFiles({ files, limits }: EngineFiles): OnnxFiles {
     throw new FastnessError('ENCLAVE_MODEL_FILES', `${models.length} .onnx files; onnx needs exactly one.`);
   }
   if ([...files.keys()].some((path) => /\.onnx[._]data$/u.test(path))) {
-    throw new FastnessError('ENCLAVE_MODEL_FILES', 'Weights beside the .onnx file are not supported; export them into it.');
+    throw new FastnessError(
+      'ENCLAVE_MODEL_FILES',
+      'Weights beside the .onnx file are not supported; export them into it.',
+    );
   }
   const config = parse(configSchema, files, 'config.json') ?? {};
   const tokenizerConfig = parse(tokenizerConfigSchema, files, 'tokenizer_config.json') ?? {};

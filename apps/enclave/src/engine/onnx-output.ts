@@ -4,7 +4,11 @@ import type { Classification } from './engine.ts';
 import { unitLength } from './unit-length.ts';
 
 /** One vector of unit length for each text: the model's own sentence vector, or the mean over its tokens. */
-export function toEmbeddings(outputs: Readonly<Record<string, Tensor>>, lengths: readonly number[], columns: number): Float32Array[] {
+export function toEmbeddings(
+  outputs: Readonly<Record<string, Tensor>>,
+  lengths: readonly number[],
+  columns: number,
+): Float32Array[] {
   const sentence = outputs['sentence_embedding'];
   if (sentence !== undefined) {
     const [rows, width, data] = matrix(sentence, lengths.length);
@@ -59,7 +63,8 @@ export function softmax(logits: Float32Array): Float64Array {
 
 function matrix(tensor: Tensor, rows: number): [rows: number, width: number, data: Float32Array] {
   const width = tensor.dims[1];
-  if (tensor.dims.length !== 2 || tensor.dims[0] !== rows || width === undefined) throw unexpected('an output that is no matrix');
+  if (tensor.dims.length !== 2 || tensor.dims[0] !== rows || width === undefined)
+    throw unexpected('an output that is no matrix');
   return [rows, width, floats(tensor, rows * width)];
 }
 

@@ -42,10 +42,15 @@ async function loadModel(runtime: OnnxRuntime, version: string, options: EngineF
   } catch (cause) {
     throw doesNotLoad(cause);
   }
-  const missing = session.inputNames.filter((name) => !['input_ids', 'attention_mask', 'token_type_ids'].includes(name));
+  const missing = session.inputNames.filter(
+    (name) => !['input_ids', 'attention_mask', 'token_type_ids'].includes(name),
+  );
   if (missing.length > 0 || !session.inputNames.includes('input_ids')) {
     await session.release();
-    throw new FastnessError('MODEL_DOES_NOT_LOAD', `The model wants the inputs ${session.inputNames.slice(0, 8).join(', ')}.`);
+    throw new FastnessError(
+      'MODEL_DOES_NOT_LOAD',
+      `The model wants the inputs ${session.inputNames.slice(0, 8).join(', ')}.`,
+    );
   }
   const slots = new Slots([session], options.limits.queue);
   const run = async <T>(
@@ -85,13 +90,20 @@ async function loadModel(runtime: OnnxRuntime, version: string, options: EngineF
   try {
     if (options.task === 'embed') {
       const [first] = await embed(['a'], probe);
-      return { info: { ...info, task: 'embed', dimensions: first?.vector.length ?? 0 }, usesFiles: false, embed, close };
+      return {
+        info: { ...info, task: 'embed', dimensions: first?.vector.length ?? 0 },
+        usesFiles: false,
+        embed,
+        close,
+      };
     }
     const [first] = await classify(['a'], probe);
     const labels = files.labels.length > 0 ? files.labels : (first?.scores.map((_, index) => `LABEL_${index}`) ?? []);
     return { info: { ...info, task: 'classify', labels }, usesFiles: false, classify, close };
   } catch (cause) {
     await close();
-    throw cause instanceof FastnessError && cause.code !== 'ENCLAVE_ENGINE_FAILED' ? cause : doesNotLoad(cause instanceof Error ? (cause.cause ?? cause) : cause);
+    throw cause instanceof FastnessError && cause.code !== 'ENCLAVE_ENGINE_FAILED'
+      ? cause
+      : doesNotLoad(cause instanceof Error ? (cause.cause ?? cause) : cause);
   }
 }

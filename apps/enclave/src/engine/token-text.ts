@@ -1,5 +1,5 @@
 /** Turns tokens into text; `before` are the tokens just ahead of them, for tokenisers that join words by spaces. */
-export type Detokenize = (tokens: readonly number[], before: readonly number[]) => string;
+export type Detokenize<Token> = (tokens: readonly Token[], before: readonly Token[]) => string;
 
 /** A character takes at most four bytes, so at most four byte tokens. */
 const MAX_HELD_TOKENS = 4;
@@ -8,16 +8,16 @@ const MAX_HELD_TOKENS = 4;
  * Text of a growing list of tokens without detokenising it from the start: only tokens not yet handed on, and the one
  * before them, are looked at. Tokens that end inside a character are kept until the character is whole.
  */
-export class TokenText {
-  readonly #detokenize: Detokenize;
-  readonly #pending: number[] = [];
-  #before: readonly number[] = [];
+export class TokenText<Token> {
+  readonly #detokenize: Detokenize<Token>;
+  readonly #pending: Token[] = [];
+  #before: readonly Token[] = [];
 
-  constructor(detokenize: Detokenize) {
+  constructor(detokenize: Detokenize<Token>) {
     this.#detokenize = detokenize;
   }
 
-  add(token: number): void {
+  add(token: Token): void {
     this.#pending.push(token);
   }
 
@@ -26,8 +26,8 @@ export class TokenText {
     if (this.#pending.length === 0) return '';
     let count = this.#pending.length;
     let text = this.#detokenize(this.#pending, this.#before);
-    const oldest = Math.max(0, this.#pending.length - MAX_HELD_TOKENS);
-    while (!final && text.endsWith('\uFFFD') && count > oldest) {
+    const oldest = final ? count : Math.max(0, count - MAX_HELD_TOKENS);
+    while (text.endsWith('\uFFFD') && count > oldest) {
       count--;
       text = count === 0 ? '' : this.#detokenize(this.#pending.slice(0, count), this.#before);
     }

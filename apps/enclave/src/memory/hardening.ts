@@ -53,9 +53,13 @@ export function hardenProcess(options: { waivers: readonly HardeningWaiver[]; sw
   if (facts.dumpable) throw new FastnessError('ENCLAVE_HARDENING', 'PR_SET_DUMPABLE: the process can still be dumped.');
   if (facts.coreLimit !== 0) throw new FastnessError('ENCLAVE_HARDENING', 'RLIMIT_CORE: core dumps are still allowed.');
   if (!facts.noNewPrivileges) throw new FastnessError('ENCLAVE_HARDENING', 'PR_SET_NO_NEW_PRIVS did not take effect.');
-  if (facts.debuggable) throw new FastnessError('ENCLAVE_HARDENING', 'Node runs with a debugger or with options that write heap contents.');
+  if (facts.debuggable)
+    throw new FastnessError('ENCLAVE_HARDENING', 'Node runs with a debugger or with options that write heap contents.');
   if (facts.swapAreas > 0 && !options.waivers.some((waiver) => waiver.check === 'ENCLAVE_SWAP_ACTIVE')) {
-    throw new FastnessError('ENCLAVE_SWAP_ACTIVE', `${facts.swapAreas} area(s) in ${options.swapsPath ?? '/proc/swaps'}.`);
+    throw new FastnessError(
+      'ENCLAVE_SWAP_ACTIVE',
+      `${facts.swapAreas} area(s) in ${options.swapsPath ?? '/proc/swaps'}.`,
+    );
   }
   return facts;
 }
@@ -73,7 +77,8 @@ export function readHardening(swapsPath = '/proc/swaps'): HardeningFacts {
   };
 }
 
-const leakyOption = /^--(?:inspect|heapsnapshot|heap-prof|cpu-prof|report|prof|diagnostic-dir|redirect-warnings|abort-on)/u;
+const leakyOption =
+  /^--(?:inspect|heapsnapshot|heap-prof|cpu-prof|report|prof|diagnostic-dir|redirect-warnings|abort-on)/u;
 
 function ignoreSignal(): void {
   // Listening is the point: see hardenProcess.
@@ -90,7 +95,10 @@ function isDebuggable(): boolean {
 
 /** The first line of /proc/swaps is its heading (proc(5)); zram and files count like partitions. */
 export function countSwapAreas(swaps: string): number {
-  return swaps.split('\n').slice(1).filter((line) => line.trim() !== '').length;
+  return swaps
+    .split('\n')
+    .slice(1)
+    .filter((line) => line.trim() !== '').length;
 }
 
 function readProc(path: string): string {

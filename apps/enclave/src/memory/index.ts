@@ -1,2 +1,8 @@
 export { createMemoryFile, type MemoryFile, type MemoryFileOptions, type MemoryKind } from './memory-file.ts';
-export { countSwapAreas, hardenProcess, readHardening, type HardeningFacts, type HardeningWaiver } from './hardening.ts';
+export {
+  countSwapAreas,
+  hardenProcess,
+  readHardening,
+  type HardeningFacts,
+  type HardeningWaiver,
+} from './hardening.ts';

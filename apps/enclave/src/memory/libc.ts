@@ -57,7 +57,9 @@ function load(): Libc {
   koffi.struct('fastness_timespec', { seconds: 'int64', nanoseconds: 'int64' });
   const memfdCreate = library.func('int memfd_create(const char *name, unsigned int flags)');
   const fcntl = library.func('int fcntl(int fd, int cmd, ...)');
-  const prctl = library.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
+  const prctl = library.func(
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  );
   const getrlimit = library.func('int getrlimit(int resource, _Out_ fastness_rlimit *limit)');
   const setrlimit = library.func('int setrlimit(int resource, const fastness_rlimit *limit)');
   const mmap = library.func('void *mmap(void *addr, size_t len, int prot, int flags, int fd, int64 offset)');
@@ -85,7 +87,8 @@ function load(): Libc {
     },
     bootTimeMs() {
       const time: { seconds?: number | bigint; nanoseconds?: number | bigint } = {};
-      if (clockGettime(CLOCK_BOOTTIME, time) !== 0) throw new FastnessError('ENCLAVE_HARDENING', 'clock_gettime failed.');
+      if (clockGettime(CLOCK_BOOTTIME, time) !== 0)
+        throw new FastnessError('ENCLAVE_HARDENING', 'clock_gettime failed.');
       return Number(time.seconds) * 1000 + Number(time.nanoseconds) / 1e6;
     },
     errno: () => koffi.errno(),

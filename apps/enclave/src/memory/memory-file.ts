@@ -57,7 +57,10 @@ export function createMemoryFile(options: MemoryFileOptions): MemoryFile {
     if (fd >= 0) return new OpenMemoryFile('memfd', fd);
   }
   if (options.tmpfsDir === undefined) {
-    throw new FastnessError('ENCLAVE_NO_MEMORY_FILE', `memfd_create was refused (errno ${libc().errno()}); no tmpfs is configured.`);
+    throw new FastnessError(
+      'ENCLAVE_NO_MEMORY_FILE',
+      `memfd_create was refused (errno ${libc().errno()}); no tmpfs is configured.`,
+    );
   }
   return new OpenMemoryFile('tmpfs', unlinkedFile(options.tmpfsDir));
 }

@@ -11,7 +11,12 @@ import type { Serving } from './serving.ts';
  * POST /attestation: fresh evidence over the client's nonce, the current keys and the release, with everything a client
  * needs to verify it. Throws CHANNEL_WIRE_*, ENCLAVE_BUSY, and what the collector throws.
  */
-export async function attest(request: Request, serving: Serving, collect: CollectEvidence, quota: Quota): Promise<AttestationBundle> {
+export async function attest(
+  request: Request,
+  serving: Serving,
+  collect: CollectEvidence,
+  quota: Quota,
+): Promise<AttestationBundle> {
   const limit = wireLimits.attestationRequest;
   const bytes = request.body === null ? new Uint8Array(0) : await collectBytes(request.body, limit);
   if (bytes === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `At most ${limit} bytes.`);

@@ -1,5 +1,12 @@
 import { reportDataOf, type Cmw } from '@fastness/attest';
-import { createGateway, createReceiptIssuer, createReplayCache, evidenceDigestOf, type Gateway, type ReceiptIssuer } from '@fastness/channel';
+import {
+  createGateway,
+  createReceiptIssuer,
+  createReplayCache,
+  evidenceDigestOf,
+  type Gateway,
+  type ReceiptIssuer,
+} from '@fastness/channel';
 import { generateEnclaveKeys, type EnclaveKeys } from '../boot/enclave-keys.ts';
 import type { CollectEvidence } from '../boot/request-key.ts';
 import type { Clock } from '../lease.ts';

@@ -4,7 +4,7 @@ import { FastnessError } from '@fastness/codec/errors';
 
 export interface Listener {
   readonly url: string;
-  /** Stops accepting, ends idle connections, and after `graceMs` the others. */
+  /** Stops accepting, ends idle connections, and after `graceMs` the others. May be called again to cut that short. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -36,6 +36,7 @@ function urlOf(server: Server): string {
 async function close(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  if (graceMs === 0) server.closeAllConnections();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(timer);

@@ -51,7 +51,8 @@ export function createOuter(options: OuterOptions): (request: Request) => Promis
       const { pathname } = new URL(request.url);
       const method = paths.get(pathname);
       if (method === undefined) return problem(new FastnessError('ENCLAVE_ROUTE'), 404);
-      if (method !== request.method) return problem(new FastnessError('ENCLAVE_ROUTE', `Use ${method}.`), 405, { allow: method });
+      if (method !== request.method)
+        return problem(new FastnessError('ENCLAVE_ROUTE', `Use ${method}.`), 405, { allow: method });
       if (pathname === '/health') {
         const { healthy, body } = options.health();
         return json(body, healthy ? 200 : 503);

@@ -17,7 +17,8 @@ export class Quota {
 
   /** Throws ENCLAVE_BUSY when the queue is full. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting > this.#queueLimit) throw new FastnessError('ENCLAVE_BUSY', `${this.#waiting} attestations are waiting.`);
+    if (this.#waiting > this.#queueLimit)
+      throw new FastnessError('ENCLAVE_BUSY', `${this.#waiting} attestations are waiting.`);
     this.#waiting++;
     const mine = this.#tail.then(work);
     // The next one starts after this one ended, and not before its share of a second has passed.

@@ -52,7 +52,10 @@ export function parseRequest<T>(schema: z.ZodType<T>, value: unknown): T {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const param = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].map(String).join('.').slice(0, 100);
+  const param = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])]
+    .map(String)
+    .join('.')
+    .slice(0, 100);
   const why = unknown === undefined ? `is not as expected (${issue?.code ?? 'invalid'})` : 'is not supported';
   throw new ApiError(new FastnessError('ENCLAVE_REQUEST', `${param === '' ? 'The body' : param} ${why}.`), { param });
 }

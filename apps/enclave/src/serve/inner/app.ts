@@ -20,7 +20,10 @@ type Endpoint<T> = (context: ApiContext, request: T, scope: RequestScope) => Pro
  * The API of the model, as OpenAI's clients speak it. Nothing listens here: requests come out of the channel one by
  * one, and answers go back into it. `onError` sees what went wrong inside, for the log; requests never go there.
  */
-export function createInnerApi(context: ApiContext, onError: (error: unknown) => void): (request: Request) => Promise<Response> {
+export function createInnerApi(
+  context: ApiContext,
+  onError: (error: unknown) => void,
+): (request: Request) => Promise<Response> {
   const app = new Hono();
   const model = {
     id: context.modelId,
@@ -31,7 +34,9 @@ export function createInnerApi(context: ApiContext, onError: (error: unknown) =>
     context_length: context.engine.info.contextLength,
   };
   app.get('/v1/models', () => jsonResponse({ object: 'list', data: [model] }));
-  app.get('/v1/models/:id', (c) => (c.req.param('id') === model.id ? jsonResponse(model) : errorResponse(noSuchModel())));
+  app.get('/v1/models/:id', (c) =>
+    c.req.param('id') === model.id ? jsonResponse(model) : errorResponse(noSuchModel()),
+  );
   const post = <T extends { model: string }>(path: string, schema: z.ZodType<T>, endpoint: Endpoint<T>): void => {
     app.post(path, async (c) => {
       const scope = requestScope(c.req.raw, context.lease, context.limits);
@@ -68,6 +73,9 @@ function isStream(response: Response): boolean {
 }
 
 function noSuchModel(): ApiError {
-  const error = new FastnessError('ENCLAVE_REQUEST', 'This enclave does not serve that model; GET /v1/models names the one it serves.');
+  const error = new FastnessError(
+    'ENCLAVE_REQUEST',
+    'This enclave does not serve that model; GET /v1/models names the one it serves.',
+  );
   return new ApiError(error, { param: 'model', status: 404 });
 }

@@ -10,7 +10,11 @@ import { eventStream, type StreamFormat } from './sse.ts';
 type End = Extract<GenerationItem, { kind: 'end' }>;
 
 /** POST /v1/chat/completions. */
-export async function chatCompletion(context: ApiContext, request: ChatRequest, scope: RequestScope): Promise<Response> {
+export async function chatCompletion(
+  context: ApiContext,
+  request: ChatRequest,
+  scope: RequestScope,
+): Promise<Response> {
   const chat = context.engine.chat;
   if (chat === undefined) throw cannot(context.engine, 'chat: it does not generate, or carries no chat template');
   const messages = messagesOf(request, context.limits.messages);
@@ -19,7 +23,11 @@ export async function chatCompletion(context: ApiContext, request: ChatRequest, 
 }
 
 /** POST /v1/completions. */
-export async function textCompletion(context: ApiContext, request: CompletionRequest, scope: RequestScope): Promise<Response> {
+export async function textCompletion(
+  context: ApiContext,
+  request: CompletionRequest,
+  scope: RequestScope,
+): Promise<Response> {
   const complete = context.engine.complete;
   if (complete === undefined) throw cannot(context.engine, 'generate');
   const prompt = typeof request.prompt === 'string' ? request.prompt : request.prompt[0];
@@ -104,7 +112,9 @@ async function respond(
 
 function choice(kind: keyof typeof shapes, text: string, end: End): object {
   const rest = { index: 0, logprobs: null, finish_reason: end.finishReason };
-  return kind === 'text' ? { ...rest, text } : { ...rest, message: { role: 'assistant', content: text, refusal: null } };
+  return kind === 'text'
+    ? { ...rest, text }
+    : { ...rest, message: { role: 'assistant', content: text, refusal: null } };
 }
 
 /** The unchanging parts of an event are written once: a fast model makes more than a thousand tokens a second. */

@@ -7,9 +7,9 @@ import type { ApiLimits } from './limits.ts';
 /** A request's time to live: it ends by the time limit, the loss of the lease, or the client going away. */
 export interface RequestScope {
   readonly signal: AbortSignal;
-  cancel(reason: unknown): void;
+  readonly cancel: (reason: unknown) => void;
   /** Call when the answer is complete; nothing fires afterwards. */
-  done(): void;
+  readonly done: () => void;
 }
 
 export function requestScope(request: Request, lease: AbortSignal, limits: ApiLimits): RequestScope {

@@ -7,7 +7,11 @@ import type { RequestScope } from './request-scope.ts';
 import type { ClassificationRequest, EmbeddingRequest } from './schema.ts';
 
 /** POST /v1/embeddings. */
-export async function embeddings(context: ApiContext, request: EmbeddingRequest, scope: RequestScope): Promise<Response> {
+export async function embeddings(
+  context: ApiContext,
+  request: EmbeddingRequest,
+  scope: RequestScope,
+): Promise<Response> {
   const { embed, info } = context.engine;
   if (embed === undefined) throw cannot(context.engine, 'embed');
   if (request.dimensions !== undefined && request.dimensions !== info.dimensions) {
@@ -59,7 +63,9 @@ export async function classifications(
 function textsOf(input: string | readonly string[], { limits }: ApiContext): readonly string[] {
   const texts = typeof input === 'string' ? [input] : input;
   if (texts.length <= limits.inputs) return texts;
-  throw new ApiError(new FastnessError('ENCLAVE_REQUEST', `input has more than ${limits.inputs} texts.`), { param: 'input' });
+  throw new ApiError(new FastnessError('ENCLAVE_REQUEST', `input has more than ${limits.inputs} texts.`), {
+    param: 'input',
+  });
 }
 
 /** Little-endian floats, as OpenAI sends them. */
