@@ -9,7 +9,7 @@ import { chunkedLabels } from './ohttp/labels.ts';
 import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts';
 import { PullReader } from './pull-reader.ts';
 import { replayDigestOf, type ReplayCache } from './replay-cache.ts';
-import { sealResponse, type GatewayResponse } from './seal-response.ts';
+import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
 import { pullStream, streamSource } from './stream-source.ts';
 
 /** Limits of a gateway; sizes in bytes. */
@@ -46,7 +46,10 @@ export interface OpenedRequest {
   readonly discardBody: () => Promise<void>;
   /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
   readonly kem: number;
-  /** Seals the one response to this request: body of the outer response, `message/ohttp-chunked-res`. */
+  /**
+   * Seals the one response to this request: body of the outer response, `message/ohttp-chunked-res`.
+   * @throws FastnessError `CHANNEL_HTTP_*`, `CHANNEL_BODY_TYPE`; `CHANNEL_ALREADY_ANSWERED` for a second response
+   */
   readonly sealResponse: (response: GatewayResponse) => ReadableStream<Uint8Array>;
 }
 
@@ -114,11 +117,12 @@ async function openRequest(options: {
     const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
     const chunks = new ChunkReader({ reader, open: openRequestChunk(context), limit });
     // Remembered only once the first chunk authenticates: noise cannot fill the cache.
-    const first = await chunks.next();
-    const replayDigest = await replayDigestOf(enc);
+    const [first, replayDigest] = await Promise.all([chunks.next(), replayDigestOf(enc)]);
     // Rotation emptied the cache: a request to the keys before it could have been answered already.
     if (keys() !== usedKeys) throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were rotated meanwhile.');
     replayCache.claim(replayDigest);
+    const sealer = prepareResponse({ context, enc, suite });
+    let answered = false;
     let pending: Uint8Array | undefined = first;
     const nextChunk = async () => {
       const chunk = pending ?? (await chunks.next());
@@ -171,7 +175,13 @@ async function openRequest(options: {
       requestDigest,
       discardBody: drain,
       kem: suite.kem,
-      sealResponse: (response) => sealResponse({ context, enc, suite, response, chunkInterval }),
+      sealResponse: (response) => {
+        // A second response would be sealed with the nonces of the first.
+        if (answered) throw new FastnessError('CHANNEL_ALREADY_ANSWERED');
+        const stream = sealResponse({ sealer, response, chunkInterval });
+        answered = true;
+        return stream;
+      },
     };
   } catch (error) {
     await source.cancel(error);

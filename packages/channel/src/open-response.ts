@@ -3,11 +3,9 @@ import { decodeResponse } from './bhttp/decode.ts';
 import { incomplete } from './bhttp/incomplete.ts';
 import { defaultMessageLimits } from './bhttp/limits.ts';
 import { startResponseDigest } from './digest.ts';
-import type { RecipientContext, SenderContext, SuiteId } from './hpke.ts';
 import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
-import { chunkedLabels } from './ohttp/labels.ts';
 import { openResponseChunk } from './ohttp/response-chunks.ts';
-import { deriveResponseKey, responseNonceLength } from './ohttp/response-key.ts';
+import { deriveResponseKey, responseNonceLength, type ResponseSecret } from './ohttp/response-key.ts';
 import { PullReader } from './pull-reader.ts';
 import { pullStream, streamSource } from './stream-source.ts';
 
@@ -43,19 +41,16 @@ const defaultMaxResponseBytes = 2 ** 30;
 
 export async function openResponse(
   options: {
-    context: SenderContext | RecipientContext;
-    enc: Uint8Array;
-    suite: SuiteId;
+    secret: Promise<ResponseSecret>;
     stream: ReadableStream<Uint8Array>;
   } & OpenResponseOptions,
 ): Promise<OpenedResponse> {
-  const { context, enc, suite } = options;
   const source = streamSource(options.stream);
   try {
     const reader = new PullReader(source.next, truncated);
-    const responseNonce = await reader.take(responseNonceLength(suite.aead));
-    const label = chunkedLabels.response;
-    const key = await deriveResponseKey({ context, label, aead: suite.aead, enc, responseNonce, usage: 'decrypt' });
+    const secret = await options.secret;
+    const responseNonce = await reader.take(responseNonceLength(secret.aead));
+    const key = await deriveResponseKey(secret, responseNonce, 'decrypt');
     const limit = {
       bytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
       code: 'CHANNEL_RESPONSE_TOO_LARGE',

@@ -8,6 +8,7 @@ import { startRequestDigest, type MessageDigest } from './digest.ts';
 import { sealStream, type PlaintextSource } from './ohttp/chunk-writer.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
 import { acceptableKeys, sealRequestChunk, setUpFirst } from './ohttp/request-sealer.ts';
+import { exportResponseSecret } from './ohttp/response-key.ts';
 import { openResponse, type OpenedResponse, type OpenResponseOptions } from './open-response.ts';
 import { streamSource } from './stream-source.ts';
 
@@ -49,12 +50,15 @@ export async function sealRequest(options: {
   const source = await messageOf(request, digest, done.resolve);
   const keys = acceptableKeys(options.keyConfig, options.allowX25519 ?? false);
   const { suite, header, enc, context } = await setUpFirst(keys, chunkedLabels);
+  // Ready before the response is: what it is derived from does not depend on the response.
+  const secret = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc });
+  secret.catch(() => undefined);
   return {
     body: sealStream({ prefix: concatBytes(header, enc), source, seal: sealRequestChunk(context) }),
     keyId: header[0] ?? 0,
     kem: suite.kem,
     requestDigest: done.promise,
-    openResponse: (stream, openOptions = {}) => openResponse({ context, enc, suite, stream, ...openOptions }),
+    openResponse: (stream, openOptions = {}) => openResponse({ secret, stream, ...openOptions }),
   };
 }
 

@@ -6,7 +6,7 @@ import type { RecipientContext, SuiteId } from './hpke.ts';
 import { sealStream, type SealChunk } from './ohttp/chunk-writer.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
 import { sealResponseChunk } from './ohttp/response-chunks.ts';
-import { deriveResponseKey, responseNonceLength } from './ohttp/response-key.ts';
+import { deriveResponseKey, exportResponseSecret, responseNonceLength } from './ohttp/response-key.ts';
 import { bodySource, type MessageBody } from './stream-source.ts';
 import { randomBytes } from './web-crypto.ts';
 
@@ -23,30 +23,44 @@ export interface GatewayResponse {
   readonly trailers?: (end: { responseDigest: Uint8Array }) => Promise<HeadersInit> | HeadersInit;
 }
 
-export function sealResponse(options: {
+/** What one response is sealed with: a nonce of its own and the sealer of its chunks. */
+export interface ResponseSealer {
+  readonly responseNonce: Uint8Array;
+  readonly seal: SealChunk;
+}
+
+/** Derives the key of the one response to a request while the application works on it. */
+export function prepareResponse(options: {
   context: RecipientContext;
   enc: Uint8Array;
   suite: SuiteId;
+}): ResponseSealer {
+  const { context, enc, suite } = options;
+  const responseNonce = randomBytes(responseNonceLength(suite.aead));
+  const sealer = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc })
+    .then((secret) => deriveResponseKey(secret, responseNonce, 'encrypt'))
+    .then(sealResponseChunk);
+  sealer.catch(() => undefined);
+  return { responseNonce, seal: async (plaintext, final) => (await sealer)(plaintext, final) };
+}
+
+export function sealResponse(options: {
+  sealer: ResponseSealer;
   response: GatewayResponse;
   chunkInterval: number;
 }): ReadableStream<Uint8Array> {
-  const { context, enc, suite, response } = options;
+  const { response, chunkInterval } = options;
+  const { responseNonce, seal } = options.sealer;
   const digest = startResponseDigest(response);
   const source = streamedMessage({
     head: encodeResponseHead({ status: response.status, fields: fieldLinesOf(response.headers) }),
     body: bodySource(response.body),
     observe: (bytes) => digest.update(bytes),
-    interval: options.chunkInterval,
+    interval: chunkInterval,
     tail: async () => {
       const responseDigest = await digest.finish();
       return encodeTrailers(fieldLinesOf(await response.trailers?.({ responseDigest })));
     },
   });
-  const responseNonce = randomBytes(responseNonceLength(suite.aead));
-  const label = chunkedLabels.response;
-  const key = deriveResponseKey({ context, label, aead: suite.aead, enc, responseNonce, usage: 'encrypt' });
-  const sealer = key.then((made) => sealResponseChunk(made));
-  sealer.catch(() => undefined);
-  const seal: SealChunk = async (plaintext, final) => (await sealer)(plaintext, final);
   return sealStream({ prefix: responseNonce, source, seal });
 }

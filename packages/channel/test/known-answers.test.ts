@@ -14,7 +14,7 @@ import { chunkedLabels, plainLabels, requestInfo } from '../src/ohttp/labels.ts'
 import { openRequestChunk, openRequestContext } from '../src/ohttp/request-opener.ts';
 import { sealRequestChunk, setUpRequest } from '../src/ohttp/request-sealer.ts';
 import { openResponseChunk, sealResponseChunk } from '../src/ohttp/response-chunks.ts';
-import { deriveResponseKey } from '../src/ohttp/response-key.ts';
+import { deriveResponseKey, exportResponseSecret } from '../src/ohttp/response-key.ts';
 import { openPlainResponse, sealPlainResponse } from '../src/ohttp/plain.ts';
 import { sealStream } from '../src/ohttp/chunk-writer.ts';
 import { PullReader } from '../src/pull-reader.ts';
@@ -228,20 +228,16 @@ describe.skipIf(!haveVectors)('chunked OHTTP draft 08, appendix A', () => {
     expect(plaintexts.join('')).toBe(known.request);
 
     const nonce = fromHex(known.responseNonce);
-    const from = {
-      context: gateway.context,
-      label: chunkedLabels.response,
-      aead: 1,
-      enc: gateway.enc,
-      responseNonce: nonce,
-    };
-    const sealing = await deriveResponseKey({ ...from, usage: 'encrypt' });
+    const from = { label: chunkedLabels.response, aead: 1, enc: gateway.enc };
+    const secret = await exportResponseSecret({ ...from, context: gateway.context });
+    const sealing = await deriveResponseKey(secret, nonce, 'encrypt');
     const response = await readAll(
       sealStream({ prefix: nonce, source: piecesOf(known.responseChunks), seal: sealResponseChunk(sealing) }),
     );
     expect(toHex(response)).toBe(known.encapsulatedResponse);
 
-    const opening = await deriveResponseKey({ ...from, context: client.context, usage: 'decrypt' });
+    const ownSecret = await exportResponseSecret({ ...from, context: client.context });
+    const opening = await deriveResponseKey(ownSecret, nonce, 'decrypt');
     const responseReader = new PullReader(streamSource(streamOf(response)).next, truncated);
     await responseReader.take(nonce.length);
     const answers = new ChunkReader({ reader: responseReader, open: openResponseChunk(opening), limit });

@@ -296,6 +296,13 @@ describe('the sender refuses', () => {
     await expectCode(() => sealRequest({ keyConfig: keys.keyConfig, request: { ...samplePost, ...part } }), code);
   });
 
+  it('a second response, but not one after a response that could not be sealed', async () => {
+    const { opened } = await exchange(await newGateway());
+    await expectCode(() => opened.sealResponse({ status: 999 }), 'CHANNEL_HTTP_CONTROL');
+    opened.sealResponse({ status: 200 });
+    await expectCode(() => opened.sealResponse({ status: 200 }), 'CHANNEL_ALREADY_ANSWERED');
+  });
+
   it('an informational response', async () => {
     const { opened } = await exchange(await newGateway());
     await expectCode(() => opened.sealResponse({ status: 103 }), 'CHANNEL_HTTP_INFORMATIONAL');

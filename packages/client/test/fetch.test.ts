@@ -1,5 +1,7 @@
+import { createReceiptIssuer } from '@fastness/channel';
 import { fromBase64Url, toBase64Url, toHex, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { releaseDigestOf } from '@fastness/model/release';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { actionFor, createClient, type ClientEvent, type ClientOptions } from '../src/index.ts';
 import { streamFrom } from '../../channel/test/support/bytes.ts';
@@ -398,6 +400,21 @@ describe('the body of a response fails at its end', () => {
         },
       },
     };
+    await withServer({ enclave: own }, async ({ client }) => {
+      const response = await client.fetch(url, post);
+      await expectCode(() => response.text(), code);
+    });
+  });
+
+  it.each([
+    ['releaseDigest', 'CLIENT_RECEIPT_RELEASE'],
+    ['keyConfigDigest', 'CLIENT_RECEIPT_KEYS'],
+  ] as const)('with a receipt over another %s', async (field, code) => {
+    const own = await forgeEnclave();
+    const { receipt: receiptKey, keyConfigDigest } = own.generation;
+    const releaseDigest = await releaseDigestOf(own.release.bundle);
+    const digests = { releaseDigest, keyConfigDigest, evidenceDigest: new Uint8Array(32), [field]: new Uint8Array(32) };
+    own.generation = { ...own.generation, receipts: createReceiptIssuer({ receiptKey, ...digests, now: () => now }) };
     await withServer({ enclave: own }, async ({ client }) => {
       const response = await client.fetch(url, post);
       await expectCode(() => response.text(), code);

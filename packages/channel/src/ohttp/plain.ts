@@ -2,7 +2,7 @@ import { concatBytes, plainBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { RecipientContext, SenderContext, SuiteId } from '../hpke.ts';
 import { plainLabels } from './labels.ts';
-import { deriveResponseKey, responseNonceLength } from './response-key.ts';
+import { deriveResponseKey, exportResponseSecret, responseNonceLength } from './response-key.ts';
 
 /** One side of an exchange after HPKE's set-up with `plainLabels`. */
 export interface PlainExchange {
@@ -16,12 +16,8 @@ export async function sealPlainResponse(
   options: PlainExchange & { responseNonce: Uint8Array; response: Uint8Array },
 ): Promise<Uint8Array> {
   const { suite, responseNonce, response } = options;
-  const { key, baseNonce } = await deriveResponseKey({
-    ...options,
-    label: plainLabels.response,
-    aead: suite.aead,
-    usage: 'encrypt',
-  });
+  const secret = await exportResponseSecret({ ...options, label: plainLabels.response, aead: suite.aead });
+  const { key, baseNonce } = await deriveResponseKey(secret, responseNonce, 'encrypt');
   const parameters = { name: 'AES-GCM', iv: plainBytes(baseNonce) };
   const sealed = await globalThis.crypto.subtle.encrypt(parameters, key, plainBytes(response));
   return concatBytes(responseNonce, new Uint8Array(sealed));
@@ -32,13 +28,8 @@ export async function openPlainResponse(options: PlainExchange & { response: Uin
   const { suite, response } = options;
   const length = responseNonceLength(suite.aead);
   if (response.length < length) throw new FastnessError('CHANNEL_TRUNCATED', 'Within the response nonce.');
-  const { key, baseNonce } = await deriveResponseKey({
-    ...options,
-    responseNonce: response.subarray(0, length),
-    label: plainLabels.response,
-    aead: suite.aead,
-    usage: 'decrypt',
-  });
+  const secret = await exportResponseSecret({ ...options, label: plainLabels.response, aead: suite.aead });
+  const { key, baseNonce } = await deriveResponseKey(secret, response.subarray(0, length), 'decrypt');
   try {
     const parameters = { name: 'AES-GCM', iv: plainBytes(baseNonce) };
     const opened = await globalThis.crypto.subtle.decrypt(parameters, key, plainBytes(response.subarray(length)));

@@ -9,6 +9,7 @@ import {
   type Gateway,
   type GatewayKeys,
   type ReceiptIssuer,
+  type ReceiptKey,
 } from '@fastness/channel';
 import type { AttestationBundle } from '@fastness/channel/wire';
 import { fromBase64Url, fromHex, toBase64Url } from '@fastness/codec/bytes';
@@ -26,6 +27,7 @@ export const measurement = 'ab'.repeat(48);
 /** Keys of an enclave with what works on them. */
 export interface Generation {
   readonly keys: GatewayKeys;
+  readonly receipt: ReceiptKey;
   readonly receiptKey: Uint8Array;
   readonly keyConfigDigest: Uint8Array;
   readonly gateway: Gateway;
@@ -65,6 +67,7 @@ async function newGeneration(releaseDigest: Uint8Array, previous?: GatewayKeys):
   const evidenceDigest = await evidenceDigestOf({ type: 'application/own', value: new Uint8Array(1) });
   return {
     keys,
+    receipt,
     receiptKey: receipt.publicKey,
     keyConfigDigest,
     gateway: createGateway({ keys, replayCache: createReplayCache() }),
