@@ -11,8 +11,8 @@ export interface World {
   readonly home: string;
   readonly modelDir: string;
   start(name: 'broker' | 'enclave' | 'relay', args?: readonly string[]): Promise<Service>;
-  /** A copy of the home on its own, so that an attack can damage it. */
-  fork(): Promise<World>;
+  /** A copy of the sealed model under another name, for an attack to damage; `edit` gets its folder. */
+  copyModel(name: string, edit: (dir: string) => Promise<void>): Promise<string>;
   editJson(path: string, edit: (value: Record<string, unknown>) => void): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -27,7 +27,6 @@ const anyPort = 'http://127.0.0.1:0';
 
 function worldAt(home: string): World {
   const services: Service[] = [];
-  const forks: World[] = [];
   return {
     home,
     modelDir: join(home, 'models', 'triage'),
@@ -42,12 +41,11 @@ function worldAt(home: string): World {
       services.push(service);
       return service;
     },
-    async fork() {
-      const copy = await mkdtemp(join(tmpdir(), 'fastness-attack-'));
-      await cp(home, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
-      const fork = worldAt(copy);
-      forks.push(fork);
-      return fork;
+    async copyModel(name, edit) {
+      const dir = join(home, 'models', name);
+      await cp(join(home, 'models', 'triage'), dir, { recursive: true });
+      await edit(dir);
+      return dir;
     },
     async editJson(path, edit) {
       const file = join(home, path);
@@ -57,7 +55,6 @@ function worldAt(home: string): World {
     },
     async dispose() {
       for (const service of services.reverse()) await service.stop();
-      for (const fork of forks) await fork.dispose();
       await rm(home, { recursive: true, force: true });
     },
   };

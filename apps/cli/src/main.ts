@@ -2,26 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
-import { approveCommand } from './commands/approve.ts';
-import { brokerCommand } from './commands/broker.ts';
-import { chatCommand } from './commands/chat.ts';
-import { enclaveCommand } from './commands/enclave.ts';
-import { initCommand } from './commands/init.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { proxyCommand } from './commands/proxy.ts';
-import { publishCommand } from './commands/publish.ts';
-import { relayCommand } from './commands/relay.ts';
-import { revokeCommand } from './commands/revoke.ts';
-import { sealCommand } from './commands/seal.ts';
-import { signCommand } from './commands/sign.ts';
-import { upCommand } from './commands/up.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { createOutput } from './support/output.ts';
 import { printError } from './support/run.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+// A reader that has seen enough (`fastness ... | head`) is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 const program = new Command('fastness')
   .description('Sealed models, verified enclaves, confidential inference. Start with `fastness up`.')
@@ -36,24 +28,27 @@ const program = new Command('fastness')
       '7 unavailable, 8 conflict, 9 limit, 70 fault of Fastness, 130 interrupted.',
   );
 
-// The order of the chain, so that --help reads as a guide.
-for (const command of [
-  upCommand,
-  initCommand,
-  sealCommand,
-  signCommand,
-  approveCommand,
-  brokerCommand,
-  publishCommand,
-  enclaveCommand,
-  relayCommand,
-  verifyCommand,
-  chatCommand,
-  proxyCommand,
-  revokeCommand,
-  inspectCommand,
-]) {
-  program.addCommand(command().exitOverride());
+/** In the order of the chain, so that --help reads as a guide. A command's module is loaded when it is named. */
+const commands: Record<string, () => Promise<Command>> = {
+  up: async () => (await import('./commands/up.ts')).upCommand(),
+  init: async () => (await import('./commands/init.ts')).initCommand(),
+  seal: async () => (await import('./commands/seal.ts')).sealCommand(),
+  sign: async () => (await import('./commands/sign.ts')).signCommand(),
+  approve: async () => (await import('./commands/approve.ts')).approveCommand(),
+  broker: async () => (await import('./commands/broker.ts')).brokerCommand(),
+  publish: async () => (await import('./commands/publish.ts')).publishCommand(),
+  enclave: async () => (await import('./commands/enclave.ts')).enclaveCommand(),
+  relay: async () => (await import('./commands/relay.ts')).relayCommand(),
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+  chat: async () => (await import('./commands/chat.ts')).chatCommand(),
+  proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
+  revoke: async () => (await import('./commands/revoke.ts')).revokeCommand(),
+  inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
+};
+const named = Object.keys(commands).filter((name) => process.argv.includes(name));
+for (const name of named.length > 0 && !process.argv.includes('help') ? named : Object.keys(commands)) {
+  const command = await commands[name]?.();
+  if (command !== undefined) program.addCommand(command.exitOverride());
 }
 
 try {

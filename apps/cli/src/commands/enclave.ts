@@ -70,6 +70,7 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
       child.once('error', reject);
       child.once('close', resolve);
     });
+    await log.ended;
     if (signal.aborted || code === 0) return;
     throw log.failure ?? new FastnessError('CLI_CHILD_FAILED', `The enclave ended with ${code ?? 'a signal'}.`);
   } finally {
@@ -84,11 +85,18 @@ const logLineSchema = z.object({
   detail: z.string().optional(),
 });
 
+interface EnclaveLog {
+  readonly ended: Promise<void>;
+  failure?: FastnessError;
+}
+
 /** Passes the enclave's log on, says when it serves, and keeps the error that it ended with. */
-function followLog(stream: Readable, onServing: (url: string) => void): { failure?: FastnessError } {
-  const seen: { failure?: FastnessError } = {};
+function followLog(stream: Readable, onServing: (url: string) => void): EnclaveLog {
+  const lines = createInterface({ input: stream });
+  // The last line can arrive after the process is seen to end.
+  const seen: EnclaveLog = { ended: new Promise((resolve) => lines.once('close', resolve)) };
   let url = '';
-  createInterface({ input: stream }).on('line', (line) => {
+  lines.on('line', (line) => {
     process.stderr.write(`${line}\n`);
     // The simulated TEE shares the stream and writes plain text.
     const entry = line.startsWith('{') ? logLineSchema.safeParse(parse(line)).data : undefined;

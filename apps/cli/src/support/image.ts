@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,10 +45,28 @@ export function enclaveImage(): EnclaveImage {
   const own = [...folders].filter((folder) => !folder.includes('/node_modules/'));
   return {
     include: [realpathSync(process.execPath), ...folders, ...links].sort(),
-    exclude: own.flatMap((folder) =>
-      ['dist', 'test', 'tsconfig.json', 'tsconfig.tsbuildinfo'].map((name) => join(folder, name)),
-    ),
+    exclude: [
+      ...foreignBinaries(),
+      ...own.flatMap((folder) =>
+        ['dist', 'test', 'tsconfig.json', 'tsconfig.tsbuildinfo'].map((name) => join(folder, name)),
+      ),
+    ],
   };
+}
+
+/** Hundreds of megabytes for other systems, which nothing here can load. */
+function foreignBinaries(): string[] {
+  const folders: string[] = [];
+  const base = join(repositoryRoot, 'node_modules/onnxruntime-node/bin');
+  for (const interfaceFolder of readdirSync(base)) {
+    for (const platform of readdirSync(join(base, interfaceFolder))) {
+      for (const architecture of readdirSync(join(base, interfaceFolder, platform))) {
+        if (platform === process.platform && architecture === process.arch) continue;
+        folders.push(join(base, interfaceFolder, platform, architecture));
+      }
+    }
+  }
+  return folders;
 }
 
 function resolvePackage(name: string, from: string): string | undefined {
