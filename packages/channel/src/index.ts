@@ -34,7 +34,7 @@ export {
   type ReceiptKey,
 } from './receipt.ts';
 export { createReplayCache, type ReplayCache } from './replay-cache.ts';
-export { sealRequest, type SealedRequest } from './seal-request.ts';
+export { prepareSeal, sealRequest, type PreparedSeal, type SealedRequest, type SealTarget } from './seal-request.ts';
 export { type GatewayResponse } from './seal-response.ts';
 export {
   hpkeOpen,

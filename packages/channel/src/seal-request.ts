@@ -1,4 +1,5 @@
 import { concatBytes } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
 import { encodeKnownRequest, encodeRequestHead, encodeTrailers } from './bhttp/encode.ts';
 import { fieldLinesOf } from './bhttp/fields.ts';
 import { streamedMessage, wholeMessage } from './bhttp/message-source.ts';
@@ -7,8 +8,8 @@ import { binaryRequestOf, controlOf, type BinaryRequest } from './binary-request
 import { startRequestDigest, type MessageDigest } from './digest.ts';
 import { sealStream, type PlaintextSource } from './ohttp/chunk-writer.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
-import { acceptableKeys, sealRequestChunk, setUpFirst } from './ohttp/request-sealer.ts';
-import { exportResponseSecret } from './ohttp/response-key.ts';
+import { acceptableKeys, sealRequestChunk, setUpFirst, type RequestContext } from './ohttp/request-sealer.ts';
+import { exportResponseSecret, type ResponseSecret } from './ohttp/response-key.ts';
 import { openResponse, type OpenedResponse, type OpenResponseOptions } from './open-response.ts';
 import { streamSource } from './stream-source.ts';
 
@@ -30,29 +31,58 @@ export interface SealedRequest {
   readonly openResponse: (stream: ReadableStream<Uint8Array>, options?: OpenResponseOptions) => Promise<OpenedResponse>;
 }
 
+/** A key agreement made ahead of the request that will use it. It serves one request. */
+export interface PreparedSeal {
+  /** The key agreement in use: `0x647a` X-Wing, `0x0020` X25519. */
+  readonly kem: number;
+}
+
+interface Prepared extends RequestContext {
+  readonly secret: Promise<ResponseSecret>;
+}
+
+/** Which keys a request may be sealed to. */
+export interface SealTarget {
+  /** RFC 9458 key configuration list, which the caller has verified against evidence: it is believed. */
+  readonly keyConfig: Uint8Array;
+  /** Accept X25519 alone, without post-quantum protection, where the runtime lacks ML-KEM-768. Default: false. */
+  readonly allowX25519?: boolean;
+}
+
+const preparations = new WeakMap<PreparedSeal, Prepared>();
+
 /**
- * Seals a request to the gateway that holds `keyConfig`, which the caller has verified against evidence: this function
- * believes it. Requests are padded (see `paddedLength`).
- * @param options.keyConfig RFC 9458 key configuration list
- * @param options.allowX25519 accept the key agreement without post-quantum protection where the runtime lacks
- *   ML-KEM-768. Default: false
- * @throws FastnessError `CHANNEL_KEY_CONFIG`, `CHANNEL_SUITE_UNSUPPORTED`, `CHANNEL_HTTP_*`, `CHANNEL_BODY_TYPE`
+ * Agrees on a key for a request to come: about a millisecond that the request then does not wait for.
+ * @throws FastnessError `CHANNEL_KEY_CONFIG`, `CHANNEL_SUITE_UNSUPPORTED`
  */
-export async function sealRequest(options: {
-  keyConfig: Uint8Array;
-  request: BinaryRequest | Request;
-  allowX25519?: boolean;
-}): Promise<SealedRequest> {
+export async function prepareSeal(target: SealTarget): Promise<PreparedSeal> {
+  const keys = acceptableKeys(target.keyConfig, target.allowX25519 ?? false);
+  const request = await setUpFirst(keys, chunkedLabels);
+  const { suite, enc, context } = request;
+  // Ready before the response is: what it is derived from does not depend on the response.
+  const secret = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc });
+  secret.catch(() => undefined);
+  const prepared: PreparedSeal = Object.freeze({ kem: suite.kem });
+  preparations.set(prepared, { ...request, secret });
+  return prepared;
+}
+
+/**
+ * Seals a request to a gateway. Requests are padded (see `paddedLength`).
+ * @param options.prepared in place of `keyConfig`: a key agreement that was prepared and not used yet
+ * @throws FastnessError `CHANNEL_KEY_CONFIG`, `CHANNEL_SUITE_UNSUPPORTED`, `CHANNEL_PREPARED_USED`, `CHANNEL_HTTP_*`,
+ *   `CHANNEL_BODY_TYPE`
+ */
+export async function sealRequest(
+  options: { request: BinaryRequest | Request } & (SealTarget | { prepared: PreparedSeal }),
+): Promise<SealedRequest> {
   const request = binaryRequestOf(options.request);
   const digest = startRequestDigest(request);
   const done = Promise.withResolvers<Uint8Array>();
   done.promise.catch(() => undefined);
   const source = await messageOf(request, digest, done.resolve);
-  const keys = acceptableKeys(options.keyConfig, options.allowX25519 ?? false);
-  const { suite, header, enc, context } = await setUpFirst(keys, chunkedLabels);
-  // Ready before the response is: what it is derived from does not depend on the response.
-  const secret = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc });
-  secret.catch(() => undefined);
+  const prepared = 'prepared' in options ? options.prepared : await prepareSeal(options);
+  const { suite, header, enc, context, secret } = take(prepared);
   return {
     body: sealStream({ prefix: concatBytes(header, enc), source, seal: sealRequestChunk(context) }),
     keyId: header[0] ?? 0,
@@ -60,6 +90,14 @@ export async function sealRequest(options: {
     requestDigest: done.promise,
     openResponse: (stream, openOptions = {}) => openResponse({ secret, stream, ...openOptions }),
   };
+}
+
+/** A second request under one agreement would be refused as a replay, and could be told to come from the same client. */
+function take(prepared: PreparedSeal): Prepared {
+  const made = preparations.get(prepared);
+  if (made === undefined) throw new FastnessError('CHANNEL_PREPARED_USED');
+  preparations.delete(prepared);
+  return made;
 }
 
 /** The request as padded binary HTTP: of known length when its body is on hand, of indeterminate length otherwise. */

@@ -1,6 +1,6 @@
 import { concatBytes, utf8Encode } from '@fastness/codec/bytes';
 import { describe, expect, it } from 'vitest';
-import { generateGatewayKeys, sealRequest } from '../src/index.ts';
+import { generateGatewayKeys, prepareSeal, sealRequest } from '../src/index.ts';
 import { readAll, streamOf, streamFrom } from './support/bytes.ts';
 import { exchange, newGateway, samplePost, sealedFrames } from './support/exchange.ts';
 import { expectCode, failureOf } from './support/errors.ts';
@@ -266,6 +266,14 @@ describe('the sender refuses', () => {
     const first = 2 + (keys.keyConfig[0] ?? 0) * 256 + (keys.keyConfig[1] ?? 0);
     const keyConfig = keys.keyConfig.subarray(first);
     await expectCode(() => sealRequest({ keyConfig, request: samplePost }), 'CHANNEL_SUITE_UNSUPPORTED');
+  });
+
+  it('a prepared key agreement for a second request', async () => {
+    const gateway = await newGateway();
+    const prepared = await prepareSeal({ keyConfig: gateway.keys.keyConfig });
+    const sealed = await sealRequest({ prepared, request: samplePost });
+    expect((await gateway.open(sealed.body)).kem).toBe(prepared.kem);
+    await expectCode(() => sealRequest({ prepared, request: samplePost }), 'CHANNEL_PREPARED_USED');
   });
 
   it('a public key that is none', async () => {

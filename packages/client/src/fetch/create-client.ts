@@ -10,6 +10,7 @@ import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 import { holdBackEnd } from './hold-back.ts';
 import { innerRequestOf, type InnerRequest } from './inner-request.ts';
 import { createOuter, type OuterFetch } from './outer.ts';
+import { SealsAhead } from './seals-ahead.ts';
 import { Session } from './session.ts';
 
 /** What a client tells while it works. */
@@ -84,9 +85,13 @@ export function createClient(options: ClientOptions): FastnessClient {
     now,
     random: options.random ?? ((length) => globalThis.crypto.getRandomValues(new Uint8Array(length))),
     lifetime: seconds * 1000,
-    onVerified: (enclave) => tell({ type: 'verified', enclave }),
+    onVerified: (enclave) => {
+      ahead.prepare(enclave);
+      tell({ type: 'verified', enclave });
+    },
     ...(anchors === undefined ? {} : { anchors }),
   });
+  const ahead = new SealsAhead(policy.allowX25519 ?? false);
   const receipts = new WeakMap<Response, Promise<ReceiptBundle>>();
 
   /** One exchange with one verified enclave. */
@@ -94,11 +99,8 @@ export function createClient(options: ClientOptions): FastnessClient {
     const { signal, repeatable } = inner;
     const headers = new Headers(inner.request.headers);
     headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
-    const sealed = await sealRequest({
-      keyConfig: enclave.keyConfig,
-      request: { ...inner.request, headers },
-      allowX25519: policy.allowX25519 ?? false,
-    });
+    const prepared = await ahead.take(enclave);
+    const sealed = await sealRequest({ prepared, request: { ...inner.request, headers } });
     const { method, path } = inner.request;
     const body = repeatable ? await collect(sealed.body, Number.MAX_SAFE_INTEGER) : sealed.body;
     tell({ type: 'sent', method, path, kem: sealed.kem });
@@ -112,6 +114,7 @@ export function createClient(options: ClientOptions): FastnessClient {
         const request = { method, path };
         const bundle = await receiptAtEnd({ enclave, request, requestDigest, status: opened.status, end, now: now() });
         receipt.resolve(bundle);
+        ahead.prepare(enclave);
         tell({ type: 'receipt', bundle });
       },
     });

@@ -111,6 +111,11 @@ export const channelErrors = Object.freeze({
     message: 'The request has its response already.',
     next: 'Seal one response for each request.',
   },
+  CHANNEL_PREPARED_USED: {
+    class: 'usage',
+    message: 'The prepared key agreement has served its request.',
+    next: 'Prepare one for each request.',
+  },
   CHANNEL_WIRE_MALFORMED: {
     class: 'invalid',
     message: 'The message does not follow its schema.',

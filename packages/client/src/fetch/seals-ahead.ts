@@ -1,0 +1,31 @@
+import { prepareSeal, type PreparedSeal } from '@fastness/channel';
+import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
+
+/** Keeps one key agreement ready for each verified enclave, so that a request need not wait for it. */
+export class SealsAhead {
+  readonly #allowX25519: boolean;
+  readonly #ready = new WeakMap<VerifiedEnclave, Promise<PreparedSeal>>();
+
+  constructor(allowX25519: boolean) {
+    this.#allowX25519 = allowX25519;
+  }
+
+  /** Starts a key agreement unless one is ready. Whoever takes it learns of its failure. */
+  prepare(enclave: VerifiedEnclave): void {
+    if (this.#ready.has(enclave)) return;
+    const prepared = this.#make(enclave);
+    prepared.catch(() => undefined);
+    this.#ready.set(enclave, prepared);
+  }
+
+  /** The key agreement that is ready, or a new one. Each is given once. */
+  take(enclave: VerifiedEnclave): Promise<PreparedSeal> {
+    const prepared = this.#ready.get(enclave) ?? this.#make(enclave);
+    this.#ready.delete(enclave);
+    return prepared;
+  }
+
+  #make({ keyConfig }: VerifiedEnclave): Promise<PreparedSeal> {
+    return prepareSeal({ keyConfig, allowX25519: this.#allowX25519 });
+  }
+}
