@@ -52,7 +52,7 @@ export const configSchema = z.strictObject({
   listen: z.strictObject({ host: z.string().min(1).max(255).default('127.0.0.1'), port: z.int().min(0).max(65_535) }),
   brokerUrl: z.url({ protocol: /^https?$/u }).max(2048),
   modelDir: path,
-  /** `auto` takes the TEE that this machine has; a simulated one is used only when it is named here. */
+  /** `auto` takes the TEE that this machine has: a simulated one where FASTNESS_SIMULATED_TEE names its socket. */
   evidence: z
     .union([z.literal('auto'), z.strictObject({ kind: z.literal('simulated'), socketPath: path })])
     .default('auto'),

@@ -3,22 +3,20 @@ import { FastnessError } from '@fastness/codec/errors';
 import { createBrokerClient } from './boot/broker-client.ts';
 import { chooseCollector } from './boot/collector.ts';
 import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
-import { openModel, type OpenedModel } from './boot/open-model.ts';
-import { renewLease, requestKey, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
+import { requestKey, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
 import { readSealed, type SealedModel } from './boot/sealed-model.ts';
 import type { EnclaveConfig } from './config.ts';
-import type { Engine, EngineRuntime } from './engine/engine.ts';
+import type { EngineRuntime } from './engine/engine.ts';
 import { engineRuntime } from './engine/select.ts';
 import { healthOf, type HealthFacts } from './health.ts';
-import { backOffMs, isFinal, Lease, pause, type Clock } from './lease.ts';
+import { backOffMs, isFinal, pause, type Clock } from './lease.ts';
 import { errorFields, type Log } from './log.ts';
 import { libc } from './memory/libc.ts';
 import type { HardeningFacts } from './memory/index.ts';
-import { createInnerApi } from './serve/inner/app.ts';
-import { KeyRing } from './serve/key-ring.ts';
-import { listen, type Listener } from './serve/listen.ts';
+import { listen, type Listener } from './serve/node-http.ts';
 import { createOuter } from './serve/outer.ts';
 import { Quota } from './serve/quota.ts';
+import { runSession } from './session.ts';
 import type { Serving } from './serve/serving.ts';
 import type { EnclaveState } from './state.ts';
 
@@ -68,6 +66,8 @@ class Enclave {
   #listener: Listener | undefined;
   #collector: Collector | undefined;
   #serving: Serving | undefined;
+  /** Whether a lease was lost since the enclave last served. */
+  #lost = false;
 
   constructor(options: EnclaveOptions) {
     this.#options = options;
@@ -99,7 +99,7 @@ class Enclave {
       concurrent: limits.concurrent,
       log: this.#log,
     });
-    this.#listener = await listen(outer, this.#config.listen);
+    this.#listener = await listen(outer, { ...this.#config.listen, idleMs: (limits.requestSeconds + 60) * 1000 });
     this.#log('info', 'listening', { url: this.#listener.url });
     void this.#run().then(
       (error) => this.#stop(error),
@@ -124,9 +124,7 @@ class Enclave {
     try {
       await this.#findCollector();
       while (!signal.aborted) {
-        const keys = await generateEnclaveKeys();
-        const grant = await this.#waitForKey(sealed, keys);
-        const reason = await this.#serve(sealed, runtime, keys, grant);
+        const reason = await this.#session(sealed, runtime);
         if (signal.aborted) return undefined;
         if (reason instanceof FastnessError && isFinal(reason)) return reason;
       }
@@ -134,6 +132,24 @@ class Enclave {
     } finally {
       await runtime.close();
     }
+  }
+
+  async #session(sealed: SealedModel, runtime: EngineRuntime): Promise<unknown> {
+    const keys = await generateEnclaveKeys();
+    const request = this.#keyRequest(sealed);
+    const grant = await this.#waitForKey(request, keys);
+    return runSession({
+      config: this.#config,
+      sealed,
+      runtime,
+      keys,
+      grant,
+      request,
+      facts: this.#facts,
+      log: this.#log,
+      enter: (state, error) => this.#enter(state, error),
+      publish: (serving) => (this.#serving = serving),
+    });
   }
 
   async #findCollector(): Promise<void> {
@@ -161,11 +177,11 @@ class Enclave {
   }
 
   /** Asks until the broker gives the key; a refusal is final and thrown. */
-  async #waitForKey(sealed: SealedModel, keys: EnclaveKeys): Promise<KeyGrant> {
+  async #waitForKey(request: KeyRequestOptions, keys: EnclaveKeys): Promise<KeyGrant> {
     this.#enter('waiting-for-broker');
     for (let failures = 1; ; failures++) {
       try {
-        return await requestKey(this.#keyRequest(sealed), keys);
+        return await requestKey(request, keys);
       } catch (error) {
         this.#closing.signal.throwIfAborted();
         if (!(error instanceof FastnessError) || isFinal(error)) throw error;
@@ -177,103 +193,14 @@ class Enclave {
     }
   }
 
-  /** Opens the model and serves until the lease is lost or the enclave closes; returns why it stopped. */
-  async #serve(sealed: SealedModel, runtime: EngineRuntime, keys: EnclaveKeys, grant: KeyGrant): Promise<unknown> {
-    const lease = this.#holdLease(sealed, keys, grant);
-    const stop = AbortSignal.any([lease.signal, this.#closing.signal]);
-    let model: OpenedModel | undefined;
-    let engine: Engine | undefined;
-    try {
-      this.#enter('opening');
-      const { tmpfsDir, lock } = this.#config.memory;
-      model = await openModel({ sealed, root: grant.root, tmpfsDir, lock, signal: stop });
-      this.#facts.memory = { kind: [...model.files.values()][0]?.kind ?? 'memfd', locked: model.locked };
-      engine = await runtime.load({ files: model.files, task: sealed.manifest.task, limits: this.#config.engine });
-      // An engine that has read the files needs no second copy of them.
-      if (!engine.usesFiles) model.close();
-      this.#facts.engine = engine.info;
-      this.#serving = await this.#servingOf(sealed, keys, grant, lease, engine);
-      stop.throwIfAborted();
-      this.#enter('serving');
-      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
-      return stop.reason;
-    } catch (error) {
-      if (stop.aborted) return stop.reason;
-      throw error;
-    } finally {
-      lease.end();
-      if (lease.signal.aborted) this.#enter('lease-lost', lease.signal.reason);
-      this.#serving = undefined;
-      // Streams in progress learn of it through the lease's signal; then the model goes.
-      await engine?.close().catch((error: unknown) => this.#log('error', 'engine-close', errorFields(error)));
-      model?.close();
-      this.#facts.engine = undefined;
-      this.#facts.memory = undefined;
-    }
-  }
-
-  #holdLease(sealed: SealedModel, keys: EnclaveKeys, grant: KeyGrant): Lease {
-    return new Lease({
-      grant,
-      clock: this.#clock,
-      renew: (leaseId) => renewLease(this.#keyRequest(sealed), keys.public, leaseId),
-      onRenewed: ({ ttlSeconds }) => {
-        this.#facts.error = undefined;
-        this.#log('info', 'lease-renewed', { ttlSeconds });
-        this.#rotateWhenDue();
-      },
-      onTrouble: (error) => {
-        if (error instanceof FastnessError) this.#facts.error = error;
-        this.#log('warn', 'lease-not-renewed', errorFields(error));
-      },
-    });
-  }
-
-  #rotateWhenDue(): void {
-    const ring = this.#serving?.ring;
-    if (ring === undefined || this.#clock() - ring.current.bornAt < this.#config.keyRotationSeconds * 1000) return;
-    ring.rotate().then(
-      () => this.#log('info', 'keys-rotated'),
-      (error: unknown) => this.#log('warn', 'keys-not-rotated', errorFields(error)),
-    );
-  }
-
-  async #servingOf(
-    sealed: SealedModel,
-    keys: EnclaveKeys,
-    grant: KeyGrant,
-    lease: Lease,
-    engine: Engine,
-  ): Promise<Serving> {
-    const { limits } = this.#config;
-    const now = (): Date => lease.now();
-    const ring = await KeyRing.create({
-      keys,
-      evidence: grant.evidence,
-      releaseDigest: sealed.releaseDigest,
-      collect: (reportData) => this.#collect(reportData),
-      replayEntries: limits.replayEntries,
-      // Chunks, padding and headers add less than this to a body.
-      requestBytes: limits.bodyBytes * 2 + 65_536,
-      clock: this.#clock,
-      now,
-    });
-    const { modelId } = sealed.manifest;
-    const api = createInnerApi({ engine, modelId, limits, now, lease: lease.signal }, (error) =>
-      this.#log('warn', 'request-failed', errorFields(error)),
-    );
-    return { lease, ring, api, release: sealed.package, releaseDigest: sealed.releaseDigest };
-  }
-
   #requireServing(): Serving {
     if (this.#serving !== undefined) return this.#serving;
-    throw this.state === 'lease-lost'
-      ? new FastnessError('ENCLAVE_LEASE_LOST')
-      : new FastnessError('ENCLAVE_NOT_SERVING', `It is ${this.state}.`);
+    throw new FastnessError(this.#lost ? 'ENCLAVE_LEASE_LOST' : 'ENCLAVE_NOT_SERVING', `It is ${this.state}.`);
   }
 
   #enter(state: EnclaveState, error?: unknown): void {
     this.#facts.state = state;
+    if (state === 'lease-lost' || state === 'serving') this.#lost = state === 'lease-lost';
     this.#facts.error = error instanceof FastnessError ? error : undefined;
     const fields = error === undefined ? {} : errorFields(error);
     this.#log(state === 'lease-lost' ? 'error' : 'info', state, fields);

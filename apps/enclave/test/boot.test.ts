@@ -204,13 +204,22 @@ describe.skipIf(!hasModels)('the lease of an enclave', () => {
     const world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate', ttlSeconds: 10 });
     await world.startBroker();
     await world.register();
-    const enclave = await start(world.config({ limits: { tokensPerFrame: 1, attestationsPerSecond: 1000 } }));
+    const enclave = await start(world.config({ keyRotationSeconds: 1 }));
     await enclave.until('serving');
+    const first = await connect(enclave.url, world);
+    // Renewal finds the keys old enough to replace; the lease stays that of the first keys.
+    await expect
+      .poll(() => enclave.events.some(({ event }) => event === 'keys-rotated'), { timeout: 10_000 })
+      .toBe(true);
+    await expect(first.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
+      problem: { code: 'CHANNEL_KEY_UNKNOWN' },
+    });
     const channel = await connect(enclave.url, world);
+    expect((await sdkOf(channel).models.list()).data).toHaveLength(1);
     await world.broker?.close();
     await enclave.until('lease-lost');
     await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
-      problem: { status: 503 },
+      problem: { status: 503, code: 'ENCLAVE_LEASE_LOST' },
     });
     await world.startBroker();
     await enclave.until('serving');

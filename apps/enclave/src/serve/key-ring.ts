@@ -50,6 +50,10 @@ export class KeyRing {
     return this.#current;
   }
 
+  ageMs(): number {
+    return this.#options.clock() - this.#current.bornAt;
+  }
+
   /**
    * From here on requests to the old keys are refused; those in progress end as they began. The old private keys go with
    * the last of them. Fails like the collector, and then the old generation stays.

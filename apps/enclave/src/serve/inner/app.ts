@@ -61,8 +61,9 @@ export function createInnerApi(
     const error = new FastnessError('ENCLAVE_REQUEST', 'The model has no such endpoint.');
     return errorResponse(new ApiError(error, { status: 404 }));
   });
-  app.onError((error) => {
-    if (!(error instanceof ApiError)) onError(error);
+  app.onError((error, c) => {
+    // A client that went away is no trouble, and sees no answer.
+    if (!(error instanceof ApiError) && !c.req.raw.signal.aborted) onError(error);
     return errorResponse(error);
   });
   return async (request) => app.fetch(request);

@@ -1,0 +1,123 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { FastnessError } from '@fastness/codec/errors';
+
+export interface Listener {
+  readonly url: string;
+  /** Stops accepting, ends idle connections, and after `graceMs` the others. May be called again to cut that short. */
+  close(graceMs: number): Promise<void>;
+}
+
+type Handler = (request: Request) => Promise<Response>;
+
+const MAX_CONNECTIONS = 4096;
+
+/**
+ * Plain HTTP in front of a handler: what matters is sealed inside the messages. `handler` must not throw. A response
+ * whose body fails is cut off, and nothing is said about why: the reason may quote what is inside. Connections on which
+ * nothing moves for `idleMs` are ended. Throws ENCLAVE_LISTEN.
+ */
+export async function listen(
+  handler: Handler,
+  { host, port, idleMs = 0 }: { host: string; port: number; idleMs?: number },
+): Promise<Listener> {
+  const server = createServer(
+    { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 30_000 },
+    (incoming, outgoing) => {
+      answer(handler, incoming, outgoing).catch(() => outgoing.destroy());
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  // A reader that stalls would hold what its request holds for ever.
+  server.timeout = idleMs;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(new FastnessError('ENCLAVE_LISTEN', `${host}:${port}`, { cause })));
+    server.listen(port, host, resolve);
+  });
+  return { url: urlOf(server), close: (graceMs) => close(server, graceMs) };
+}
+
+async function answer(handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  outgoing.once('close', () => gone.abort(new DOMException('The client is gone.', 'AbortError')));
+  const response = await handler(toRequest(incoming, gone.signal));
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  if (response.body !== null) await send(response.body, outgoing, gone.signal);
+  outgoing.end();
+  // What nobody read of a request that was refused is skipped; the time limit of a request bounds it.
+  incoming.resume();
+}
+
+function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
+  const method = incoming.method ?? 'GET';
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  // The address that the client used does not matter, so the Host field is not looked at.
+  const url = URL.canParse(incoming.url ?? '', 'http://enclave.invalid') ? (incoming.url ?? '') : '/';
+  const body = method === 'GET' || method === 'HEAD' ? null : bodyOf(incoming);
+  return new Request(new URL(url, 'http://enclave.invalid'), { method, headers, body, duplex: 'half', signal });
+}
+
+/** Reads only when asked, and leaves the connection open when the reader has had enough. */
+function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  let chunks: AsyncIterator<unknown> | undefined;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        chunks ??= incoming.iterator({ destroyOnReturn: false });
+        const { value, done } = await chunks.next();
+        if (done === true) controller.close();
+        else if (value instanceof Uint8Array) controller.enqueue(value);
+        else throw new TypeError('a request gave no bytes');
+      },
+      async cancel() {
+        await chunks?.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+async function send(body: ReadableStream<Uint8Array>, outgoing: ServerResponse, gone: AbortSignal): Promise<void> {
+  const reader = body.getReader();
+  const stop = (): void => void reader.cancel(gone.reason).catch(() => {});
+  gone.addEventListener('abort', stop, { once: true });
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done || gone.aborted) return;
+      if (!outgoing.write(value)) await drained(outgoing, gone);
+    }
+  } finally {
+    gone.removeEventListener('abort', stop);
+  }
+}
+
+function drained(outgoing: ServerResponse, gone: AbortSignal): Promise<void> {
+  if (gone.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      outgoing.off('drain', end);
+      gone.removeEventListener('abort', end);
+      resolve();
+    };
+    outgoing.once('drain', end);
+    gone.addEventListener('abort', end, { once: true });
+  });
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new FastnessError('ENCLAVE_LISTEN');
+  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  if (graceMs === 0) server.closeAllConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,115 @@
+import { FastnessError } from '@fastness/codec/errors';
+import type { EnclaveKeys } from './boot/enclave-keys.ts';
+import { openModel, type OpenedModel } from './boot/open-model.ts';
+import { renewLease, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
+import type { SealedModel } from './boot/sealed-model.ts';
+import type { EnclaveConfig } from './config.ts';
+import type { Engine, EngineRuntime } from './engine/engine.ts';
+import type { HealthFacts } from './health.ts';
+import { Lease } from './lease.ts';
+import { errorFields, type Log } from './log.ts';
+import { createInnerApi } from './serve/inner/app.ts';
+import { KeyRing } from './serve/key-ring.ts';
+import type { Serving } from './serve/serving.ts';
+import type { EnclaveState } from './state.ts';
+
+export interface SessionOptions {
+  readonly config: EnclaveConfig;
+  readonly sealed: SealedModel;
+  readonly runtime: EngineRuntime;
+  /** Those the key was released to. */
+  readonly keys: EnclaveKeys;
+  readonly grant: KeyGrant;
+  readonly request: KeyRequestOptions;
+  readonly facts: HealthFacts;
+  readonly log: Log;
+  readonly enter: (state: EnclaveState, error?: unknown) => void;
+  /** Called with what answers requests while there is something, and with undefined before it goes. */
+  readonly publish: (serving: Serving | undefined) => void;
+}
+
+/**
+ * From a released key to the loss of its lease: opens the model, serves, and gives everything back. Returns why it
+ * stopped; throws what keeps the model from opening.
+ */
+export async function runSession(options: SessionOptions): Promise<unknown> {
+  const { config, sealed, runtime, grant, request, facts, log, enter, publish } = options;
+  const rings: KeyRing[] = [];
+  const lease = holdLease(options, () => rings[0]);
+  const stop = AbortSignal.any([lease.signal, request.signal]);
+  let model: OpenedModel | undefined;
+  let engine: Engine | undefined;
+  try {
+    enter('opening');
+    const { tmpfsDir, lock } = config.memory;
+    model = await openModel({ sealed, root: grant.root, tmpfsDir, lock, signal: stop });
+    facts.memory = { kind: [...model.files.values()][0]?.kind ?? 'memfd', locked: model.locked };
+    engine = await runtime.load({ files: model.files, task: sealed.manifest.task, limits: config.engine });
+    // An engine that has read the files needs no second copy of them.
+    if (!engine.usesFiles) model.close();
+    facts.engine = engine.info;
+    const ring = await keyRing(options, lease);
+    rings.push(ring);
+    const { limits } = config;
+    const { modelId } = sealed.manifest;
+    const api = createInnerApi({ engine, modelId, limits, now: () => lease.now(), lease: stop }, (error) =>
+      log('warn', 'request-failed', errorFields(error)),
+    );
+    stop.throwIfAborted();
+    publish({ lease, ring, api, release: sealed.package, releaseDigest: sealed.releaseDigest });
+    enter('serving');
+    await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    return stop.reason;
+  } catch (error) {
+    if (stop.aborted) return stop.reason;
+    throw error;
+  } finally {
+    lease.end();
+    if (lease.signal.aborted) enter('lease-lost', lease.signal.reason);
+    publish(undefined);
+    // Requests in progress have the signal; then the model goes.
+    await engine?.close().catch((error: unknown) => log('error', 'engine-close', errorFields(error)));
+    model?.close();
+    facts.engine = undefined;
+    facts.memory = undefined;
+  }
+}
+
+function holdLease(
+  { keys, grant, request, config, facts, log }: SessionOptions,
+  ring: () => KeyRing | undefined,
+): Lease {
+  return new Lease({
+    grant,
+    clock: request.clock,
+    renew: (leaseId) => renewLease(request, keys.public, leaseId),
+    onRenewed: ({ ttlSeconds }) => {
+      facts.error = undefined;
+      log('info', 'lease-renewed', { ttlSeconds });
+      const current = ring();
+      if (current === undefined || current.ageMs() < config.keyRotationSeconds * 1000) return;
+      current.rotate().then(
+        () => log('info', 'keys-rotated'),
+        (error: unknown) => log('warn', 'keys-not-rotated', errorFields(error)),
+      );
+    },
+    onTrouble: (error) => {
+      if (error instanceof FastnessError) facts.error = error;
+      log('warn', 'lease-not-renewed', errorFields(error));
+    },
+  });
+}
+
+function keyRing({ config, sealed, keys, grant, request }: SessionOptions, lease: Lease): Promise<KeyRing> {
+  return KeyRing.create({
+    keys,
+    evidence: grant.evidence,
+    releaseDigest: sealed.releaseDigest,
+    collect: request.collect,
+    replayEntries: config.limits.replayEntries,
+    // Chunks, padding and headers add less than this to a body.
+    requestBytes: config.limits.bodyBytes * 2 + 65_536,
+    clock: request.clock,
+    now: () => lease.now(),
+  });
+}
