@@ -117,6 +117,20 @@ it('is refused for another measurement of the same release', async () => {
   );
 });
 
+it('is refused when software plays the very chip and measurement that hold the lease', async () => {
+  const value = 'c3'.repeat(48);
+  const measurements = [false, true].map((simulated) => ({ tee: 'sev-snp' as const, simulated, value }));
+  const both = await admin.registered(
+    broker.url,
+    await world.release({ modelId: 'both', measurements }, { modelId: 'both' }),
+  );
+  const report = { measurement: fromHex(value) };
+  const leaseId = await lease({ release: both, report });
+  const { hwid } = world.chain;
+  const twin = await forgeAmdChain({ product: 'Milan', kind: 'vcek', now: dawn, organization: 'SIMULATED', hwid });
+  expect(await refused({ release: both, leaseId, report, simulated: true, chain: twin })).toBe('BROKER_LEASE_PLATFORM');
+});
+
 it('is refused once release, measurement or platform is revoked', async () => {
   const chain = await forgeAmdChain({ product: 'Genoa', kind: 'vcek', now: dawn });
   const byPlatform = await lease({ chain });
