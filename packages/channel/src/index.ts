@@ -1,4 +1,3 @@
-export { type FieldLines } from './bhttp/fields.ts';
 export { defaultMessageLimits, type MessageLimits } from './bhttp/limits.ts';
 export { paddedLength } from './bhttp/padding.ts';
 export { type BinaryRequest } from './binary-request.ts';
@@ -10,15 +9,8 @@ export {
   type MessageDigest,
 } from './digest.ts';
 export { describeGatewayKeys, generateGatewayKeys, type GatewayKeys } from './gateway-keys.ts';
-export {
-  createGateway,
-  defaultChunkInterval,
-  defaultGatewayLimits,
-  type Gateway,
-  type GatewayLimits,
-  type GatewayRequest,
-  type OpenedRequest,
-} from './gateway.ts';
+export { createGateway, defaultChunkInterval, defaultGatewayLimits, type Gateway } from './gateway.ts';
+export { type GatewayLimits, type GatewayRequest, type OpenedRequest } from './open-request.ts';
 export { kemX25519, kemXWing } from './hpke.ts';
 export { leaseType, maxLeaseSeconds, signLease, verifyLease, type LeaseClaims } from './lease.ts';
 export { parseKeyConfigList, type KeyConfig } from './ohttp/key-config.ts';

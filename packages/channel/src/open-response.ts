@@ -85,7 +85,7 @@ export async function openResponse(
       responseDigest,
     };
   } catch (error) {
-    await source.cancel(error);
+    void source.cancel(error);
     throw error;
   }
 }

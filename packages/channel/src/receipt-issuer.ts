@@ -1,6 +1,6 @@
 import { fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import type { OpenedRequest } from './gateway.ts';
+import type { OpenedRequest } from './open-request.ts';
 import { signReceipt, type ReceiptKey } from './receipt.ts';
 import type { GatewayResponse } from './seal-response.ts';
 import { evidenceHeader, receiptTrailer } from './wire/media-types.ts';

@@ -1,5 +1,6 @@
 export { actionFor, type ClientAction } from './action.ts';
-export { createClient, type ClientEvent, type ClientOptions, type FastnessClient } from './fetch/create-client.ts';
+export type { ClientEvent, ClientOptions, FastnessClient } from './fetch/client.ts';
+export { createClient } from './fetch/create-client.ts';
 export type { OuterFetch } from './fetch/outer.ts';
 export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './policy.ts';
 export { parseReceiptBundle, receiptBundleSchema, type ReceiptBundle } from './receipt/bundle.ts';

@@ -1,0 +1,137 @@
+import { FastnessError } from '@fastness/codec/errors';
+import { decodeRequest } from './bhttp/decode.ts';
+import { incomplete } from './bhttp/incomplete.ts';
+import type { MessageLimits } from './bhttp/limits.ts';
+import { startRequestDigest } from './digest.ts';
+import type { GatewayKeys } from './gateway-keys.ts';
+import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
+import { chunkedLabels } from './ohttp/labels.ts';
+import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts';
+import { PullReader } from './pull-reader.ts';
+import { replayDigestOf, type ReplayCache } from './replay-cache.ts';
+import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
+import { pullStream, streamSource } from './stream-source.ts';
+
+/** Limits of a gateway; sizes in bytes. */
+export interface GatewayLimits extends MessageLimits {
+  /** Sealed bytes of one request in all. */
+  readonly requestBytes: number;
+}
+
+/** A request that came through the channel. Its body closes only after the final chunk was verified. */
+export interface GatewayRequest {
+  readonly method: string;
+  readonly authority: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array>;
+  /** Settles when the body closes. */
+  readonly trailers: Promise<Headers>;
+}
+
+export interface OpenedRequest {
+  readonly request: GatewayRequest;
+  /** Digest of the request as a receipt states it; settles when the body closes, rejects when it fails. */
+  readonly requestDigest: Promise<Uint8Array>;
+  /**
+   * Reads and drops what is left of the body; whoever still reads it gets `CHANNEL_CANCELLED`. Cancelling the body does
+   * the same: only a request that was read to its end has a digest. Never throws.
+   */
+  readonly discardBody: () => Promise<void>;
+  /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
+  readonly kem: number;
+  /**
+   * Seals the one response to this request: body of the outer response, `message/ohttp-chunked-res`.
+   * @throws FastnessError `CHANNEL_HTTP_*`, `CHANNEL_BODY_TYPE`; `CHANNEL_ALREADY_ANSWERED` for a second response
+   */
+  readonly sealResponse: (response: GatewayResponse) => ReadableStream<Uint8Array>;
+}
+
+/** Opens one request; see `Gateway.open`. */
+export async function openRequest(options: {
+  stream: ReadableStream<Uint8Array>;
+  keys: () => GatewayKeys;
+  replayCache: ReplayCache;
+  limits: GatewayLimits;
+  chunkInterval: number;
+}): Promise<OpenedRequest> {
+  const { keys, replayCache, limits, chunkInterval } = options;
+  const source = streamSource(options.stream);
+  try {
+    const reader = new PullReader(source.next, truncated);
+    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels);
+    const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
+    const chunks = new ChunkReader({ reader, open: openRequestChunk(context), limit });
+    // Remembered only once the first chunk authenticates: noise cannot fill the cache.
+    const [first, replayDigest] = await Promise.all([chunks.next(), replayDigestOf(enc)]);
+    // Rotation emptied the cache: a request to the keys before it could have been answered already.
+    if (keys() !== usedKeys) throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were rotated meanwhile.');
+    replayCache.claim(replayDigest);
+    const sealer = prepareResponse({ context, enc, suite });
+    let answered = false;
+    let pending: Uint8Array | undefined = first;
+    const nextChunk = async () => {
+      const chunk = pending ?? (await chunks.next());
+      pending = undefined;
+      return chunk;
+    };
+    const message = await decodeRequest(new PullReader(nextChunk, incomplete), limits);
+    const { method, authority, path, headers } = message;
+    const digest = startRequestDigest({ method, path });
+    const ended = Promise.withResolvers<{ trailers: Headers; requestDigest: Uint8Array }>();
+    const trailers = ended.promise.then((end) => end.trailers);
+    const requestDigest = ended.promise.then((end) => end.requestDigest);
+    for (const promise of [trailers, requestDigest]) promise.catch(() => undefined);
+    const step = async () => {
+      try {
+        const bytes = await message.nextBody();
+        if (bytes === undefined) ended.resolve({ trailers: message.trailers(), requestDigest: await digest.finish() });
+        else await digest.update(bytes);
+        return bytes;
+      } catch (error) {
+        ended.reject(error);
+        await source.cancel(error);
+        throw error;
+      }
+    };
+    // One step at a time: a body may be cancelled while a read of it is under way.
+    let last: Promise<unknown> = Promise.resolve();
+    const next = () => {
+      const result = last.then(step);
+      last = result.catch(() => undefined);
+      return result;
+    };
+    let discarded = false;
+    const drain = async () => {
+      discarded = true;
+      try {
+        while ((await next()) !== undefined);
+      } catch {
+        // The digest's promise carries the failure.
+      }
+    };
+    const nextForReader = () => {
+      // A reader must not take what is left after a part was dropped for the whole.
+      if (discarded) throw new FastnessError('CHANNEL_CANCELLED');
+      return next();
+    };
+    const body = pullStream({ next: async () => nextForReader(), cancel: drain });
+    return {
+      request: { method, authority, path, headers, body, trailers },
+      requestDigest,
+      discardBody: drain,
+      kem: suite.kem,
+      sealResponse: (response) => {
+        // A second response would be sealed with the nonces of the first.
+        if (answered) throw new FastnessError('CHANNEL_ALREADY_ANSWERED');
+        const stream = sealResponse({ sealer, response, chunkInterval });
+        answered = true;
+        return stream;
+      },
+    };
+  } catch (error) {
+    void source.cancel(error);
+    throw error;
+  }
+}

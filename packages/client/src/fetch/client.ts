@@ -1,0 +1,52 @@
+import type { TrustAnchors } from '@fastness/attest';
+import type { ErrorCode } from '@fastness/codec/errors';
+import type { ClientPolicy } from '../policy.ts';
+import type { ReceiptBundle } from '../receipt/bundle.ts';
+import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
+import type { OuterFetch } from './outer.ts';
+
+/** What a client tells while it works. */
+export type ClientEvent =
+  /** An enclave was verified. Say so when `enclave.simulated` is true. */
+  | { readonly type: 'verified'; readonly enclave: VerifiedEnclave }
+  /** The enclave does not know the key any more; the client verifies again. */
+  | { readonly type: 'keys-changed'; readonly code: ErrorCode }
+  /** A request left, sealed. `kem`: 0x647a X-Wing, 0x0020 X25519. */
+  | { readonly type: 'sent'; readonly method: string; readonly path: string; readonly kem: number }
+  /** A response ended and its receipt verified. */
+  | { readonly type: 'receipt'; readonly bundle: ReceiptBundle };
+
+export interface ClientOptions {
+  /** Base URL of a relay or of the enclave itself. */
+  readonly url: string;
+  readonly policy: ClientPolicy;
+  /** Carries the outer exchanges. Default: the platform's. */
+  readonly fetch?: OuterFetch;
+  readonly now?: () => Date;
+  /** Random bytes for nonces. Default: the platform's. */
+  readonly random?: (length: number) => Uint8Array;
+  /** Seconds after which an enclave is verified again. Default: 600. */
+  readonly sessionSeconds?: number;
+  /** Sealed bytes that one response may have. Default: 1 GiB. */
+  readonly maxResponseBytes?: number;
+  readonly onEvent?: (event: ClientEvent) => void;
+  /** Roots of the vendors. Default: AMD's, pinned. */
+  readonly anchors?: TrustAnchors;
+}
+
+export interface FastnessClient {
+  /** Verifies the enclave now, whatever was verified before. */
+  readonly verify: () => Promise<VerifiedEnclave>;
+  /**
+   * A `fetch` for the enclave: pass it to the `openai` package, or call it. Takes https URLs under /v1/, whose host is
+   * ignored. Verifies first, sends only through the channel, and never falls back. The body of a response fails at its
+   * end unless the response is complete and its receipt verifies; a body that closed is a body that was proved. Of an
+   * event stream, `data: [DONE]` arrives only when everything was proved, as its readers stop there.
+   */
+  readonly fetch: typeof globalThis.fetch;
+  /**
+   * The verified receipt of a response, once its body has been read to its end.
+   * @throws FastnessError what the body failed with; `CLIENT_RECEIPT_INCOMPLETE`, `CLIENT_RECEIPT_UNKNOWN`
+   */
+  readonly getReceipt: (response: Response) => Promise<ReceiptBundle>;
+}
