@@ -95,11 +95,12 @@ it('releases and changes nothing when the audit log cannot be written', async ()
 
   const app = createApp({ context: broken, adminTokenSha256: sha256(adminToken), report: () => {} });
   const { limits } = broken;
-  const { url, close } = await serveHttp({ listen: { host: '127.0.0.1', port: 0 }, limits, fetch: app.fetch });
+  const endpoint = await serveHttp({ listen: { host: '127.0.0.1', port: 0 }, limits, fetch: app.fetch });
+  const { url } = endpoint;
   const healthy = await call(`${url}/health`);
   expect([healthy.status, refusalOf(healthy)]).toEqual([503, 'AUDIT_UNAVAILABLE']);
   const refused = await call(`${url}/v1/key-releases`, { method: 'POST', json: {} });
   expect([refused.status, refusalOf(refused)]).toEqual([503, 'AUDIT_UNAVAILABLE']);
-  await close();
+  await endpoint.close();
   await broken.audit.close();
 });
