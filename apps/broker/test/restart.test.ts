@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   loadBrokerConfig,
   startConfiguredBroker,
@@ -247,6 +247,10 @@ describe('a broker from its configuration file', () => {
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
     const child = spawn(process.execPath, ['--conditions=source', main, '--config', join(folder, 'broker.json')], {
       stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    // Whatever fails below, no process stays behind.
+    onTestFinished(() => {
+      child.kill('SIGKILL');
     });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => {
