@@ -145,7 +145,7 @@ describe('evidence that asks the running broker for a key', { timeout: 120_000 }
   it('is refused with simulated evidence that calls itself genuine', async () => {
     const edit = (body: Record<string, unknown>): void => {
       const [type, ...rest] = body['evidence'] as string[];
-      body['evidence'] = [String(type).replace('simulated-', ''), ...rest];
+      body['evidence'] = [type?.replace('simulated-', '') ?? '', ...rest];
     };
     expect(await askForKey({ nonce: await challenge(), edit })).toMatch(
       /^(?:BROKER_TEE_NOT_IN_RELEASE|SNP_ARK_NOT_PINNED)$/,

@@ -38,7 +38,7 @@ const key = createPublicKey({
   type: 'spki',
 });
 const signed = report.subarray(0, 0x2a0);
-const half = (offset: number): Uint8Array => report.slice(offset, offset + 48).reverse();
+const half = (offset: number): Uint8Array => report.slice(offset, offset + 48).toReversed();
 const signature = Buffer.concat([half(0x2a0), half(0x2a0 + 72)]);
 if (!verify('sha384', signed, { key, dsaEncoding: 'ieee-p1363' }, signature))
   throw new Error('the floor does not verify');

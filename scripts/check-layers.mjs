@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const layers = ['codec', 'attest', 'evidence', 'keys', 'model', 'channel', 'client', 'testkit'];
 const apps = ['relay', 'broker', 'enclave', 'cli'];
-const browserReady = ['packages/codec/src', 'packages/attest/src', 'packages/channel/src', 'packages/client/src', 'packages/model/src/release'];
+const browserReady = [
+  'packages/codec/src',
+  'packages/attest/src',
+  'packages/channel/src',
+  'packages/client/src',
+  'packages/model/src/release',
+];
 const importPattern = /(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g;
 
 const problems = [];
@@ -37,8 +43,10 @@ for (const [folder, owners] of [
       const inBrowser = browserReady.some((prefix) => file.startsWith(`${prefix}/`));
       for (const [, specifier] of text.matchAll(importPattern)) {
         const other = /^@fastness\/([a-z]+)/.exec(specifier)?.[1];
-        if (other !== undefined && !allowed.has(other)) problems.push(`${file}: imports ${specifier}, which is not above ${owner}`);
-        if (inBrowser && specifier.startsWith('node:')) problems.push(`${file}: imports ${specifier}, but this code runs in browsers`);
+        if (other !== undefined && !allowed.has(other))
+          problems.push(`${file}: imports ${specifier}, which is not above ${owner}`);
+        if (inBrowser && specifier.startsWith('node:'))
+          problems.push(`${file}: imports ${specifier}, but this code runs in browsers`);
         if (inBrowser && other === 'model' && specifier !== '@fastness/model/release') {
           problems.push(`${file}: imports ${specifier}; only @fastness/model/release runs in browsers`);
         }

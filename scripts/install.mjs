@@ -28,9 +28,16 @@ export function installDependencies() {
   process.stderr.write('Installing dependencies with npm ci (about 300 packages, once) ...\n');
   const started = Date.now();
   const npm = spawnSync('npm', ['ci', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
-  if (npm.error) fail([`npm could not be started: ${npm.error.message}`, 'Next: install npm (Debian: apt-get install npm) and try again.']);
+  if (npm.error)
+    fail([
+      `npm could not be started: ${npm.error.message}`,
+      'Next: install npm (Debian: apt-get install npm) and try again.',
+    ]);
   if (npm.status !== 0) {
-    fail(['npm ci failed; its own message is above.', 'Next: check that the npm registry is reachable and the disk has 1 GB free, then try again.']);
+    fail([
+      'npm ci failed; its own message is above.',
+      'Next: check that the npm registry is reachable and the disk has 1 GB free, then try again.',
+    ]);
   }
   writeFileSync(stampPath, stamp);
   process.stderr.write(`Installed in ${((Date.now() - started) / 1000).toFixed(0)} s.\n`);
@@ -42,7 +49,7 @@ export function nodeBinary() {
   if (existsSync(pinned)) return pinned;
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return process.execPath;
-  fail([
+  return fail([
     `Node ${oldestNode.join('.')} or newer is needed; this is ${process.versions.node}, and no pinned Node ships for ${process.platform}-${process.arch}.`,
     'Next: install Node 24 and try again.',
   ]);

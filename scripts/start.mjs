@@ -6,7 +6,13 @@ import { childEnvironment, installDependencies, nodeBinary, root } from './insta
 installDependencies();
 const child = spawn(
   nodeBinary(),
-  ['--disable-warning=ExperimentalWarning', '--conditions=source', join(root, 'apps/cli/src/main.ts'), 'up', ...process.argv.slice(2)],
+  [
+    '--disable-warning=ExperimentalWarning',
+    '--conditions=source',
+    join(root, 'apps/cli/src/main.ts'),
+    'up',
+    ...process.argv.slice(2),
+  ],
   { stdio: 'inherit', env: childEnvironment() },
 );
 // The terminal sends Ctrl-C to the child as well; it shuts its processes down and sets the exit code.

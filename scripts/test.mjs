@@ -29,7 +29,11 @@ try {
   process.exit(70);
 }
 // A file that failed to load has no tests of its own; count it, or a broken import would look like a pass.
-const brokenFiles = counts.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+const brokenFiles = counts.testResults.filter(
+  (file) => file.status === 'failed' && file.assertionResults.length === 0,
+).length;
 const skipped = counts.numPendingTests + counts.numTodoTests;
-process.stdout.write(`${counts.numPassedTests} passed, ${counts.numFailedTests + brokenFiles} failed, ${skipped} skipped\n`);
+process.stdout.write(
+  `${counts.numPassedTests} passed, ${counts.numFailedTests + brokenFiles} failed, ${skipped} skipped\n`,
+);
 process.exit(run.status ?? 70);

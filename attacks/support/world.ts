@@ -54,7 +54,7 @@ function worldAt(home: string): World {
       await writeFile(file, JSON.stringify(value));
     },
     async dispose() {
-      for (const service of services.reverse()) await service.stop();
+      for (const service of services.toReversed()) await service.stop();
       await rm(home, { recursive: true, force: true });
     },
   };

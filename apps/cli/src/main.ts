@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
 import { createOutput } from './support/output.ts';
 import { printError } from './support/run.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
 
 // A reader that has seen enough (`fastness ... | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

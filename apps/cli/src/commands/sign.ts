@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
-import { signRelease } from '@fastness/model';
+import { parseManifest, signRelease } from '@fastness/model';
 import { releaseDigestOf, releaseSchema, type Release } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
@@ -64,7 +64,7 @@ export async function signHome(
   const { home, output } = context;
   const config = await readHomeConfig(home);
   const dir = await modelDirectory(home, options.model);
-  const manifest = JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')) as { modelId: string };
+  const manifest = parseManifest(await readFile(join(dir, 'manifest.json'), 'utf8'));
   const previous = await readPreviousRelease(dir);
   const version = options.releaseVersion ?? (previous?.version ?? 0) + 1;
   if (previous !== undefined && version <= previous.version) {

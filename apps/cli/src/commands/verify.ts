@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { parseClientPolicy, verifyReceiptBundle, type VerifiedReceipt } from '@fastness/client';
+import { parseClientPolicy, parseReceiptBundle, verifyReceiptBundle, type VerifiedReceipt } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
 import { clientForHome, type ClientOptions } from '../support/client.ts';
 import { action } from '../support/command.ts';
 import { readJson, readText } from '../support/home.ts';
+import type { Output } from '../support/output.ts';
 import type { Context } from '../support/run.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
 
@@ -37,20 +38,21 @@ export function verifyCommand(): Command {
 
 async function verifyReceipt({ home, output }: Context, path: string, options: VerifyOptions): Promise<void> {
   const policy = parseClientPolicy(await readJson(options.policy ?? home.clientPolicyFile));
-  const bundle = parseReceiptFile(path, await readText(path));
+  const bundle = parseReceiptBundle(parseReceiptFile(path, await readText(path)));
+  const { method, path: requestPath } = bundle.request;
   const verified = await verifyReceiptBundle({
     bundle,
     policy,
     now: new Date(),
     ...(options.request === undefined
       ? {}
-      : { request: { ...requestLine(bundle), body: await readFile(options.request) } }),
+      : { request: { method, path: requestPath, body: await readBytes(options.request) } }),
     ...(options.response === undefined
       ? {}
-      : { response: { status: statusOf(bundle), body: await readFile(options.response) } }),
+      : { response: { status: bundle.response.status, body: await readBytes(options.response) } }),
   });
   printVerifiedEnclave(output, verified.enclave);
-  printReceipt({ home, output } as Context, verified);
+  printReceipt(output, verified);
 }
 
 function parseReceiptFile(path: string, text: string): unknown {
@@ -61,17 +63,15 @@ function parseReceiptFile(path: string, text: string): unknown {
   }
 }
 
-/** Method, path and status are members of the receipt file and covered by the digests that are compared. */
-function requestLine(bundle: unknown): { method: string; path: string } {
-  const request = (bundle as { request?: { method?: string; path?: string } }).request;
-  return { method: request?.method ?? '', path: request?.path ?? '' };
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new FastnessError('CLI_FILE_UNREADABLE', path, { cause });
+  }
 }
 
-function statusOf(bundle: unknown): number {
-  return (bundle as { response?: { status?: number } }).response?.status ?? 0;
-}
-
-function printReceipt({ output }: Context, verified: VerifiedReceipt): void {
+function printReceipt(output: Output, verified: VerifiedReceipt): void {
   const { compared, judgedAt, limits } = verified;
   const what = [
     compared.request ? 'request compared' : 'request not given',

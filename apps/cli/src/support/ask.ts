@@ -1,5 +1,6 @@
 import type { FastnessClient } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
+import { z } from 'zod';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -46,26 +47,24 @@ export async function ask(
 /** The `data:` lines of a server-sent event stream. */
 async function* serverSentEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = '';
-  for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) if (line.startsWith('data:')) yield line.slice(5).trim();
   }
 }
 
-interface ChatChunk {
-  readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[];
-}
+const chunkSchema = z.object({ choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })) });
+const errorSchema = z.object({ error: z.object({ message: z.string() }) });
 
-function contentOf(chunk: ChatChunk): string {
-  return chunk.choices?.[0]?.delta?.content ?? '';
+function contentOf(chunk: unknown): string {
+  const parsed = chunkSchema.safeParse(chunk);
+  if (!parsed.success)
+    throw new FastnessError('CLI_REQUEST_REFUSED', 'The stream holds something that is no chat chunk.');
+  return parsed.data.choices[0]?.delta.content ?? '';
 }
 
 async function asError(response: Response): Promise<FastnessError> {
-  const value: unknown = await response.json().catch(() => undefined);
-  const message = (value as { error?: { message?: unknown } } | undefined)?.error?.message;
-  return new FastnessError(
-    'CLI_REQUEST_REFUSED',
-    `${response.status}: ${typeof message === 'string' ? message : 'no message'}`,
-  );
+  const answer = errorSchema.safeParse(await response.json().catch(() => undefined));
+  return new FastnessError('CLI_REQUEST_REFUSED', `${response.status}: ${answer.data?.error.message ?? 'no message'}`);
 }

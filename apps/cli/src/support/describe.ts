@@ -6,7 +6,10 @@ import { SIMULATED_SNP_EVIDENCE_TYPE, SNP_EVIDENCE_TYPE, cmwFromJson, type Cmw }
 import { encodeSnpEvidence, parse as parseSnp, REPORT_BYTES } from '@fastness/attest/formats/snp';
 import { floeHeaderLength, parseManifest, readReleasePackage } from '@fastness/model';
 import { parseOmsBundle, parseRelease, parseStatement, releaseDigestOf } from '@fastness/model/release';
+import { z } from 'zod';
 import { formatBytes } from './format.ts';
+
+const objectSchema = z.record(z.string(), z.unknown());
 
 /** What a file says of itself. None of it is authenticated. */
 export interface Description {
@@ -94,7 +97,7 @@ function describeJson(bytes: Uint8Array, size: number): Description {
     throw new FastnessError('CLI_NOT_RECOGNISED', 'It begins like JSON and is none.', { cause });
   }
   if (Array.isArray(value)) return describeReport(cmwFromJson(value));
-  const object = value as Record<string, unknown>;
+  const object = objectSchema.parse(value);
   if ('dsseEnvelope' in object || 'mediaType' in object) return describeBundle(utf8Decode(bytes));
   if ('payloadType' in object && typeof object['payload'] === 'string') return describeApproval(object['payload']);
   if (typeof object['format'] !== 'string') throw new FastnessError('CLI_NOT_RECOGNISED');
@@ -126,7 +129,7 @@ function describeBundle(text: string): Description {
 }
 
 function describeApproval(payload: string): Description {
-  const statement = JSON.parse(utf8Decode(fromBase64(payload))) as Record<string, unknown>;
+  const statement = objectSchema.parse(JSON.parse(utf8Decode(fromBase64(payload))));
   return { kind: 'Signed statement (DSSE)', facts: statement };
 }
 

@@ -1,17 +1,18 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 
 export const repositoryRoot: string = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /** The enclave's entry point: the program that the measured image runs. */
 export const enclaveMain: string = join(repositoryRoot, 'apps/enclave/src/main.ts');
 
-interface PackageFacts {
-  readonly name?: string;
-  readonly dependencies?: Record<string, string>;
-  readonly optionalDependencies?: Record<string, string>;
-}
+/** What a package.json says of what can be loaded. */
+const packageSchema = z.object({
+  dependencies: z.record(z.string(), z.string()).default({}),
+  optionalDependencies: z.record(z.string(), z.string()).default({}),
+});
 
 /** What the simulated TEE measures, and what it leaves out below that. */
 export interface EnclaveImage {
@@ -30,7 +31,7 @@ export function enclaveImage(): EnclaveImage {
   const visit = (folder: string): void => {
     if (folders.has(folder)) return;
     folders.add(folder);
-    const facts = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as PackageFacts;
+    const facts = packageSchema.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
     for (const name of Object.keys({ ...facts.dependencies, ...facts.optionalDependencies })) {
       const found = resolvePackage(name, folder);
       // Optional packages for other platforms are not installed.
