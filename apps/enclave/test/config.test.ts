@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { createLog, errorFields } from '../src/log.ts';
@@ -14,6 +15,12 @@ describe('the configuration', () => {
     expect(config.limits.tokensPerFrame).toBe(8);
     expect(config.evidence).toBe('auto');
     expect(config.waivers).toEqual([]);
+  });
+
+  it('is written in the README as it is read here', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const example = /^ {4}\{\n[\s\S]*?^ {4}\}$/mu.exec(readme)?.[0] ?? '';
+    expect(parseConfig(JSON.parse(example)).waivers).toHaveLength(1);
   });
 
   it.each([
