@@ -111,7 +111,7 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     await sdk.models.list();
     await sdk.models.list();
     await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
-      problem: { code: 'CHANNEL_REPLAY_CACHE_FULL' },
+      problem: { code: 'CHANNEL_KEY_UNKNOWN' },
     });
     await expect(channel.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
       problem: { code: 'CHANNEL_KEY_UNKNOWN' },

@@ -21,9 +21,10 @@ export async function answerSealed(request: Request, serving: Serving, done: () 
   try {
     opened = await gateway.open(request.body);
   } catch (error) {
+    if (!(error instanceof FastnessError) || error.code !== 'CHANNEL_REPLAY_CACHE_FULL') throw error;
     // A replay cannot be told apart from a first request any more, so these keys have answered their last.
-    if (error instanceof FastnessError && error.code === 'CHANNEL_REPLAY_CACHE_FULL') await ring.rotate();
-    throw error;
+    if (ring.current.gateway === gateway) await ring.rotate();
+    throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were replaced.');
   }
   const trailers = receipts.trailersFor(opened);
   lease.assertHeld();
