@@ -207,9 +207,14 @@ describe('FLOE keys', () => {
     const { sealed } = seal(5);
     const start = startFloe(key, { segmentSize, iv: sealed.slice(10, 42), aad });
     using keys = createSegmentKeys(start.messageKey, { ...start, rotationMask: 20 });
-    expect(decryptSegment(keys, { position: 0, isFinal: true }, sealed.slice(headerLength))).toHaveLength(1);
-    expect(await codeOf(() => decryptSegment(keys, { position: 1, isFinal: true }, sealed.slice(headerLength)))).toBe(
-      'FLOE_SEGMENT_TAG',
-    );
+    const segmentBytes = sealed.slice(headerLength);
+    const target = new Uint8Array(5);
+    decryptSegment(keys, { position: 0, isFinal: true }, { segment: segmentBytes, target });
+    expect(target).not.toEqual(new Uint8Array(5));
+    const decrypt = (position: number, into: Uint8Array): Promise<ErrorCode> =>
+      codeOf(() => decryptSegment(keys, { position, isFinal: true }, { segment: segmentBytes, target: into }));
+    expect(await decrypt(1, target)).toBe('FLOE_SEGMENT_TAG');
+    expect(target).toEqual(new Uint8Array(5));
+    for (const length of [4, 6]) expect(await decrypt(0, new Uint8Array(length))).toBe('FLOE_SEGMENT_RANGE');
   });
 });

@@ -3,7 +3,7 @@ import { geometryOf, geometryOfSealed, placeOf, type FloeGeometry, type SegmentP
 import { openFloe, startFloe } from './header.ts';
 import { aeadIvLength, defaultRotationMask, defaultSegmentSize, floeHeaderLength, floeIvLength } from './parameters.ts';
 import { createSegmentKeys, type SegmentKeys } from './segment-keys.ts';
-import { decryptSegment, encryptSegment, release } from './segment.ts';
+import { decryptSegment, encryptSegment } from './segment.ts';
 
 export interface FloeKeyAndAad {
   /** 32 bytes, uniformly random. */
@@ -69,7 +69,9 @@ export function decryptWith(
   const plaintext = new Uint8Array(geometry.size);
   try {
     for (let position = 0; position < geometry.segments; position += 1) {
-      decryptAt(sealed, keys, placeOf(geometry, position), plaintext);
+      const place = placeOf(geometry, position);
+      const target = plaintext.subarray(place.plaintextOffset, place.plaintextOffset + place.plaintextLength);
+      decryptSegment(keys, place, { segment: segmentAt(sealed, place), target });
     }
   } catch (error) {
     plaintext.fill(0);
@@ -90,7 +92,7 @@ export function floeDecryptSegment(
   using message = openMessage(sealed, { ...options, rotationMask: defaultRotationMask });
   const place = placeOf(message.geometry, options.position);
   const plaintext = new Uint8Array(place.plaintextLength);
-  decryptAt(sealed, message.keys, { ...place, plaintextOffset: 0 }, plaintext);
+  decryptSegment(message.keys, place, { segment: segmentAt(sealed, place), target: plaintext });
   return plaintext;
 }
 
@@ -116,12 +118,6 @@ function openMessage(sealed: Uint8Array, options: FloeKeyAndAad & { readonly rot
   }
 }
 
-function decryptAt(sealed: Uint8Array, keys: SegmentKeys, place: SegmentPlace, plaintext: Uint8Array): void {
-  let offset = place.plaintextOffset;
-  const segment = sealed.subarray(place.sealedOffset, place.sealedOffset + place.sealedLength);
-  for (const piece of decryptSegment(keys, place, segment)) {
-    plaintext.set(piece, offset);
-    offset += piece.length;
-    release(piece);
-  }
+function segmentAt(sealed: Uint8Array, { sealedOffset, sealedLength }: SegmentPlace): Uint8Array {
+  return sealed.subarray(sealedOffset, sealedOffset + sealedLength);
 }

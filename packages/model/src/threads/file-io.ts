@@ -1,4 +1,4 @@
-import { readSync, writeSync, writevSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { FastnessError } from '@fastness/codec/errors';
 
 /** Reads into all of `target` from `offset`; the number of bytes before the file ended. @throws SEAL_IO */
@@ -23,24 +23,6 @@ export function writeFully(fd: number, source: Uint8Array, offset: number): void
     while (done < source.length) done += writeSync(fd, source, done, source.length - done, offset + done);
   } catch (error) {
     throw asIoError(error);
-  }
-}
-
-/** Writes all of `pieces`, one after the other, at `offset`. @throws SEAL_IO */
-export function writeAllFully(fd: number, pieces: readonly Uint8Array[], offset: number): void {
-  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  let done = 0;
-  try {
-    done = total === 0 ? 0 : writevSync(fd, pieces, offset);
-  } catch (error) {
-    throw asIoError(error);
-  }
-  // A short write is rare (a full disk reports ENOSPC on the next try): go on piece by piece.
-  let start = 0;
-  for (const piece of pieces) {
-    const skip = Math.min(Math.max(done - start, 0), piece.length);
-    if (skip < piece.length) writeFully(fd, piece.subarray(skip), offset + start + skip);
-    start += piece.length;
   }
 }
 

@@ -1,10 +1,10 @@
 import { createHash, randomFillSync, type Hash } from 'node:crypto';
 import { FastnessError } from '@fastness/codec/errors';
 import { placeOf, type FloeGeometry } from '../floe/geometry.ts';
-import { aeadIvLength, defaultRotationMask } from '../floe/parameters.ts';
+import { aeadIvLength, aeadTagLength, defaultRotationMask, segmentPrefixLength } from '../floe/parameters.ts';
 import { createSegmentKeys, type FloeContext, type SegmentKeys } from '../floe/segment-keys.ts';
-import { decryptSegment, encryptSegment, release } from '../floe/segment.ts';
-import { readFully, writeAllFully, writeFully } from './file-io.ts';
+import { decryptSegment, encryptSegment } from '../floe/segment.ts';
+import { readFully, writeFully } from './file-io.ts';
 import type { SharedState } from './shared-state.ts';
 
 /** Seal or open the segments of one file, from one descriptor to another. */
@@ -50,7 +50,7 @@ export function createProcessor(job: Job, shared: SharedState): Processor {
   return job.kind === 'hash' ? hashProcessor(job, shared) : segmentProcessor(job, shared);
 }
 
-/** Holds one segment of input and one of output, whatever the size of the file. */
+/** Holds one segment, whatever the size of the file. */
 function segmentProcessor(job: SegmentJob, shared: SharedState): Processor {
   const { geometry } = job;
   const keys = createSegmentKeys(job.messageKey, { ...job.context, rotationMask: defaultRotationMask });
@@ -80,40 +80,43 @@ interface SegmentHandler {
   wipe(): void;
 }
 
+/** Where the plaintext of a segment lies when it is worked on in place, within the segment's own memory. */
+function plaintextWithin(segment: Uint8Array): Uint8Array {
+  return segment.subarray(segmentPrefixLength, segment.length - aeadTagLength);
+}
+
 function sealer({ geometry, sourceFd, targetFd }: SegmentJob, keys: SegmentKeys): SegmentHandler {
-  const largest = placeOf(geometry, 0);
-  const source = new Uint8Array(largest.plaintextLength);
-  const sealed = new Uint8Array(largest.sealedLength);
+  const memory = new Uint8Array(placeOf(geometry, 0).sealedLength);
   const iv = new Uint8Array(aeadIvLength);
   return {
     segment(position) {
       const place = placeOf(geometry, position);
-      const plaintext = source.subarray(0, place.plaintextLength);
+      const target = memory.subarray(0, place.sealedLength);
+      const plaintext = plaintextWithin(target);
       if (readFully(sourceFd, plaintext, place.plaintextOffset) < plaintext.length) {
         throw new FastnessError('SEAL_SOURCE_CHANGED', 'It became shorter.');
       }
-      const target = sealed.subarray(0, place.sealedLength);
       encryptSegment(keys, place, { iv: randomFillSync(iv), plaintext, target });
       writeFully(targetFd, target, place.sealedOffset);
     },
-    wipe: () => void source.fill(0),
+    wipe: () => void memory.fill(0),
   };
 }
 
 function opener({ geometry, sourceFd, targetFd }: SegmentJob, keys: SegmentKeys): SegmentHandler {
-  const sealed = new Uint8Array(placeOf(geometry, 0).sealedLength);
+  const memory = new Uint8Array(placeOf(geometry, 0).sealedLength);
   return {
     segment(position) {
       const place = placeOf(geometry, position);
-      const segment = sealed.subarray(0, place.sealedLength);
+      const segment = memory.subarray(0, place.sealedLength);
       if (readFully(sourceFd, segment, place.sealedOffset) < segment.length) {
         throw new FastnessError('FLOE_TRUNCATED', `Segment ${position}.`);
       }
-      const pieces = decryptSegment(keys, place, segment);
-      writeAllFully(targetFd, pieces, place.plaintextOffset);
-      for (const piece of pieces) release(piece);
+      const target = plaintextWithin(segment);
+      decryptSegment(keys, place, { segment, target });
+      writeFully(targetFd, target, place.plaintextOffset);
     },
-    wipe: () => undefined,
+    wipe: () => void memory.fill(0),
   };
 }
 
