@@ -35,6 +35,30 @@ export async function compare<Name extends string>(
   return Object.fromEntries(names.map((name) => [name, median(results.get(name) ?? [])])) as Record<Name, number>;
 }
 
+/**
+ * Like `compare`, for contenders that give several numbers at a time: every counted sample of each, in the order of the
+ * rounds, so that ratios can be taken within a round. Who begins changes from round to round.
+ */
+export async function alternate<Name extends string, Sample>(
+  contenders: Record<Name, () => Promise<Sample>>,
+  rounds: number,
+): Promise<Record<Name, Sample[]>> {
+  const names = Object.keys(contenders) as Name[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>;
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const sample = await contenders[name]();
+      if (round > 0) samples[name].push(sample);
+    }
+  }
+  return samples;
+}
+
+/** Median over the rounds of `values` over `references`: what slows a whole round down cancels. */
+export function medianRatio(values: readonly number[], references: readonly number[]): number {
+  return median(values.map((value, round) => value / (references[round] ?? Number.NaN)));
+}
+
 /** One figure: what was measured, what it is compared with, and the goal that the ratio has. */
 export interface Figure {
   readonly name: string;
@@ -43,6 +67,8 @@ export interface Figure {
   readonly reference: number;
   readonly unit: string;
   readonly goal?: string;
+  /** Where it was taken within each round; else value over reference. */
+  readonly ratio?: number;
 }
 
 export function printFigures(title: string, figures: readonly Figure[]): void {
@@ -52,7 +78,7 @@ export function printFigures(title: string, figures: readonly Figure[]): void {
     `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
   );
   for (const figure of figures) {
-    const ratio = figure.value / figure.reference;
+    const ratio = figure.ratio ?? figure.value / figure.reference;
     print(
       `  ${figure.name.padEnd(44)} ${format(figure.value)} ${figure.unit}   ${figure.against}: ${format(figure.reference)} ${figure.unit}   ratio ${ratio.toFixed(3)}${figure.goal === undefined ? '' : ` (goal ${figure.goal})`}`,
     );

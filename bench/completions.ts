@@ -1,0 +1,66 @@
+/** A way to the model: through the channel, or plain through the same relay. */
+export type Send = (path: string, body: string) => Promise<Response>;
+
+/** What the reader of one streamed answer saw; times in milliseconds since the request was sent. */
+export interface Answer {
+  readonly text: string;
+  /** As the answer itself states it. */
+  readonly tokens: number;
+  readonly firstTokenMs: number;
+  /** When the body had closed, which with the channel includes the receipt. */
+  readonly wholeMs: number;
+}
+
+/** Carries a request to bench/plain-server.ts through a relay, which sees one path and one media type. */
+export function plainSend(relayUrl: string): Send {
+  return async (path, body) =>
+    fetch(`${relayUrl}/ohttp`, {
+      method: 'POST',
+      headers: { 'content-type': 'message/ohttp-chunked-req' },
+      body: `${path}\n${body}`,
+    });
+}
+
+/** `fetch` is a Fastness client's, which verifies, seals, and checks the receipt. */
+export function sealedSend(fetch: typeof globalThis.fetch): Send {
+  return async (path, body) =>
+    fetch(new URL(path, 'https://enclave.invalid'), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+}
+
+interface Event {
+  readonly choices: readonly { readonly text?: string; readonly delta?: { readonly content?: string } }[];
+  readonly usage?: { readonly completion_tokens: number } | null;
+}
+
+/** Asks for a stream, greedy, and reads it to its end. */
+export async function ask(send: Send, path: string, question: object): Promise<Answer> {
+  const sent = performance.now();
+  const response = await send(
+    path,
+    JSON.stringify({ ...question, temperature: 0, stream: true, stream_options: { include_usage: true } }),
+  );
+  if (!response.ok || response.body === null) throw new Error(`${response.status}: ${await response.text()}`);
+  const decoder = new TextDecoder();
+  let text = '';
+  let tokens = 0;
+  let firstTokenMs: number | undefined;
+  let rest = '';
+  for await (const bytes of response.body as AsyncIterable<Uint8Array>) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (!line.startsWith('data: {')) continue;
+      const { choices, usage } = JSON.parse(line.slice(6)) as Event;
+      const piece = choices[0]?.text ?? choices[0]?.delta?.content ?? '';
+      if (piece !== '') firstTokenMs ??= performance.now() - sent;
+      text += piece;
+      tokens = usage?.completion_tokens ?? tokens;
+    }
+  }
+  if (firstTokenMs === undefined || tokens === 0) throw new Error('The answer is empty.');
+  return { text, tokens, firstTokenMs, wholeMs: performance.now() - sent };
+}
