@@ -25,11 +25,11 @@ export interface Service {
 
 const anyPort = 'http://127.0.0.1:0';
 
-function worldAt(home: string): World {
+function worldAt(home: string, modelId: string): World {
   const services: Service[] = [];
   return {
     home,
-    modelDir: join(home, 'models', 'triage'),
+    modelDir: join(home, 'models', modelId),
     async start(name, args = []) {
       const listen = args.includes('--listen') ? [] : ['--listen', anyPort];
       const cli = startCli(home, [name, ...listen, ...args]);
@@ -43,7 +43,7 @@ function worldAt(home: string): World {
     },
     async copyModel(name, edit) {
       const dir = join(home, 'models', name);
-      await cp(join(home, 'models', 'triage'), dir, { recursive: true });
+      await cp(join(home, 'models', modelId), dir, { recursive: true });
       await edit(dir);
       return dir;
     },
@@ -61,12 +61,15 @@ function worldAt(home: string): World {
 }
 
 /** init and seal; `release` also signs and collects two approvals. */
-export async function createWorld(options: { release?: boolean } = {}): Promise<World> {
+export async function createWorld(
+  options: { release?: boolean; source?: string; modelId?: string } = {},
+): Promise<World> {
+  const { source = defaultModel, modelId = 'triage' } = options;
   const home = await mkdtemp(join(tmpdir(), 'fastness-attack-'));
   const path = join(home, 'home');
   await mustRun(path, ['init']);
-  await mustRun(path, ['seal', defaultModel]);
-  const world = worldAt(path);
+  await mustRun(path, ['seal', '--model-id', modelId, source]);
+  const world = worldAt(path, modelId);
   if (options.release !== false) await signAndApprove(world);
   return {
     ...world,

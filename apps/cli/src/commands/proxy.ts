@@ -71,7 +71,9 @@ export async function startProxy(options: { client: FastnessClient; listen: stri
     const headers = new Headers(raw.headers);
     for (const name of ['authorization', 'host', 'connection', 'content-length', 'cookie']) headers.delete(name);
     const body = raw.method === 'GET' || raw.method === 'HEAD' ? undefined : new Uint8Array(await raw.arrayBuffer());
-    return options.client.fetch(raw.url, {
+    const { pathname, search } = new URL(raw.url);
+    // The client maps the path onto the channel; no such host is ever contacted.
+    return options.client.fetch(`https://enclave.invalid${pathname}${search}`, {
       method: raw.method,
       headers,
       signal: raw.signal,

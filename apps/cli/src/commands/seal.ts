@@ -1,7 +1,7 @@
 import { basename, extname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
-import { trialLoad } from '@fastness/enclave';
+import { trialLoad } from '@fastness/enclave/trial-load';
 import { detectModel, sealModel } from '@fastness/model';
 import { action } from '../support/command.ts';
 import { formatBytes, formatSeconds } from '../support/format.ts';

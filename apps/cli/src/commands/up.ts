@@ -18,6 +18,7 @@ import { printVerifiedEnclave } from '../support/verdict.ts';
 
 interface UpOptions {
   readonly once?: boolean;
+  readonly anyPort?: boolean;
 }
 
 export const defaultModelFile: string = join(repositoryRoot, 'models/triage/triage.gguf');
@@ -32,6 +33,7 @@ export function upCommand(): Command {
       'the whole chain on this machine: keys, seal, sign, approve, broker, enclave, relay, verify, ask, receipt',
     )
     .option('--once', 'stop after the receipt has been checked; exit code 0 only if everything verified')
+    .option('--any-port', 'listen on free ports instead of those of the home')
     .action(action<UpOptions>(async (context, options) => up(context, options)));
 }
 
@@ -46,8 +48,10 @@ async function up(context: Context, options: UpOptions): Promise<void> {
 
   await using children = new AsyncDisposableStack();
   const config = await readHomeConfig(home);
+  const freePort = options.anyPort === true ? 'http://127.0.0.1:0' : undefined;
+  const listen = freePort === undefined ? [] : ['--listen', freePort];
   const start = async (name: string, args: string[], milliseconds: number): Promise<RunningChild> => {
-    const child = await startChild({ home, name, args, readyMilliseconds: milliseconds, signal });
+    const child = await startChild({ home, name, args: [...args, ...listen], readyMilliseconds: milliseconds, signal });
     children.defer(async () => child.stop());
     output.step(`${name}-started`, `${name} runs as process ${child.process.pid} on ${child.url}`, {
       pid: child.process.pid,
@@ -69,7 +73,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
     output.step('done', 'Everything verified.');
     return;
   }
-  const proxy = await startProxy({ client, listen: config.proxyUrl });
+  const proxy = await startProxy({ client, listen: freePort ?? config.proxyUrl });
   children.defer(async () => proxy.close());
   output.result({ baseUrl: `${proxy.url}/v1` }, [
     '',

@@ -1,0 +1,175 @@
+import { mkdtemp, readFile, rm, stat, truncate, copyFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mustRun, runCli, startCli } from '../../../attacks/support/cli.ts';
+import { clientOf } from '../../../attacks/support/client.ts';
+import { createWorld, defaultModel, startStack, type World } from '../../../attacks/support/world.ts';
+import { createOutput } from '../src/support/output.ts';
+import { formatBytes, parseDuration } from '../src/support/format.ts';
+
+const repository = join(import.meta.dirname, '../../..');
+const names = [
+  'up',
+  'init',
+  'seal',
+  'sign',
+  'approve',
+  'broker',
+  'publish',
+  'enclave',
+  'relay',
+  'verify',
+  'chat',
+  'proxy',
+  'revoke',
+  'inspect',
+];
+
+describe('the command line', { timeout: 60_000 }, () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fastness-cli-'));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('lists every command, and each has help that takes no secret', async () => {
+    const overview = startCli(folder, ['--help']);
+    let text = '';
+    overview.child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    expect((await overview.ended).exitCode).toBe(0);
+    for (const name of names) expect(text).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    for (const name of names) {
+      const help = startCli(folder, [name, '--help']);
+      let helpText = '';
+      help.child.stdout?.on('data', (chunk: Buffer) => (helpText += chunk.toString()));
+      expect((await help.ended).exitCode).toBe(0);
+      expect(helpText).toContain(`fastness ${name}`);
+      expect(helpText).not.toMatch(/--(?:password|passphrase|token|secret|key)\b/);
+    }
+  });
+
+  it.each([
+    [['nonsense'], 2, 'CLI_USAGE'],
+    [['seal'], 2, 'CLI_USAGE'],
+    [['sign', '--expires-in', 'soon'], 2, 'CLI_USAGE'],
+    [['sign'], 2, 'CLI_HOME_MISSING'],
+    [['verify', 'neither-url-nor-file'], 2, 'CLI_USAGE'],
+    [['inspect', '/nonexistent'], 2, 'CLI_FILE_UNREADABLE'],
+    [['inspect', join(repository, 'package.json')], 3, 'CLI_NOT_RECOGNISED'],
+    [['init', '--threshold', '9'], 2, 'CLI_USAGE'],
+  ])('%j exits with %i and %s', async (args, exitCode, code) => {
+    const result = await runCli(join(folder, 'nowhere'), args);
+    expect(result).toMatchObject({ exitCode, code });
+  });
+
+  it('does not overwrite a home', async () => {
+    const home = join(folder, 'home');
+    await mustRun(home, ['init']);
+    const config = await readFile(join(home, 'config.json'), 'utf8');
+    expect((await runCli(home, ['init'])).code).toBe('CLI_HOME_EXISTS');
+    expect(await readFile(join(home, 'config.json'), 'utf8')).toBe(config);
+    for (const file of ['keys/kek.pass', 'keys/kek.keystore', 'broker/admin.token']) {
+      expect(((await stat(join(home, file))).mode & 0o077).toString(8)).toBe('0');
+    }
+  });
+
+  it('refuses models that do not load, before any key is made', async () => {
+    const home = join(folder, 'refusals');
+    await mustRun(home, ['init']);
+    const cut = join(folder, 'cut.gguf');
+    await copyFile(defaultModel, cut);
+    await truncate(cut, 2_000_000);
+    expect((await runCli(home, ['seal', cut])).code).toBe('MODEL_GGUF_TRUNCATED');
+    const other = join(folder, 'other.bin');
+    await writeFile(other, 'not a model');
+    expect((await runCli(home, ['seal', other])).code).toBe('MODEL_FORMAT_UNKNOWN');
+    expect((await runCli(home, ['sign'])).code).toBe('CLI_MODEL_MISSING');
+  });
+
+  it('runs the commands of the guide', async () => {
+    const guide = await readFile(join(repository, 'docs/guide.md'), 'utf8');
+    const block = /<!-- run -->\s+```sh\n([\s\S]*?)```/.exec(guide)?.[1] ?? '';
+    const lines = block.trim().split('\n');
+    expect(lines.length).toBeGreaterThan(4);
+    const home = join(folder, 'guide');
+    for (const line of lines) {
+      const [program, ...args] = line
+        .replaceAll('.fastness', home)
+        .replaceAll('models/triage/', `${repository}/models/triage/`)
+        .split(' ');
+      expect(program).toBe('fastness');
+      // The two paths overlap: what was a path inside the home must not become one inside the repository.
+      await mustRun(
+        home,
+        args.map((arg) => arg.replace(`${home}/${repository}`, home)),
+      );
+    }
+  });
+});
+
+describe('an ONNX classifier', { timeout: 180_000 }, () => {
+  let world: World;
+  afterAll(async () => world.dispose());
+
+  it('is sealed and served like a language model', async () => {
+    world = await createWorld({ source: join(repository, 'models/triage-classifier'), modelId: 'triage-classifier' });
+    const stack = await startStack(world);
+    const client = await clientOf(world, { url: stack.relay.url });
+    const post = async (path: string, body: unknown): Promise<unknown> => {
+      const response = await client.fetch(`https://enclave.invalid${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return response.json();
+    };
+    const input = '72F c/o chest pain since this morning. Denies SOB. BP 84/52.';
+    const classified = JSON.stringify(await post('/v1/classifications', { model: 'triage-classifier', input }));
+    expect(classified).toContain('level-2');
+    expect(
+      await post('/v1/chat/completions', { model: 'triage-classifier', messages: [{ role: 'user', content: input }] }),
+    ).toMatchObject({
+      error: { code: 'ENCLAVE_CAPABILITY' },
+    });
+  });
+});
+
+describe('output', () => {
+  it('prints JSON lines and nothing else with --json', () => {
+    const out: string[] = [];
+    const err: string[] = [];
+    const output = createOutput(true, {
+      out: (text) => out.push(text),
+      err: (text) => err.push(text),
+      errIsTerminal: false,
+    });
+    output.step('done', 'Done', { a: 1 });
+    output.detail('hidden');
+    output.progress('work', 1, 2);
+    output.text('hidden');
+    output.result({ b: 2 }, ['hidden']);
+    expect(out).toEqual(['{"event":"done","a":1}\n', '{"event":"result","b":2}\n']);
+    expect(err).toEqual([]);
+  });
+
+  it.each([
+    ['90d', 7_776_000_000],
+    ['45s', 45_000],
+    ['0d', undefined],
+    ['1w', undefined],
+    ['-1d', undefined],
+  ])('reads %s as a duration', (text, expected) => {
+    expect(parseDuration(text)).toBe(expected);
+  });
+
+  it.each([
+    [0, '0 B'],
+    [1536, '1.5 KiB'],
+    [2 ** 30, '1.0 GiB'],
+  ])('writes %i bytes', (bytes, expected) => {
+    expect(formatBytes(bytes)).toBe(expected);
+  });
+});

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli, startCli, type CliProcess } from '../../../attacks/support/cli.ts';
+
+// The main job, as `npm start` runs it, and what a user does with it while it stays up.
+
+const run = promisify(execFile);
+const note = '72F c/o chest pain since this morning. Denies SOB. BP 84/52.';
+const triageLine = /level=\d \| system=\S+ \| flags=\S+ \| action=\S+/;
+
+describe('fastness up', { timeout: 60_000 }, () => {
+  let folder: string;
+  let home: string;
+  let up: CliProcess;
+  let baseUrl: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fastness-up-'));
+    home = join(folder, 'home');
+    up = startCli(home, ['up', '--any-port']);
+    baseUrl = String((await up.waitFor((event) => event['event'] === 'result', 150_000))['baseUrl']);
+  }, 180_000);
+  afterAll(async () => {
+    await up.stop('SIGINT');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const eventsOf = (name: string): Record<string, unknown>[] => up.events.filter((event) => event['event'] === name);
+
+  it('goes through every stage, in order', () => {
+    const stages = up.events.map((event) => event['event']).filter((name) => name !== 'warning');
+    expect(stages).toEqual([
+      'home-created',
+      'model-sealed',
+      'release-signed',
+      'release-approved',
+      'release-approved',
+      'broker-started',
+      'release-published',
+      'enclave-started',
+      'relay-started',
+      'enclave-verified',
+      'answered',
+      'result',
+    ]);
+  });
+
+  it('says that the TEE is simulated', () => {
+    expect(eventsOf('enclave-verified')[0]).toMatchObject({ simulated: true, approvedBy: ['alice', 'bob'] });
+    expect(JSON.stringify(eventsOf('warning'))).toContain('SIMULATED');
+  });
+
+  it('runs broker, enclave and relay as processes of their own', () => {
+    const pids = ['broker-started', 'enclave-started', 'relay-started'].map((name) => eventsOf(name)[0]?.['pid']);
+    expect(new Set([...pids, up.child.pid]).size).toBe(4);
+  });
+
+  it('answers the openai package through the proxy, streamed and whole', async () => {
+    const openai = new OpenAI({ apiKey: 'unused', baseURL: baseUrl });
+    const request = { model: 'triage', messages: [{ role: 'user' as const, content: note }], temperature: 0 };
+    const whole = await openai.chat.completions.create(request);
+    const text = whole.choices[0]?.message.content ?? '';
+    expect(text).toMatch(triageLine);
+    expect(whole.usage?.completion_tokens).toBeGreaterThan(3);
+    let streamed = '';
+    for await (const chunk of await openai.chat.completions.create({ ...request, stream: true })) {
+      streamed += chunk.choices[0]?.delta.content ?? '';
+    }
+    expect(streamed).toBe(text);
+    expect((await openai.models.list()).data.map((model) => model.id)).toEqual(['triage']);
+  });
+
+  it('answers curl', async () => {
+    const body = JSON.stringify({ model: 'triage', messages: [{ role: 'user', content: note }] });
+    const { stdout } = await run('curl', [
+      '-sS',
+      `${baseUrl}/chat/completions`,
+      '-H',
+      'content-type: application/json',
+      '-d',
+      body,
+    ]);
+    expect(stdout).toMatch(triageLine);
+  });
+
+  it('gives errors in the shape that OpenAI clients read', async () => {
+    const openai = new OpenAI({ apiKey: 'unused', baseURL: baseUrl, maxRetries: 0 });
+    const attempt = openai.chat.completions.create({ model: 'nothing', messages: [{ role: 'user', content: note }] });
+    await expect(attempt).rejects.toMatchObject({ status: 404, type: 'invalid_request_error' });
+  });
+
+  it('refuses a page that reaches the proxy under another host name', async () => {
+    const { stdout } = await run('curl', ['-sS', '-H', 'host: attacker.example', `${baseUrl}/models`]);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'CLI_USAGE' } });
+  });
+
+  it('keeps a receipt that verifies offline, with the request, and fails with another request', async () => {
+    const receipts = join(home, 'receipts');
+    const name = (await readdir(receipts)).find((file) => file.endsWith('.receipt.json')) ?? '';
+    const request = join(receipts, name.replace('.receipt.', '.request.'));
+    const good = await runCli(home, ['verify', join(receipts, name), '--request', request]);
+    expect(good.exitCode).toBe(0);
+    expect(good.events.at(-1)).toMatchObject({
+      event: 'receipt-verified',
+      compared: { request: true, response: false },
+    });
+    const bad = await runCli(home, ['verify', join(receipts, name), '--request', join(home, 'config.json')]);
+    expect(bad.code).toBe('CLIENT_RECEIPT_REQUEST');
+    expect(bad.exitCode).toBe(4);
+    const inspected = await runCli(home, ['inspect', join(receipts, name)]);
+    expect(inspected.events[0]).toMatchObject({ kind: 'fastness/receipt/v1', verified: false });
+  });
+
+  it('ends on Ctrl-C with nothing left running', async () => {
+    const second = join(folder, 'second');
+    const process = startCli(second, ['up', '--any-port']);
+    await process.waitFor((event) => event['event'] === 'enclave-started', 150_000);
+    const pids = process.events.flatMap((event) => (typeof event['pid'] === 'number' ? [event['pid']] : []));
+    const ended = await process.stop('SIGINT');
+    expect(ended.exitCode).toBe(130);
+    expect(pids.length).toBeGreaterThan(1);
+    for (const pid of pids) await expect(readFile(`/proc/${pid}/stat`)).rejects.toThrow('ENOENT');
+  }, 180_000);
+});
