@@ -221,6 +221,16 @@ describe('a thread pool', () => {
     rmSync(damaged);
   });
 
+  it('reports a fault of its own as one', async () => {
+    await using pool = createThreadPool(2);
+    const fd = openSync(sealedPath, 'r');
+    // Nowhere to put the digest.
+    const job = { kind: 'hash', ranges: [{ fd, start: 0, end: 1 }], digests: new Uint8Array() } as const;
+    expect(await codeOf(() => pool.run(job, {}))).toBe('SEAL_WORKER');
+    closeSync(fd);
+    expect(await codeOf(() => pool.run({ ...job, ranges: [{ fd: 9999, start: 0, end: 1 }] }, {}))).toBe('SEAL_IO');
+  });
+
   it('has a bound', async () => {
     for (const threads of [0, -1, 65, Number.NaN, 1.5]) {
       expect(await codeOf(() => createThreadPool(threads))).toBe('SEAL_THREADS');

@@ -14,7 +14,14 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseManifest, readSealedModel, rewrapSealedModel, sealModel, type Manifest } from '../src/index.ts';
+import {
+  detectModel,
+  parseManifest,
+  readSealedModel,
+  rewrapSealedModel,
+  sealModel,
+  type Manifest,
+} from '../src/index.ts';
 import { codeOf } from './support/expect-code.ts';
 import { openModel } from './support/open-model.ts';
 import { bytes, listTree, newWorkspace, snapshot, writeTree, type Tree, type Workspace } from './support/workspace.ts';
@@ -108,6 +115,15 @@ describe('sealModel', () => {
     }
   });
 
+  const shipped = join(import.meta.dirname, '../../../models/triage/triage.gguf');
+  it.skipIf(!existsSync(shipped))('seals the model that is shipped, as it was detected', async () => {
+    const { engine, task } = await detectModel(shipped);
+    const manifest = await seal({ source: shipped, engine, task, segmentSize: 1024 * 1024 });
+    expect(manifest).toMatchObject({ engine: 'llama', task: 'generate', files: [{ path: 'triage.gguf' }] });
+    const opened = await openModel(target, work.keyStore);
+    expect(Buffer.compare(opened['triage.gguf'] ?? bytes(1), readFileSync(shipped))).toBe(0);
+  });
+
   it('accepts a hard link as the file it is', async () => {
     linkSync(join(source, 'model.onnx'), join(source, 'again.onnx'));
     await seal();
@@ -166,6 +182,11 @@ describe('sealModel refuses as a source', () => {
 
   it('folders nested without end', async () => {
     mkdirSync(join(source, 'd/'.repeat(34)), { recursive: true });
+    await refused('SEAL_SOURCE_LIMIT');
+  });
+
+  it('more files than a manifest may list', async () => {
+    for (let index = 0; index <= 10_000; index += 1) writeFileSync(join(source, `f${index}`), '');
     await refused('SEAL_SOURCE_LIMIT');
   });
 
