@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
@@ -66,7 +66,7 @@ export async function sealModel(options: SealModelOptions): Promise<Manifest> {
 
   const identity = { modelId, sealId: randomBytes(8).toString('hex') };
   const manifest = planManifest(options, identity, source, segmentSize);
-  const root = new Uint8Array(randomBytes(rootKeyLength));
+  const root = randomFillSync(new Uint8Array(rootKeyLength));
   try {
     // Before hours of work: a key store that refuses should refuse now.
     const wrapped = await options.keyStore.wrap(options.kekId, root, rootKeyContext(identity));
