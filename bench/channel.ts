@@ -1,8 +1,7 @@
 // Streamed answers through client, relay and enclave, encrypted and with receipts, over the bare engine behind plain HTTP
 // and the same relay. Every server is a process of its own, started as a user would start it; both ways use the same
 // engine, inner API and client code. Run: npm run bench:channel [-- rounds]
-import { readFile } from 'node:fs/promises';
-import { createClient, parseClientPolicy } from '@fastness/client';
+import { clientOf } from '../attacks/support/client.ts';
 import { createWorld, defaultModel, startStack } from '../attacks/support/world.ts';
 import { bareEngine } from './bare-engine.ts';
 import { ask, plainSend, sealedSend, type Answer, type Send } from './completions.ts';
@@ -62,8 +61,7 @@ const plain = await startPlain(defaultModel, modelId);
 try {
   const { relay } = await startStack(world);
   const plainRelay = await world.start('relay', ['--upstream', plain.url]);
-  const policy = parseClientPolicy(JSON.parse(await readFile(`${world.home}/policy/client.json`, 'utf8')));
-  const client = createClient({ url: relay.url, policy });
+  const client = await clientOf(world, { url: relay.url });
   await client.verify();
   const engine = await bareEngine(defaultModel);
 
@@ -100,7 +98,7 @@ try {
     },
   ]);
 } finally {
-  plain.stop();
+  await plain.stop();
   await world.dispose();
 }
 process.exit();

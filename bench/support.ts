@@ -71,8 +71,17 @@ export interface Figure {
   readonly ratio?: number;
 }
 
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** What a figure consists of. */
+export function printParts(title: string, unit: string, parts: Readonly<Record<string, number>>): void {
+  print(`  ${title}`);
+  for (const [name, value] of Object.entries(parts)) print(`    ${name.padEnd(48)} ${format(value)} ${unit}`);
+}
+
 export function printFigures(title: string, figures: readonly Figure[]): void {
-  const print = (text: string): void => void process.stdout.write(`${text}\n`);
   print(`\n${title}`);
   print(
     `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
