@@ -2,12 +2,15 @@ import {
   cmwFromJson,
   evidenceFormats,
   keyConfigDigestOf,
+  policySectionOf,
   reportDataOf,
+  sectionOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
   verifyEvidence,
   withMeasurements,
   type AttestationVerdict,
   type Cmw,
+  type Tee,
 } from '@fastness/attest';
 import { releasePublicKey } from '@fastness/channel';
 import type { KeyReleaseRequest } from '@fastness/channel/wire';
@@ -89,7 +92,7 @@ export async function authorise(
   const verdict = await verifyEvidence({
     evidence,
     endorsements: request.endorsements.map(cmwFromJson),
-    policy: withMeasurements(policy.policy.attestation, measurements),
+    policy: withMeasurements(policy.policy.attestation, measurements.values, measurements.tee),
     anchors,
     expectedReportData,
     now,
@@ -118,16 +121,20 @@ export async function authorise(
 
 /**
  * The measurements that evidence of this kind may have: those the release lists for it, narrowed by the policy's own list
- * if it has one. Throws `ATTEST_EVIDENCE_UNSUPPORTED`, `SIMULATED_EVIDENCE_REFUSED`, `BROKER_TEE_NOT_IN_RELEASE`.
+ * if it has one. Throws `ATTEST_EVIDENCE_UNSUPPORTED`, `ATTEST_TEE_NOT_ALLOWED`, `SIMULATED_EVIDENCE_REFUSED`, `BROKER_TEE_NOT_IN_RELEASE`.
  */
-function measurementsOf(context: BrokerContext, evidence: Cmw, verified: VerifiedRelease): string[] {
+function measurementsOf(
+  context: BrokerContext,
+  evidence: Cmw,
+  verified: VerifiedRelease,
+): { readonly tee: Tee; readonly values: string[] } {
   const { attestation } = context.policy.policy;
   const format = evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(evidence.type));
   if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
   // Simulated evidence is a type of its own and never uses a measurement that was listed for hardware, nor the reverse.
   const isSimulated = evidence.type === SIMULATED_SNP_EVIDENCE_TYPE;
   if (isSimulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
-  const narrower = attestation.snp.measurements;
+  const narrower = sectionOf(attestation, policySectionOf[format.tee]).measurements;
   const listed = verified.release.measurements
     .filter(({ tee, simulated }) => tee === format.tee && simulated === isSimulated)
     .map(({ value }) => value)
@@ -135,5 +142,5 @@ function measurementsOf(context: BrokerContext, evidence: Cmw, verified: Verifie
   if (listed.length === 0) {
     throw new FastnessError('BROKER_TEE_NOT_IN_RELEASE', `Release ${toHex(verified.releaseDigest)}.`);
   }
-  return [...new Set(listed)];
+  return { tee: format.tee, values: [...new Set(listed)] };
 }

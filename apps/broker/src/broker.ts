@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { amdAnchors, type TrustAnchors } from '@fastness/attest';
+import { vendorAnchors, type TrustAnchors } from '@fastness/attest';
 import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { KeyStore } from '@fastness/keys';
@@ -101,7 +101,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     keyStore: options.keyStore,
     signer,
     policy,
-    anchors: options.anchors ?? amdAnchors,
+    anchors: options.anchors ?? vendorAnchors,
     limits,
     now,
   };

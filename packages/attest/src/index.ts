@@ -1,7 +1,9 @@
 /** Verification of TEE evidence: pure, offline, the same in Node and browser. */
 export { keyConfigDigestOf, reportDataOf, type ReportDataFields } from './binding.ts';
 export type { CheckOutcome, CheckRecord } from './checks.ts';
-export type { Claims, SnpIdentity, SnpTcb } from './claims.ts';
+export type { ClaimsBase, PlatformIdentity } from './claims-base.ts';
+export type { SnpClaims, SnpIdentity, SnpTcb } from './claims-snp.ts';
+export type { Claims } from './claims.ts';
 export {
   CMW_ATTESTATION_RESULTS,
   CMW_ENDORSEMENTS,
@@ -20,6 +22,7 @@ export {
   trustClaims,
   trustTiers,
   type TrustClaim,
+  type Trustworthiness,
   type TrustTier,
   type TrustworthinessVector,
 } from './ear/tiers.ts';
@@ -33,9 +36,17 @@ export {
   TSM_REPORT_TYPE,
 } from './media-types.ts';
 export { guestProtections, type GuestProtection, type SnpPolicy, type SnpTcbFloor } from './policy-snp.ts';
-export { attestationPolicySchema, parseAttestationPolicy, withMeasurements, type AttestationPolicy } from './policy.ts';
+export {
+  attestationPolicySchema,
+  parseAttestationPolicy,
+  sectionOf,
+  withMeasurements,
+  type AttestationPolicy,
+} from './policy.ts';
+export { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';
 export { snpProductNames, type SnpProductName, type SnpTrustAnchor, type TrustAnchors } from './trust/anchors.ts';
+export { vendorAnchors } from './trust/vendors.ts';
 export type { AttestationVerdict } from './verdict.ts';
 export { verifyEvidence } from './verify.ts';
 export { waivableChecks, type AppliedWaiver, type WaivableCheck, type Waiver } from './waivers.ts';

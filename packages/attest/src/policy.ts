@@ -1,6 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import * as z from 'zod';
-import { snpPolicySchema } from './policy-snp.ts';
+import { policySectionNames, policySections } from './policy-sections.ts';
+import { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 import { waivableChecks } from './waivers.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex');
@@ -20,14 +21,10 @@ const waiverSchema = z
   })
   .describe('A check that may fail. Every waiver that was needed ends up in the result.');
 
-/**
- * What evidence must look like to be accepted. Unknown fields are refused, so that a misspelt restriction cannot pass for
- * one. What an absent field means is said at the field.
- */
-export const attestationPolicySchema = z.strictObject({
+const policyObject = z.strictObject({
   version: z.literal(1).describe('Version of this schema.'),
   id: z.string().min(1).max(128).describe('Name of the policy, as it appears in attestation results.'),
-  snp: snpPolicySchema,
+  ...policySections,
   simulated: simulatedSchema.exactOptional().describe('Absent: evidence of the simulated TEE is refused.'),
   waivers: z
     .array(waiverSchema)
@@ -38,6 +35,16 @@ export const attestationPolicySchema = z.strictObject({
     )
     .describe('Checks waived by name. Empty: none.'),
 });
+
+/**
+ * What evidence must look like to be accepted. Unknown fields are refused, so that a misspelt restriction cannot pass for
+ * one. What an absent field means is said at the field. There is a section for each kind of TEE: evidence of a kind without a
+ * section is refused, and a policy without any section is no policy.
+ */
+export const attestationPolicySchema = policyObject.refine(
+  (policy) => policySectionNames.some((name) => policy[name] !== undefined),
+  `no section for any TEE (${policySectionNames.join(', ')})`,
+);
 
 export type AttestationPolicy = z.infer<typeof attestationPolicySchema>;
 
@@ -60,12 +67,34 @@ export function parseAttestationPolicy(value: unknown): AttestationPolicy {
   return policy;
 }
 
+/** The section that speaks for a TEE. Throws ATTEST_TEE_NOT_ALLOWED when the policy has none. */
+export function sectionOf<Name extends PolicySectionName>(
+  policy: AttestationPolicy,
+  name: Name,
+): NonNullable<AttestationPolicy[Name]> {
+  const section = policy[name];
+  if (section === undefined) {
+    throw new FastnessError('ATTEST_TEE_NOT_ALLOWED', `Policy ${policy.id} has no section ${name}.`);
+  }
+  return section;
+}
+
 /**
- * The policy with the measurements of a verified release in place of 'from-release' (or of those it listed).
- * `measurements`: SHA-384 launch measurements, lower-case hex. Throws ATTEST_POLICY_INVALID.
+ * The policy with the measurements of a verified release in the section for `tee`, in place of 'from-release' (or of those
+ * it listed: the caller narrows them). Sections for other TEEs stay as they are, so evidence of another TEE gains nothing.
+ * `measurements`: for sev-snp SHA-384 launch measurements, lower-case hex.
+ * Throws ATTEST_POLICY_INVALID, ATTEST_TEE_NOT_ALLOWED when the policy has no section for the TEE.
  */
-export function withMeasurements(policy: AttestationPolicy, measurements: readonly string[]): AttestationPolicy {
-  return parseAttestationPolicy({ ...policy, snp: { ...policy.snp, measurements: [...measurements] } });
+export function withMeasurements(
+  policy: AttestationPolicy,
+  measurements: readonly string[],
+  tee: Tee = 'sev-snp',
+): AttestationPolicy {
+  const name = policySectionOf[tee];
+  return parseAttestationPolicy({
+    ...policy,
+    [name]: { ...sectionOf(policy, name), measurements: [...measurements] },
+  });
 }
 
 /** Policies that this module parsed and froze. They need not be parsed again. */

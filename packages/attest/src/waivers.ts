@@ -1,21 +1,12 @@
+import { snpWaivableChecks } from './formats/snp/waivable.ts';
+
 /**
- * Checks that a policy may waive by name. The set is short on purpose: a check is in it only where a legitimate
- * deployment can lack what the check needs (no network path to the CRL, a debugging session, a provider that does not
- * mask chip ids). Forgery, damage and mismatch can never be waived; what a policy field expresses needs no waiver.
- *
- * - SNP_CRL_MISSING: a host that withholds the CRL can pass off revoked keys.
- * - SNP_CRL_EXPIRED: a host can replay a CRL from before a revocation.
- * - SNP_DEBUG_ALLOWED: the host reads and writes the guest's memory; nothing is confidential.
- * - SNP_MIGRATION_ALLOWED: a migration agent decides where the guest runs next.
- * - SNP_VLEK_CHIP_ID: the chip id that came with the report is ignored, as no VLEK certifies it.
+ * Checks that a policy may waive by name; each format lists its own and says what is lost. The set is short on purpose: a
+ * check is in it only where a legitimate deployment can lack what the check needs (no network path to the CRL, a debugging
+ * session, a provider that does not mask chip ids). Forgery, damage and mismatch can never be waived; what a policy field
+ * expresses needs no waiver.
  */
-export const waivableChecks = Object.freeze([
-  'SNP_CRL_MISSING',
-  'SNP_CRL_EXPIRED',
-  'SNP_DEBUG_ALLOWED',
-  'SNP_MIGRATION_ALLOWED',
-  'SNP_VLEK_CHIP_ID',
-] as const);
+export const waivableChecks = Object.freeze([...snpWaivableChecks] as const);
 
 export type WaivableCheck = (typeof waivableChecks)[number];
 

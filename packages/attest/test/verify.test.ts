@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   amdAnchors,
   evidenceFormats,
+  sectionOf,
   verifyEvidence,
   withMeasurements,
   type VerifyEvidenceOptions,
@@ -16,17 +17,28 @@ const with_ = (change: Partial<VerifyEvidenceOptions>) => verifyEvidence({ ...op
 describe('verifyEvidence', () => {
   it('refuses a policy whose measurements were not filled in', async () => {
     const { policy } = options;
-    const open = { ...policy, snp: { ...policy.snp, measurements: 'from-release' as const } };
+    const { snp } = policy;
+    if (snp === undefined) throw new Error('the forged policy is for SEV-SNP');
+    const open = { ...policy, snp: { ...snp, measurements: 'from-release' as const } };
     expect(await codeOf(with_({ policy: open }))).toBe('ATTEST_POLICY_INCOMPLETE');
-    const { measurements } = policy.snp;
+    const { measurements } = snp;
     const filled = withMeasurements(open, measurements === 'from-release' ? [] : measurements);
     expect(await codeOf(with_({ policy: filled }))).toBe('accepted');
+  });
+
+  it('refuses evidence of a TEE that the policy has no section for', async () => {
+    const policy = { ...options.policy };
+    Reflect.deleteProperty(policy, 'snp');
+    // Without any section it would not be a policy at all.
+    expect(await codeOf(with_({ policy }))).toBe('ATTEST_POLICY_INVALID');
+    expect(await codeOf(() => sectionOf(policy, 'snp'))).toBe('ATTEST_TEE_NOT_ALLOWED');
+    expect(await codeOf(() => withMeasurements(policy, ['ab'.repeat(48)]))).toBe('ATTEST_TEE_NOT_ALLOWED');
   });
 
   it('checks a policy that nobody parsed', async () => {
     const policy = structuredClone(options.policy);
     expect(await codeOf(with_({ policy }))).toBe('accepted');
-    Reflect.set(policy.snp, 'measurements', 'any');
+    Reflect.set(policy.snp ?? {}, 'measurements', 'any');
     expect(await codeOf(with_({ policy }))).toBe('ATTEST_POLICY_INVALID');
   });
 

@@ -47,7 +47,7 @@ export async function refuseRevoked(db: Kysely<BrokerTables>, facts: readonly Re
 }
 
 /** The name of a platform in leases and revocations; providers' names are compared without case. */
-export function platformName(identity: { kind: 'chip-id' | 'csp-id'; value: string }): string {
+export function platformName(identity: { kind: string; value: string }): string {
   return `${identity.kind}:${identity.value}`.toLowerCase();
 }
 

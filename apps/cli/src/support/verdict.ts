@@ -1,4 +1,5 @@
 import type { VerifiedEnclave } from '@fastness/client';
+import type { Claims, ClaimsBase } from '@fastness/attest';
 import { shortHex } from './format.ts';
 import type { Output } from './output.ts';
 import { simulatedBanner } from './simulated.ts';
@@ -7,7 +8,7 @@ import { simulatedBanner } from './simulated.ts';
 export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave): void {
   const { claims, waivers } = verified.verdict;
   const { release, approvedBy } = verified.release;
-  const hardware = claims.simulated ? 'SIMULATED SEV-SNP' : `AMD SEV-SNP (${claims.product})`;
+  const hardware = hardwareOf(claims);
   output.step(
     'enclave-verified',
     `Enclave verified: ${hardware}, running ${release.modelId} v${release.version}, approved by ${approvedBy.join(' and ')}`,
@@ -26,14 +27,30 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
     },
   );
   output.detail(`measurement ${shortHex(claims.measurement)} is the one that the signed release names`);
-  output.detail(
-    `report signed by ${claims.signingKey.toUpperCase()}, chain to ${claims.simulated ? 'the simulated root that the policy names' : 'the pinned AMD root'}, revocation list current`,
-  );
-  const { snp, microcode } = claims.tcb.reported;
-  output.detail(
-    `firmware SNP ${snp}, microcode ${microcode}, VMPL ${claims.vmpl}, debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`,
-  );
+  for (const line of factsOf(claims)) output.detail(line);
+  output.detail(`debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`);
   output.detail('report data binds this nonce, the encryption key, the receipt key and the release');
   for (const waiver of waivers) output.warn(`Waived by the policy: ${waiver.check} (${waiver.reason})`);
   if (claims.simulated) output.warn(simulatedBanner);
+}
+
+/** "AMD SEV-SNP (Genoa)", "Intel tdx", ... */
+function hardwareOf(claims: Claims): string {
+  const { simulated, tee, vendor }: ClaimsBase = claims;
+  if (claims.tee === 'sev-snp') return simulated ? 'SIMULATED SEV-SNP' : `AMD SEV-SNP (${claims.product})`;
+  return `${vendor} ${tee}`;
+}
+
+/** Who signed the evidence and what firmware it ran on. */
+function factsOf(claims: Claims): string[] {
+  const { identity, simulated, vendor }: ClaimsBase = claims;
+  const root = simulated ? 'the simulated root that the policy names' : `the pinned ${vendor} root`;
+  if (claims.tee === 'sev-snp') {
+    const { snp, microcode } = claims.tcb.reported;
+    return [
+      `report signed by ${claims.signingKey.toUpperCase()}, chain to ${root}, revocation list current`,
+      `firmware SNP ${snp}, microcode ${microcode}, VMPL ${claims.vmpl}`,
+    ];
+  }
+  return [`evidence of ${identity.kind} ${identity.value}, chain to ${root}`];
 }

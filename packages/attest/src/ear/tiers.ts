@@ -1,3 +1,5 @@
+import type { Claims } from '../claims.ts';
+
 /**
  * Trustworthiness claims and tiers of AR4SI (draft-ietf-rats-ar4si, section 2.3): each claim is an integer whose range
  * says how far to trust that aspect of the attester.
@@ -26,6 +28,27 @@ export const APPROVED_BOOT = 3;
 export const WARNING = 32;
 export const CONTRAINDICATED = 96;
 export const NO_CLAIM = 0;
+
+/** What a format contributes to attestation results. */
+export interface Trustworthiness {
+  /** What claims support when nothing was waived. Frozen or fresh; not changed by the caller. */
+  readonly vectorOf: (claims: Claims) => TrustworthinessVector;
+  /** What each waivable check of the format takes away when it was waived; waivers only ever make a claim worse. */
+  readonly waiverEffects: Readonly<Record<string, TrustworthinessVector>>;
+}
+
+/**
+ * What the simulated TEE amounts to: hardware that is recognised and must not be relied on (nothing but software made the
+ * report), memory that the host can read, and neither identity nor measurement that anybody vouches for. So the status of
+ * simulated evidence is `contraindicated`, whatever else holds.
+ */
+export const simulatedVector: TrustworthinessVector = Object.freeze({
+  'instance-identity': NO_CLAIM,
+  configuration: NO_CLAIM,
+  executables: NO_CLAIM,
+  hardware: CONTRAINDICATED,
+  'runtime-opaque': CONTRAINDICATED,
+});
 
 /** The tier of one claim. Values outside -128..127 are not AR4SI and count as contraindicated. */
 export function tierOf(value: number): TrustTier {

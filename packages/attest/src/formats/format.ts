@@ -1,5 +1,7 @@
 import type { Cmw } from '../cmw.ts';
+import type { Trustworthiness } from '../ear/tiers.ts';
 import type { AttestationPolicy } from '../policy.ts';
+import type { Tee } from '../tees.ts';
 import type { TrustAnchors } from '../trust/anchors.ts';
 import type { AttestationVerdict } from '../verdict.ts';
 
@@ -18,10 +20,12 @@ export interface VerifyEvidenceOptions {
 
 /** One kind of evidence and its verifier. */
 export interface EvidenceFormat {
-  readonly tee: string;
+  readonly tee: Tee;
   /** Media types of the evidence that this verifier reads. */
   readonly evidenceTypes: readonly string[];
   /** Media types of the endorsements that it reads. */
   readonly endorsementTypes: readonly string[];
+  /** How far the claims support trust, and what waivers take away from it. */
+  readonly trustworthiness: Trustworthiness;
   readonly verify: (options: VerifyEvidenceOptions) => Promise<AttestationVerdict>;
 }

@@ -1,4 +1,4 @@
-import type { SnpTrustAnchor, TrustAnchors } from './anchors.ts';
+import type { SnpTrustAnchor } from './anchors.ts';
 
 /**
  * AMD's root keys (ARK) for SEV-SNP. The VCEK chain (through the ASK) and the VLEK chain (through the ASVK) of a product
@@ -29,4 +29,4 @@ export const amdRoots: readonly SnpTrustAnchor[] = Object.freeze([
 ]);
 
 /** The pinned AMD roots, in the form that {@link TrustAnchors} takes. */
-export const amdAnchors: TrustAnchors = Object.freeze({ snp: amdRoots });
+export const amdAnchors: { readonly snp: readonly SnpTrustAnchor[] } = Object.freeze({ snp: amdRoots });

@@ -19,7 +19,7 @@ export interface SnpTrustAnchor {
   readonly source: string;
 }
 
-/** The roots that genuine evidence may end in, by kind of TEE. Handed to the verifier; nothing is trusted by default. */
+/** The roots that genuine evidence may end in, by vendor. Nothing is trusted by default: an absent list has no roots. */
 export interface TrustAnchors {
-  readonly snp: readonly SnpTrustAnchor[];
+  readonly snp?: readonly SnpTrustAnchor[];
 }

@@ -1,10 +1,13 @@
 import {
-  amdAnchors,
   cmwFromJson,
+  evidenceFormats,
   keyConfigDigestOf,
+  policySectionOf,
   reportDataOf,
+  sectionOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
   toEar,
+  vendorAnchors,
   verifyEvidence,
   withMeasurements,
   type CheckRecord,
@@ -69,7 +72,7 @@ export async function verifyEnclave(options: {
     evidence,
     endorsements: bundle.endorsements.map((endorsement) => cmwFromJson(endorsement)),
     policy: attestationPolicyFor(policy, release, evidence.type),
-    anchors: options.anchors ?? amdAnchors,
+    anchors: options.anchors ?? vendorAnchors,
     expectedReportData: await reportDataOf({
       purpose: 'client',
       nonce,
@@ -112,18 +115,21 @@ function attestationPolicyFor(policy: ClientPolicy, { release }: VerifiedRelease
   const { attestation } = policy;
   const simulated = evidenceType === SIMULATED_SNP_EVIDENCE_TYPE;
   if (simulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
-  const { measurements: wanted } = attestation.snp;
+  const format = evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(evidenceType));
+  if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidenceType}.`);
+  const { tee } = format;
+  const { measurements: wanted } = sectionOf(attestation, policySectionOf[tee]);
   const accepted = release.measurements
-    .filter((measurement) => measurement.simulated === simulated)
+    .filter((measurement) => measurement.tee === tee && measurement.simulated === simulated)
     .map(({ value }) => value)
     .filter((value, at, all) => all.indexOf(value) === at && (wanted === 'from-release' || wanted.includes(value)));
   if (accepted.length === 0) {
     throw new FastnessError('CLIENT_MEASUREMENT_UNLISTED', simulated ? 'Evidence of the simulated TEE.' : undefined);
   }
-  return withMeasurements(attestation, accepted);
+  return withMeasurements(attestation, accepted, tee);
 }
 
 function scopeOf({ attestation: { snp } }: ClientPolicy): DeploymentScope {
-  const pins = [snp.chipIds?.allow, snp.hostData, snp.idKeyDigests, snp.authorKeyDigests];
+  const pins = [snp?.chipIds?.allow, snp?.hostData, snp?.idKeyDigests, snp?.authorKeyDigests];
   return pins.some((pin) => pin !== undefined) ? 'pinned' : 'any-of-release';
 }

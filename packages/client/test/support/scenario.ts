@@ -37,7 +37,7 @@ export interface Generation {
 /** An enclave on forged hardware: real signatures under a root that the test pins. */
 export interface ForgedEnclave {
   readonly chain: ForgedAmdChain;
-  readonly anchors: TrustAnchors;
+  readonly anchors: Required<Pick<TrustAnchors, 'snp'>>;
   readonly release: ReleasePackage;
   generation: Generation;
   readonly rotate: () => Promise<void>;
@@ -54,7 +54,7 @@ export interface AttestChange {
   readonly releaseDigest?: Uint8Array;
 }
 
-export function anchorsOf(chain: ForgedAmdChain): TrustAnchors {
+export function anchorsOf(chain: ForgedAmdChain): Required<Pick<TrustAnchors, 'snp'>> {
   const { product, arkSpkiSha256: spkiSha256 } = chain;
   const certificateSha256 = '00'.repeat(32);
   return { snp: [{ name: `ARK-${product}`, product, spkiSha256, certificateSha256, source: 'a test' }] };

@@ -34,6 +34,11 @@ export const attestErrors = Object.freeze({
     message: 'The attestation policy takes its measurements from a release, and none were filled in.',
     next: 'Fill them in with withMeasurements(policy, measurements) from a verified release.',
   },
+  ATTEST_TEE_NOT_ALLOWED: {
+    class: 'denied',
+    message: 'The policy has no section for the TEE that the evidence comes from.',
+    next: 'Run on a TEE that the policy allows, or add a section for this one.',
+  },
   ATTEST_ARGUMENT_INVALID: {
     class: 'usage',
     message: 'An argument of the verifier is missing or out of range.',

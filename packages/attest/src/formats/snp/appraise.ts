@@ -1,8 +1,8 @@
 import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
-import type { Claims } from '../../claims.ts';
-import { parseAttestationPolicy, type AttestationPolicy } from '../../policy.ts';
+import type { SnpClaims } from '../../claims-snp.ts';
+import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import { appraiseGuestPolicy } from './appraise-guest.ts';
 import { appraisePlatform } from './appraise-platform.ts';
@@ -13,7 +13,7 @@ import { AuthenticReport } from './stages.ts';
  * Applies a policy to an authentic report. `expectedReportData` (64 bytes) is what the enclave must have bound; it is
  * compared first of all, because a report for another session answers no question of this one.
  * Throws the SNP_ code of the first requirement that is not met, ATTEST_STAGE_SKIPPED, ATTEST_POLICY_INVALID,
- * ATTEST_POLICY_INCOMPLETE, ATTEST_ARGUMENT_INVALID.
+ * ATTEST_POLICY_INCOMPLETE, ATTEST_TEE_NOT_ALLOWED, ATTEST_ARGUMENT_INVALID.
  */
 export function appraise(
   authentic: AuthenticReport,
@@ -21,7 +21,8 @@ export function appraise(
 ): AttestationVerdict {
   AuthenticReport.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
-  const { measurements } = policy.snp;
+  const section = sectionOf(policy, 'snp');
+  const { measurements } = section;
   if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
   const expected = checkReportDataArgument(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
@@ -32,8 +33,8 @@ export function appraise(
     expected: anyOf(measurements),
     actual: report.measurement,
   });
-  appraiseGuestPolicy(authentic, policy.snp, checks);
-  appraisePlatform(authentic, policy.snp, checks);
+  appraiseGuestPolicy(authentic, section, checks);
+  appraisePlatform(authentic, section, checks);
 
   const { waivers, checks: records } = checks.results();
   return Object.freeze({ claims: claimsOf(authentic), waivers, checks: records, policyId: policy.id });
@@ -49,7 +50,7 @@ function checkReportDataArgument(expected: Uint8Array): string {
   return toHex(expected);
 }
 
-function claimsOf(authentic: AuthenticReport): Claims {
+function claimsOf(authentic: AuthenticReport): SnpClaims {
   const { report, simulated } = authentic;
   return Object.freeze({
     tee: 'sev-snp',

@@ -66,9 +66,10 @@ function acceptedRoots(
   anchors: TrustAnchors,
   checks: Checklist,
 ): readonly AcceptedRoot[] {
+  const pinned = anchors.snp ?? [];
   if (!simulated) {
     checks.notApplicable('SIMULATED_EVIDENCE_REFUSED', 'evidence of hardware');
-    return anchors.snp;
+    return pinned;
   }
   const root = policy.simulated;
   if (root === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED', `Policy ${policy.id}.`);
@@ -76,7 +77,7 @@ function acceptedRoots(
     expected: 'a policy that names a simulated root',
     actual: root.arkSpkiSha256,
   });
-  const vendor = anchors.snp.find((anchor) => anchor.spkiSha256 === root.arkSpkiSha256);
+  const vendor = pinned.find((anchor) => anchor.spkiSha256 === root.arkSpkiSha256);
   checks.require('SIMULATED_ROOT_IS_VENDOR_ROOT', vendor === undefined, {
     expected: 'a key of its own',
     actual: vendor?.name ?? 'a key of its own',

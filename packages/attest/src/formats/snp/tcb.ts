@@ -1,5 +1,5 @@
 import { fromHex } from '@fastness/codec';
-import type { SnpTcb } from '../../claims.ts';
+import type { SnpTcb } from '../../claims-snp.ts';
 import type { SnpTcbFloor } from '../../policy-snp.ts';
 import type { SnpProduct, TcbComponent } from './products.ts';
 

@@ -1,0 +1,12 @@
+/**
+ * The kinds of TEE whose evidence can be verified, and the section of a policy that speaks for each. Below this table and
+ * the registry of formats nothing switches on the kind.
+ */
+export const policySectionOf = Object.freeze({
+  'sev-snp': 'snp',
+} as const);
+
+/** A kind of TEE, as claims and releases name it. */
+export type Tee = keyof typeof policySectionOf;
+/** Name of a section of the policy. */
+export type PolicySectionName = (typeof policySectionOf)[Tee];

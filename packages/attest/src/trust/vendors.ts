@@ -1,0 +1,5 @@
+import { amdRoots } from './amd.ts';
+import type { TrustAnchors } from './anchors.ts';
+
+/** The pinned roots of every vendor, in the form that the verifier takes. */
+export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({ snp: amdRoots });
