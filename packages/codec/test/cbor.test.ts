@@ -114,6 +114,29 @@ describe('cbor', () => {
     );
     await expectCode('CODEC_MALFORMED', () => decodeCbor(fromHex('a203040305'), { keyOrder: 'any' }));
   });
+  test('reads maps without a length only when asked to, and nothing else without one', async () => {
+    const open = (hex: string) => decodeCbor(fromHex(hex.replaceAll(' ', '')), { openMaps: 'accepted' });
+    expect(open('bf 01 02 61 61 bf ff ff')).toEqual(
+      new Map<number | string, CborValue>([
+        [1, 2],
+        ['a', new Map()],
+      ]),
+    );
+    await expectCode('CODEC_NOT_CANONICAL', () => decodeCbor(fromHex('bfff')));
+    for (const [hex, code] of [
+      ['bf', 'CODEC_TRUNCATED'],
+      ['bf 01 02', 'CODEC_TRUNCATED'],
+      ['bf 01 ff', 'CODEC_MALFORMED'],
+      ['bf ff ff', 'CODEC_TRAILING'],
+      ['bf 01 02 01 03 ff', 'CODEC_MALFORMED'],
+      ['bf 03 04 01 02 ff', 'CODEC_NOT_CANONICAL'],
+      ['bf 01 9f ff ff', 'CODEC_NOT_CANONICAL'],
+      ['bf 01 5f ff ff', 'CODEC_NOT_CANONICAL'],
+      ['ff', 'CODEC_MALFORMED'],
+    ] as const) {
+      await expectCode(code, () => open(hex));
+    }
+  });
   test('holds its limits', async () => {
     await expectCode('CODEC_LIMIT', () => decodeCbor(new Uint8Array(5), { limits: { maxBytes: 4 } }));
     await expectCode('CODEC_LIMIT', () => decodeCbor(fromHex('8400000000'), { limits: { maxItems: 4 } }));

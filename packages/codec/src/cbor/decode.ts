@@ -12,6 +12,11 @@ export interface DecodeCborOptions {
    * for producers that do not sort (AWS Nitro). Doubled keys are refused either way.
    */
   readonly keyOrder?: 'deterministic' | 'any';
+  /**
+   * `refused` (default) wants a length in front of every map; `accepted` also reads maps that end with a break, for
+   * producers that stream their fields (AWS Nitro). Arrays and strings need a length either way.
+   */
+  readonly openMaps?: 'refused' | 'accepted';
 }
 
 /**
@@ -24,24 +29,30 @@ export function decodeCbor(bytes: Uint8Array, options: DecodeCborOptions = {}): 
   const limits = { ...defaultCborLimits, ...options.limits };
   if (bytes.length > limits.maxBytes) throw new FastnessError('CODEC_LIMIT', `${bytes.length} bytes of CBOR.`);
   const reader = new ByteReader(bytes);
-  const decoder = new Decoder(bytes, reader, limits, options.keyOrder ?? 'deterministic');
+  const decoder = new Decoder(bytes, reader, limits, options);
   const value = decoder.item(0);
   reader.end();
   return value;
 }
+
+/** A map without a length, and what ends it (RFC 8949, section 3.2). */
+const OPEN_MAP = 0xbf;
+const BREAK = 0xff;
 
 class Decoder {
   readonly #bytes: Uint8Array;
   readonly #reader: ByteReader;
   readonly #limits: CborLimits;
   readonly #sorted: boolean;
+  readonly #openMaps: boolean;
   #items = 0;
 
-  constructor(bytes: Uint8Array, reader: ByteReader, limits: CborLimits, keyOrder: 'deterministic' | 'any') {
+  constructor(bytes: Uint8Array, reader: ByteReader, limits: CborLimits, options: DecodeCborOptions) {
     this.#bytes = plainView(bytes);
     this.#reader = reader;
     this.#limits = limits;
-    this.#sorted = keyOrder === 'deterministic';
+    this.#sorted = (options.keyOrder ?? 'deterministic') === 'deterministic';
+    this.#openMaps = options.openMaps === 'accepted';
   }
 
   item(depth: number): CborValue {
@@ -51,6 +62,7 @@ class Decoder {
     const initial = this.#reader.u8();
     const major = initial >> 5;
     if (major === 7) return simple(initial & 31);
+    if (initial === OPEN_MAP && this.#openMaps) return this.#map(Infinity, depth);
     const argument = this.#argument(initial & 31);
     switch (major) {
       case 0:
@@ -81,6 +93,10 @@ class Decoder {
     let previous: Uint8Array | undefined;
     for (let index = 0; index < length; index += 1) {
       const start = this.#reader.offset;
+      if (length === Infinity && this.#bytes[start] === BREAK) {
+        this.#reader.u8();
+        break;
+      }
       const key = this.item(depth + 1);
       const encoded = this.#bytes.subarray(start, this.#reader.offset);
       if (typeof key !== 'number' && typeof key !== 'bigint' && typeof key !== 'string') {
