@@ -12,6 +12,7 @@ const anyPort = 'http://127.0.0.1:0';
 describe('releases', { timeout: 180_000 }, () => {
   let world: World;
   let broker: Service;
+  let shortSignedAt: number;
 
   beforeAll(async () => {
     world = await createWorld({ release: false });
@@ -20,7 +21,11 @@ describe('releases', { timeout: 180_000 }, () => {
       policy['lease'] = { ttlSeconds: 10, renewSuperseded: true };
     });
     broker = await world.start('broker');
-  }, 120_000);
+    // Its minute passes while the other tests run; the last one comes back to it.
+    shortSignedAt = Date.now();
+    await signAndApprove(world, ['--expires-in', '60s']);
+    await world.copyModel('short', async () => {});
+  }, 180_000);
   afterAll(async () => {
     await world.dispose();
   });
@@ -47,13 +52,6 @@ describe('releases', { timeout: 180_000 }, () => {
     await mustRun(world.home, ['approve', '--as', 'bob']);
     await writeFile(approval('alice'), old);
     expect(await publish()).toBe('APPROVAL_OTHER_RELEASE');
-  });
-
-  it('refuses a release that is over', async () => {
-    const signedAt = Date.now();
-    await signAndApprove(world, ['--expires-in', '20s']);
-    await sleep(Math.max(0, signedAt + 21_000 - Date.now()));
-    expect(await publish()).toBe('RELEASE_EXPIRED');
   });
 
   it('does not give the key to an enclave whose measurement the release does not name', async () => {
@@ -99,5 +97,11 @@ describe('releases', { timeout: 180_000 }, () => {
     expect((await runCli(world.home, ['enclave', '--listen', anyPort, '--broker', broker.url])).code).toBe(
       'BROKER_RELEASE_REVOKED',
     );
+  });
+
+  it('refuses a release that is over', async () => {
+    await sleep(Math.max(0, shortSignedAt + 61_000 - Date.now()));
+    const result = await runCli(world.home, ['publish', '--model', 'short', '--url', broker.url]);
+    expect(result.code).toBe('RELEASE_EXPIRED');
   });
 });
