@@ -88,6 +88,25 @@ describe('fastness up', { timeout: 60_000 }, () => {
     expect(stdout).toMatch(triageLine);
   });
 
+  it('runs the example, and the example is what the readme shows', async () => {
+    const repository = join(import.meta.dirname, '../../..');
+    const example = join(repository, 'examples/openai.ts');
+    const env = { ...process.env, FASTNESS_HOME: home, FASTNESS_URL: String(eventsOf('relay-started')[0]?.['url']) };
+    const { stdout, stderr } = await run(process.execPath, ['--conditions=source', example], { env });
+    expect(stdout).toMatch(triageLine);
+    expect(stderr).toContain('verified: SIMULATED');
+    expect(stderr).toContain('receipt over response');
+    const readme = await readFile(join(repository, 'README.md'), 'utf8');
+    const snippet = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    const source = await readFile(example, 'utf8');
+    // Its last line makes the client that the example goes on to use; the first ones are its imports.
+    for (const line of snippet
+      .trim()
+      .split('\n')
+      .filter((text) => /^(?:import|const openai)/.test(text)))
+      expect(source).toContain(line);
+  });
+
   it('gives errors in the shape that OpenAI clients read', async () => {
     const openai = new OpenAI({ apiKey: 'unused', baseURL: baseUrl, maxRetries: 0 });
     const attempt = openai.chat.completions.create({ model: 'nothing', messages: [{ role: 'user', content: note }] });
@@ -118,10 +137,10 @@ describe('fastness up', { timeout: 60_000 }, () => {
 
   it('ends on Ctrl-C with nothing left running', async () => {
     const second = join(folder, 'second');
-    const process = startCli(second, ['up', '--any-port']);
-    await process.waitFor((event) => event['event'] === 'enclave-started', 150_000);
-    const pids = process.events.flatMap((event) => (typeof event['pid'] === 'number' ? [event['pid']] : []));
-    const ended = await process.stop('SIGINT');
+    const other = startCli(second, ['up', '--any-port']);
+    await other.waitFor((event) => event['event'] === 'enclave-started', 150_000);
+    const pids = other.events.flatMap((event) => (typeof event['pid'] === 'number' ? [event['pid']] : []));
+    const ended = await other.stop('SIGINT');
     expect(ended.exitCode).toBe(130);
     expect(pids.length).toBeGreaterThan(1);
     for (const pid of pids) await expect(readFile(`/proc/${pid}/stat`)).rejects.toThrow('ENOENT');
