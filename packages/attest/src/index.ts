@@ -2,7 +2,9 @@
 export { keyConfigDigestOf, reportDataOf, type ReportDataFields } from './binding.ts';
 export type { CheckOutcome, CheckRecord } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims-base.ts';
+export type { NitroClaims } from './claims-nitro.ts';
 export type { SnpClaims, SnpIdentity, SnpTcb } from './claims-snp.ts';
+export type { DcapTcbClaims, SgxClaims, TdxClaims } from './claims-dcap.ts';
 export type { Claims } from './claims.ts';
 export {
   CMW_ATTESTATION_RESULTS,
@@ -30,11 +32,20 @@ export { CPU_SUBMODULE, toEar, trustworthinessOf } from './ear/to-ear.ts';
 export type { EvidenceFormat, VerifyEvidenceOptions } from './formats/format.ts';
 export { evidenceFormats } from './formats/registry.ts';
 export {
+  NITRO_EVIDENCE_TYPE,
+  NITRO_TPM_EVIDENCE_TYPE,
   SIMULATED_SNP_EVIDENCE_TYPE,
   SNP_ENDORSEMENTS_TYPE,
   SNP_EVIDENCE_TYPE,
+  DCAP_COLLATERAL_TYPE,
+  SGX_QUOTE_TYPE,
+  TDX_QUOTE_TYPE,
   TSM_REPORT_TYPE,
 } from './media-types.ts';
+export type { NitroPolicy } from './policy-nitro.ts';
+export { tcbStatuses, type DcapPolicy, type TcbStatus } from './policy-dcap.ts';
+export type { SgxPolicy } from './policy-sgx.ts';
+export type { TdxPolicy } from './policy-tdx.ts';
 export { guestProtections, type GuestProtection, type SnpPolicy, type SnpTcbFloor } from './policy-snp.ts';
 export {
   attestationPolicySchema,
@@ -45,7 +56,15 @@ export {
 } from './policy.ts';
 export { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';
-export { snpProductNames, type SnpProductName, type SnpTrustAnchor, type TrustAnchors } from './trust/anchors.ts';
+export { awsAnchors, nitroRoots, type NitroTrustAnchor } from './trust/aws.ts';
+export {
+  snpProductNames,
+  type SnpProductName,
+  type IntelTrustAnchor,
+  type SnpTrustAnchor,
+  type TrustAnchors,
+} from './trust/anchors.ts';
+export { intelRoots } from './trust/intel.ts';
 export { vendorAnchors } from './trust/vendors.ts';
 export type { AttestationVerdict } from './verdict.ts';
 export { verifyEvidence } from './verify.ts';

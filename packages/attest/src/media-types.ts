@@ -14,3 +14,18 @@ export const SNP_ENDORSEMENTS_TYPE = 'application/vnd.fastness.sev-snp-endorseme
 
 /** What Veraison's collectors send: JSON {provider, outblob, ? auxblob}, the blobs of Linux's configfs-tsm in base64url. */
 export const TSM_REPORT_TYPE = 'application/vnd.veraison.tsm-report+json';
+
+/** Evidence of AWS Nitro Enclaves: the attestation document as the NSM returns it, a COSE_Sign1 message. */
+export const NITRO_EVIDENCE_TYPE = 'application/vnd.fastness.aws-nitro+cose';
+
+/** Evidence of an EC2 instance with NitroTPM: the attestation document as `nitro-tpm-attest` returns it, a COSE_Sign1 message. */
+export const NITRO_TPM_EVIDENCE_TYPE = 'application/vnd.fastness.aws-nitrotpm+cose';
+
+/** Intel TDX evidence: the quote, version 4 or 5, as it came from the quoting enclave; zero padding may follow. */
+export const TDX_QUOTE_TYPE = 'application/vnd.fastness.tdx-quote';
+
+/** Intel SGX evidence: the quote, version 3. */
+export const SGX_QUOTE_TYPE = 'application/vnd.fastness.sgx-quote';
+
+/** Endorsements of both: JSON with the answers of Intel's PCS as text, their issuer chains (PEM) and the lists (base64url). */
+export const DCAP_COLLATERAL_TYPE = 'application/vnd.fastness.dcap-collateral+json';

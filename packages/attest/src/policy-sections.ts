@@ -1,9 +1,22 @@
+import { nitroPolicySchema } from './policy-nitro.ts';
+import { sgxPolicySchema } from './policy-sgx.ts';
 import { snpPolicySchema } from './policy-snp.ts';
+import { tdxPolicySchema } from './policy-tdx.ts';
 import type { PolicySectionName } from './tees.ts';
 
 /** The schema of each section of a policy; a section that is absent refuses its TEE. */
 export const policySections = Object.freeze({
   snp: snpPolicySchema.exactOptional(),
+  tdx: tdxPolicySchema.exactOptional(),
+  sgx: sgxPolicySchema.exactOptional(),
+  nitro: nitroPolicySchema.exactOptional(),
+  nitroTpm: nitroPolicySchema.exactOptional(),
 } satisfies Record<PolicySectionName, unknown>);
 
-export const policySectionNames: readonly PolicySectionName[] = Object.freeze(['snp']);
+export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
+  'snp',
+  'tdx',
+  'sgx',
+  'nitro',
+  'nitroTpm',
+]);

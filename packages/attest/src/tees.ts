@@ -4,6 +4,10 @@
  */
 export const policySectionOf = Object.freeze({
   'sev-snp': 'snp',
+  tdx: 'tdx',
+  sgx: 'sgx',
+  'aws-nitro': 'nitro',
+  'aws-nitrotpm': 'nitroTpm',
 } as const);
 
 /** A kind of TEE, as claims and releases name it. */

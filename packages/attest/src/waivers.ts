@@ -1,4 +1,8 @@
+import { nitroWaivableChecks } from './formats/nitro/waivable.ts';
+import { dcapWaivableChecks } from './formats/dcap/waivable.ts';
+import { sgxWaivableChecks } from './formats/sgx/waivable.ts';
 import { snpWaivableChecks } from './formats/snp/waivable.ts';
+import { tdxWaivableChecks } from './formats/tdx/waivable.ts';
 
 /**
  * Checks that a policy may waive by name; each format lists its own and says what is lost. The set is short on purpose: a
@@ -6,7 +10,13 @@ import { snpWaivableChecks } from './formats/snp/waivable.ts';
  * session, a provider that does not mask chip ids). Forgery, damage and mismatch can never be waived; what a policy field
  * expresses needs no waiver.
  */
-export const waivableChecks = Object.freeze([...snpWaivableChecks] as const);
+export const waivableChecks = Object.freeze([
+  ...snpWaivableChecks,
+  ...dcapWaivableChecks,
+  ...tdxWaivableChecks,
+  ...sgxWaivableChecks,
+  ...nitroWaivableChecks,
+] as const);
 
 export type WaivableCheck = (typeof waivableChecks)[number];
 

@@ -38,8 +38,8 @@ describe('acceptable forged evidence', () => {
       verifiedAt: now.toISOString(),
     });
     const tcb = forgedProducts[product].tcb;
-    expect(claims.tcb).toEqual({ reported: tcb, committed: tcb, current: tcb, launch: tcb });
-    expect(claims.mitigations === undefined).toBe(version < 5);
+    expect(claims).toHaveProperty('tcb', { reported: tcb, committed: tcb, current: tcb, launch: tcb });
+    expect('mitigations' in claims).toBe(version >= 5);
     expect(JSON.parse(JSON.stringify(claims))).toEqual(claims);
   });
 
@@ -79,7 +79,7 @@ describe('acceptable forged evidence', () => {
         smt: 'refuse',
       },
     });
-    expect(claims.mitigations).toEqual({ launch: '0000000000000007', current: '0000000000000003' });
+    expect(claims).toHaveProperty('mitigations', { launch: '0000000000000007', current: '0000000000000003' });
     const open = checks.filter((check) => check.outcome === 'not-applicable').map((check) => check.code);
     expect(open.toSorted()).toEqual(
       ['SIMULATED_EVIDENCE_REFUSED', 'SNP_CSP_ID_MISSING', 'SNP_CSP_NOT_ALLOWED', 'SNP_VLEK_CHIP_ID'].toSorted(),
@@ -128,7 +128,7 @@ describe('acceptable forged evidence', () => {
       certificates: (own) => [...own.certificates, chain.intermediate.certificate, chain.ark.certificate],
       crls: (own) => [chain.crl, own.crl],
     });
-    expect(withoutLeaf.claims.product).toBe('Milan');
+    expect(withoutLeaf.claims).toHaveProperty('product', 'Milan');
   });
 
   it('leaves a record of every check that can fail once certificates are there', async () => {

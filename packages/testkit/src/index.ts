@@ -40,3 +40,12 @@ export {
   type ForgedReportFields,
   type ForgeSnpReportOptions,
 } from './snp/report.ts';
+export {
+  forgeNitroChain,
+  nitroLevels,
+  nitroName,
+  type ForgedNitroChain,
+  type ForgeNitroChainOptions,
+  type NitroLevel,
+} from './aws/chain.ts';
+export { forgedPcrs, forgeNitroDocument, nitroEvidence, type ForgeNitroDocumentOptions } from './aws/document.ts';

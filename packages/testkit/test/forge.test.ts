@@ -94,7 +94,7 @@ describe.each(combinations)('a forged $product chain with a $kind', ({ product, 
       now,
     });
     expect(claims).toMatchObject({ product, signingKey: kind, simulated: false, measurement: toHex(measurement) });
-    expect(claims.tcb.reported).toEqual(forgedProducts[product].tcb);
+    expect(claims).toHaveProperty('tcb.reported', forgedProducts[product].tcb);
   });
 });
 

@@ -1,5 +1,17 @@
-import { SNP_ENDORSEMENTS_TYPE } from '../media-types.ts';
+import {
+  NITRO_EVIDENCE_TYPE,
+  NITRO_TPM_EVIDENCE_TYPE,
+  SGX_QUOTE_TYPE,
+  SNP_ENDORSEMENTS_TYPE,
+  TDX_QUOTE_TYPE,
+  DCAP_COLLATERAL_TYPE,
+} from '../media-types.ts';
 import type { EvidenceFormat } from './format.ts';
+import { nitroTrustworthiness } from './nitro/trustworthiness.ts';
+import { verify as verifyNitro } from './nitro/verify.ts';
+import { dcapTrustworthiness } from './dcap/trustworthiness.ts';
+import { verify as verifySgx } from './sgx/verify.ts';
+import { verify as verifyTdx } from './tdx/verify.ts';
 import { snpEvidenceTypes } from './snp/evidence.ts';
 import { snpTrustworthiness } from './snp/trustworthiness.ts';
 import { verify } from './snp/verify.ts';
@@ -12,5 +24,33 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([SNP_ENDORSEMENTS_TYPE]),
     trustworthiness: snpTrustworthiness,
     verify,
+  }),
+  Object.freeze({
+    tee: 'tdx',
+    evidenceTypes: Object.freeze([TDX_QUOTE_TYPE]),
+    endorsementTypes: Object.freeze([DCAP_COLLATERAL_TYPE]),
+    trustworthiness: dcapTrustworthiness,
+    verify: verifyTdx,
+  }),
+  Object.freeze({
+    tee: 'sgx',
+    evidenceTypes: Object.freeze([SGX_QUOTE_TYPE]),
+    endorsementTypes: Object.freeze([DCAP_COLLATERAL_TYPE]),
+    trustworthiness: dcapTrustworthiness,
+    verify: verifySgx,
+  }),
+  Object.freeze({
+    tee: 'aws-nitro',
+    evidenceTypes: Object.freeze([NITRO_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([]),
+    trustworthiness: nitroTrustworthiness,
+    verify: verifyNitro,
+  }),
+  Object.freeze({
+    tee: 'aws-nitrotpm',
+    evidenceTypes: Object.freeze([NITRO_TPM_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([]),
+    trustworthiness: nitroTrustworthiness,
+    verify: verifyNitro,
   }),
 ]);

@@ -1,3 +1,5 @@
+import type { NitroTrustAnchor } from './aws.ts';
+
 /** Products whose SEV-SNP reports this verifier reads. Each has its own root, TCB layout and CPUID range. */
 export const snpProductNames = Object.freeze(['Milan', 'Genoa', 'Turin'] as const);
 export type SnpProductName = (typeof snpProductNames)[number];
@@ -19,7 +21,21 @@ export interface SnpTrustAnchor {
   readonly source: string;
 }
 
+/** Intel's root for SGX and TDX. The key is what is pinned: a root of the same name with another key is a stranger. */
+export interface IntelTrustAnchor {
+  /** Common name of the root certificate. */
+  readonly name: string;
+  /** SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex. This is the pin. */
+  readonly spkiSha256: string;
+  /** SHA-256 of the certificate known at the time of writing, lower-case hex. Not a pin. */
+  readonly certificateSha256: string;
+  /** Where the vendor publishes the certificate. */
+  readonly source: string;
+}
+
 /** The roots that genuine evidence may end in, by vendor. Nothing is trusted by default: an absent list has no roots. */
 export interface TrustAnchors {
   readonly snp?: readonly SnpTrustAnchor[];
+  readonly intel?: readonly IntelTrustAnchor[];
+  readonly nitro?: readonly NitroTrustAnchor[];
 }

@@ -1,5 +1,11 @@
 import { amdRoots } from './amd.ts';
 import type { TrustAnchors } from './anchors.ts';
+import { intelRoots } from './intel.ts';
+import { nitroRoots } from './aws.ts';
 
 /** The pinned roots of every vendor, in the form that the verifier takes. */
-export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({ snp: amdRoots });
+export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({
+  snp: amdRoots,
+  intel: intelRoots,
+  nitro: nitroRoots,
+});

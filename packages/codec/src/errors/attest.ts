@@ -1,6 +1,10 @@
 import type { ErrorFacts } from './class.ts';
+import { nitroErrors } from './attest-nitro.ts';
+import { dcapErrors } from './attest-dcap.ts';
+import { sgxErrors } from './attest-sgx.ts';
 import { snpAppraisalErrors } from './attest-snp-appraisal.ts';
 import { snpAuthenticityErrors } from './attest-snp-authenticity.ts';
+import { tdxErrors } from './attest-tdx.ts';
 
 /** Codes of `attest`: envelopes, policies, simulated evidence and results here; those of each TEE in a file of its own. */
 export const attestErrors = Object.freeze({
@@ -91,4 +95,8 @@ export const attestErrors = Object.freeze({
   },
   ...snpAuthenticityErrors,
   ...snpAppraisalErrors,
+  ...dcapErrors,
+  ...tdxErrors,
+  ...sgxErrors,
+  ...nitroErrors,
 } as const satisfies Record<string, ErrorFacts>);
