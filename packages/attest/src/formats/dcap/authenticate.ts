@@ -1,0 +1,124 @@
+import { FastnessError } from '@fastness/codec/errors';
+import { Checklist } from '../../checks.ts';
+import { parseAttestationPolicy, type AttestationPolicy } from '../../policy.ts';
+import type { TrustAnchors } from '../../trust/anchors.ts';
+import { assessPlatform, assessQe } from './assess.ts';
+import { checkCertificateWindows, selectPckChain, selectTcbSigner } from './chain.ts';
+import type { TcbInfo } from './collateral-schema.ts';
+import { checkDocuments } from './documents.ts';
+import type { DcapFlavour } from './flavour.ts';
+import { readPckFacts } from './pck.ts';
+import { checkRevocation, requireCrl } from './revocation.ts';
+import {
+  checkQeReportData,
+  documentSigned,
+  issued,
+  qeReportSigned,
+  quoteSigned,
+  requireSignatures,
+} from './signatures.ts';
+import { AuthenticQuote, ParsedQuote } from './stages.ts';
+import { mergeStatus, type TcbAssessment } from './tcb.ts';
+
+/** What TDX adds to the assessment of a platform. */
+export interface ModuleAssessment {
+  /** TEE TCB SVN of the quote, and from which component on it counts at platform level. */
+  readonly components: readonly number[];
+  readonly from: number;
+  /** Status of the module by its own identity; absent when the platform's level covers it. */
+  readonly module?: TcbAssessment;
+}
+
+export interface AuthenticateOptions {
+  readonly policy: AttestationPolicy;
+  readonly anchors: TrustAnchors;
+  readonly now: Date;
+}
+
+/**
+ * Establishes that a pinned root vouches for the quote and assesses the platform: PCK chain by key; the PCK signed the
+ * quoting enclave's report, that report vouches for the attestation key, and the attestation key signed the quote;
+ * revocation lists; TCB info and QE identity over their bytes; then the TCB levels. Fails with the first check in this
+ * order. Of the policy, only the waivers matter here.
+ */
+export async function authenticateQuote<Body>(
+  parsed: ParsedQuote<Body>,
+  flavour: DcapFlavour,
+  options: AuthenticateOptions,
+  assessModule?: (body: Body, info: TcbInfo, checks: Checklist) => ModuleAssessment,
+): Promise<AuthenticQuote<Body>> {
+  const quote = ParsedQuote.quoteOf(parsed, flavour);
+  const policy = parseAttestationPolicy(options.policy);
+  const now = new Date(options.now);
+  const anchors = options.anchors.intel ?? [];
+  const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
+
+  const { leaf, issuer, root } = await selectPckChain(parsed.certificates, anchors, checks);
+  requireSignatures(
+    await Promise.all([
+      issued('DCAP_ROOT_SIGNATURE', root, root),
+      issued('DCAP_PCK_ISSUER_SIGNATURE', issuer, root),
+      issued('DCAP_PCK_SIGNATURE', leaf, issuer),
+      qeReportSigned(leaf, quote),
+      quoteSigned(quote),
+    ]),
+    checks,
+  );
+  await checkQeReportData(quote, checks);
+  checkCertificateWindows([leaf, issuer, root], now, checks);
+  const pck = readPckFacts(leaf);
+
+  const { collateral } = parsed;
+  checks.require('DCAP_COLLATERAL_MISSING', collateral !== undefined, {
+    expected: 'TCB info, QE identity and revocation lists',
+    actual: collateral === undefined ? 'none' : 'given',
+  });
+  const { tcbInfo, qeIdentity, rootCaCrl, pckCrl } = collateral;
+  const tcbSigner = selectTcbSigner(tcbInfo.chain, root, checks);
+  const qeSigner = selectTcbSigner(qeIdentity.chain, root, checks);
+  requireCrl(rootCaCrl, root, checks);
+  requireCrl(pckCrl, issuer, checks);
+  requireSignatures(
+    await Promise.all([
+      issued('DCAP_TCB_SIGNER_SIGNATURE', tcbSigner, root),
+      issued('DCAP_TCB_SIGNER_SIGNATURE', qeSigner, root),
+      ...(rootCaCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', rootCaCrl, root)]),
+      ...(pckCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', pckCrl, issuer)]),
+      documentSigned('DCAP_TCB_INFO_SIGNATURE', tcbSigner, tcbInfo),
+      documentSigned('DCAP_QE_IDENTITY_SIGNATURE', qeSigner, qeIdentity),
+    ]),
+    checks,
+  );
+  checkCertificateWindows([tcbSigner, qeSigner], now, checks);
+  checkRevocation(rootCaCrl, [issuer, tcbSigner, qeSigner], now, checks);
+  checkRevocation(pckCrl, [leaf], now, checks);
+  checkDocuments(collateral, { flavour, pck, now }, checks);
+
+  const info = tcbInfo.content;
+  const qe = assessQe(parsed.qeReport, qeIdentity.content, checks);
+  const tdx = assessModule?.(parsed.body, info, checks);
+  const platform = assessPlatform(pck, info, tdx, checks);
+  const parts = [platform, qe, ...(tdx?.module === undefined ? [] : [tdx.module])];
+  return new AuthenticQuote(
+    {
+      version: parsed.version,
+      body: parsed.body,
+      pck,
+      tcb: merge(parts),
+      tcbEvaluationDataNumber: Math.min(info.tcbEvaluationDataNumber, qeIdentity.content.tcbEvaluationDataNumber),
+      at: now.getTime(),
+      ...checks.results(),
+    },
+    flavour,
+  );
+}
+
+function merge(parts: readonly TcbAssessment[]): TcbAssessment {
+  const [first] = parts.map(({ date }) => date).toSorted();
+  if (first === undefined) throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'Nothing was assessed.');
+  return Object.freeze({
+    status: mergeStatus(parts.map(({ status }) => status)),
+    date: first,
+    advisories: Object.freeze([...new Set(parts.flatMap(({ advisories }) => advisories))].toSorted()),
+  });
+}

@@ -1,0 +1,51 @@
+import type { Checklist } from '../../checks.ts';
+import type { ParsedCollateral } from './collateral.ts';
+import type { DcapFlavour } from './flavour.ts';
+import type { PckFacts } from './pck.ts';
+
+const TCB_INFO_VERSION = 3;
+const QE_IDENTITY_VERSION = 2;
+/** The one way of comparing TCB levels that version 3 defines. */
+const TCB_TYPE = 0;
+
+/** TCB info and QE identity must be for this TEE and this platform, of a version that is understood, and current. */
+export function checkDocuments(
+  { tcbInfo, qeIdentity }: ParsedCollateral,
+  { flavour, pck, now }: { readonly flavour: DcapFlavour; readonly pck: PckFacts; readonly now: Date },
+  checks: Checklist,
+): void {
+  const info = tcbInfo.content;
+  const identity = qeIdentity.content;
+  checks.require(
+    'DCAP_TCB_INFO_KIND',
+    info.id === flavour.tcbInfoId && info.version === TCB_INFO_VERSION && info.tcbType === TCB_TYPE,
+    {
+      expected: `${flavour.tcbInfoId}, version ${TCB_INFO_VERSION}, type ${TCB_TYPE}`,
+      actual: `${info.id.slice(0, 16)}, version ${info.version}, type ${info.tcbType}`,
+    },
+  );
+  checks.require(
+    'DCAP_QE_IDENTITY_KIND',
+    identity.id === flavour.qeIdentityId && identity.version === QE_IDENTITY_VERSION,
+    {
+      expected: `${flavour.qeIdentityId}, version ${QE_IDENTITY_VERSION}`,
+      actual: `${identity.id.slice(0, 16)}, version ${identity.version}`,
+    },
+  );
+  checkWindow('DCAP_TCB_INFO_WINDOW', info, now, checks);
+  checkWindow('DCAP_QE_IDENTITY_WINDOW', identity, now, checks);
+  checks.require('DCAP_FMSPC_MISMATCH', info.fmspc === pck.fmspc, { expected: pck.fmspc, actual: info.fmspc });
+  checks.require('DCAP_PCE_ID_MISMATCH', info.pceId === pck.pceId, { expected: pck.pceId, actual: info.pceId });
+}
+
+function checkWindow(
+  code: 'DCAP_TCB_INFO_WINDOW' | 'DCAP_QE_IDENTITY_WINDOW',
+  { issueDate, nextUpdate }: { readonly issueDate: Date; readonly nextUpdate: Date },
+  now: Date,
+  checks: Checklist,
+): void {
+  checks.require(code, issueDate <= now && now <= nextUpdate, {
+    expected: `from ${issueDate.toISOString()} to ${nextUpdate.toISOString()}`,
+    actual: now.toISOString(),
+  });
+}

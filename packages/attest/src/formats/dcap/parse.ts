@@ -1,0 +1,44 @@
+import { FastnessError } from '@fastness/codec/errors';
+import { parseCertificate } from '@fastness/codec/x509';
+import { Checklist } from '../../checks.ts';
+import { checkCmw, type Cmw } from '../../cmw.ts';
+import { parseDcapCollateral } from './collateral.ts';
+import { readEnclaveReport } from './enclave-report.ts';
+import type { BodyKind, DcapFlavour } from './flavour.ts';
+import { readQuote } from './quote.ts';
+import { ParsedQuote } from './stages.ts';
+
+/** Largest quote buffer that is read. Quotes are about 5 KB; drivers hand out buffers of 8 or 16. */
+const MAX_QUOTE_BYTES = 65_536;
+
+/** Reads a quote and its collateral, from private copies: the caller's buffers may change while signatures are verified. */
+export function parseQuote<Body>(
+  evidence: Cmw,
+  endorsements: readonly Cmw[],
+  flavour: DcapFlavour & { readonly evidenceType: string },
+  readBody: (body: Uint8Array, kind: BodyKind) => Body,
+): ParsedQuote<Body> {
+  if (checkCmw(evidence).type !== flavour.evidenceType) {
+    throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
+  }
+  if (evidence.value.length > MAX_QUOTE_BYTES) {
+    throw new FastnessError('DCAP_QUOTE_MALFORMED', `${evidence.value.length} bytes; at most ${MAX_QUOTE_BYTES}.`);
+  }
+  if (endorsements.length > 1) {
+    throw new FastnessError('ATTEST_ENDORSEMENT_MALFORMED', `${endorsements.length} sets of collateral; at most one.`);
+  }
+  const checks: Checklist = new Checklist([]);
+  const quote = readQuote(evidence.value.slice(), flavour, checks);
+  const [endorsement] = endorsements;
+  return new ParsedQuote(
+    {
+      body: readBody(quote.body, quote.bodyKind),
+      qeReport: readEnclaveReport(quote.qeReport),
+      certificates: Object.freeze(quote.certificates.map((certificate) => parseCertificate(certificate))),
+      collateral: endorsement === undefined ? undefined : parseDcapCollateral(endorsement),
+      checks: checks.results().checks,
+    },
+    quote,
+    flavour,
+  );
+}

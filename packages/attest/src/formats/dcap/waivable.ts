@@ -1,0 +1,9 @@
+/**
+ * Checks of Intel's collateral that a policy may waive by name.
+ *
+ * - DCAP_CRL_MISSING: a host that withholds a revocation list can pass off revoked keys.
+ * - DCAP_CRL_EXPIRED: a host can replay a list from before a revocation.
+ *
+ * Missing or expired TCB info cannot be waived: without it nobody knows what the platform runs.
+ */
+export const dcapWaivableChecks = Object.freeze(['DCAP_CRL_MISSING', 'DCAP_CRL_EXPIRED'] as const);

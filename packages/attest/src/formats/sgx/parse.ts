@@ -1,0 +1,14 @@
+import type { Cmw } from '../../cmw.ts';
+import { readEnclaveReport, type EnclaveReport } from '../dcap/enclave-report.ts';
+import { parseQuote } from '../dcap/parse.ts';
+import type { ParsedQuote } from '../dcap/stages.ts';
+import { sgxFlavour } from './flavour.ts';
+
+/**
+ * Reads an SGX quote and its collateral. Says nothing about whether any of it is genuine.
+ * Throws DCAP_QUOTE_..., DCAP_COLLATERAL_MALFORMED and errors of the envelopes and certificates (ATTEST_..., CMW_...,
+ * CODEC_..., X509_...).
+ */
+export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedQuote<EnclaveReport> {
+  return parseQuote(evidence, endorsements, sgxFlavour, readEnclaveReport);
+}

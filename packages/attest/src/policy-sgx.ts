@@ -1,0 +1,32 @@
+import * as z from 'zod';
+import { dcapPolicyFields, hex, listOf } from './policy-dcap.ts';
+
+/** Requirements on Intel SGX quotes. Debug enclaves are refused unless waived by name. */
+export const sgxPolicySchema = z
+  .strictObject({
+    ...dcapPolicyFields,
+    measurements: z
+      .union([listOf(hex(32)), z.literal('from-release')])
+      .exactOptional()
+      .describe(
+        "MRENCLAVE values that are accepted. Absent: any of the signers. 'from-release' is a placeholder that must be filled in before the policy can be used.",
+      ),
+    signers: z
+      .array(
+        z.strictObject({
+          mrSigner: hex(32),
+          isvProdId: z.int().min(0).max(65_535),
+          minimumIsvSvn: z.int().min(0).max(65_535),
+        }),
+      )
+      .min(1)
+      .max(64)
+      .exactOptional()
+      .describe('Signers and products, one of which the enclave must be, with a floor on its ISVSVN. Absent: any.'),
+  })
+  .refine(
+    ({ measurements, signers }) => measurements !== undefined || signers !== undefined,
+    'neither measurements nor signers: any enclave would be accepted',
+  );
+
+export type SgxPolicy = z.infer<typeof sgxPolicySchema>;
