@@ -49,3 +49,29 @@ export {
   type NitroLevel,
 } from './aws/chain.ts';
 export { forgedPcrs, forgeNitroDocument, nitroEvidence, type ForgeNitroDocumentOptions } from './aws/document.ts';
+export {
+  forgeIntelChain,
+  intelKeys,
+  intelName,
+  type ForgedIntelChain,
+  type ForgeIntelChainOptions,
+} from './intel/chain.ts';
+export {
+  forgeCollateral,
+  forgedLevel,
+  forgedModule,
+  type ForgeCollateralOptions,
+  type ForgedCollateral,
+} from './intel/collateral.ts';
+export { forgedPlatform, pckExtension, type ForgedPlatform } from './intel/pck-extensions.ts';
+export {
+  enclaveBody,
+  forgedQe,
+  forgeQuote,
+  tdBody,
+  type ForgedEnclaveFields,
+  type ForgedTdFields,
+  type ForgeQuoteOptions,
+} from './intel/quote.ts';
+export { forgeEventLog, startupLocality, type ForgedEvent } from './tpm/event-log.ts';
+export { forgeTpmQuote, tpmHashIds, tpmSelection, type ForgedScheme, type ForgeTpmQuoteOptions } from './tpm/quote.ts';

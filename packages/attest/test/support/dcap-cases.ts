@@ -153,8 +153,8 @@ export const dcapCases: readonly DcapCase[] = [
     collateral: in2025('b0c06f000000'),
     at: OVERLAP,
     noCrl: true,
-    verdict: 'accept',
-    status: 'OutOfDate',
+    // Its SEAM loader (component 8) is older than every level knows.
+    verdict: 'DCAP_TCB_LEVEL_UNKNOWN',
   })),
   {
     name: 'go-tdx-guest SPR E4, bytes after the quote',
@@ -183,7 +183,7 @@ export const dcapCases: readonly DcapCase[] = [
     collateral: in2025('50806f000000'),
     at: OVERLAP,
     noCrl: true,
-    verdict: 'TDX_SEPT_VE_ENABLED',
+    verdict: 'DCAP_TCB_LEVEL_UNKNOWN',
   },
   {
     name: 'go-tdx-guest COS 113, event log, padded',
@@ -194,6 +194,7 @@ export const dcapCases: readonly DcapCase[] = [
     at: OVERLAP,
     noCrl: true,
     verdict: 'accept',
+    status: 'UpToDate',
   },
   {
     name: 'trustee TDX v4, debug',
@@ -214,7 +215,8 @@ export const dcapCases: readonly DcapCase[] = [
     collateral: in2025('90c06f000000'),
     at: OVERLAP,
     noCrl: true,
-    verdict: 'TDX_SERVICE_TD_NOT_ALLOWED',
+    // Refused before its service TD is looked at: the platform reaches no level.
+    verdict: 'DCAP_TCB_LEVEL_UNKNOWN',
   },
   {
     name: 'trustee TDX v4, Granite Rapids',
@@ -225,6 +227,7 @@ export const dcapCases: readonly DcapCase[] = [
     at: '2025-11-01T00:00:00Z',
     noCrl: true,
     verdict: 'accept',
+    status: 'OutOfDate',
   },
   {
     name: 'trustee TDX TCB info and TD QE identity',
@@ -244,7 +247,7 @@ export const dcapCases: readonly DcapCase[] = [
     collateral: in2025('90c06f000000'),
     at: OVERLAP,
     noCrl: true,
-    verdict: 'accept',
+    verdict: 'DCAP_TCB_LEVEL_UNKNOWN',
   },
   {
     name: 'teekit TDX v4 Azure, no SEPT_VE_DISABLE',
@@ -276,6 +279,7 @@ export const dcapCases: readonly DcapCase[] = [
     at: OVERLAP,
     noCrl: true,
     verdict: 'accept',
+    status: 'UpToDate',
   },
 ];
 

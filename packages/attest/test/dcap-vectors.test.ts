@@ -1,0 +1,146 @@
+import { fromHex } from '@fastness/codec';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  parseAttestationPolicy,
+  tcbStatuses,
+  vendorAnchors,
+  verifyEvidence,
+  type AttestationVerdict,
+  type WaivableCheck,
+} from '../src/index.ts';
+import { parse as parseSgx } from '../src/formats/sgx/index.ts';
+import { parse as parseTdx } from '../src/formats/tdx/index.ts';
+import { dcapCases, wrapDcap, type DcapCase } from './support/dcap-cases.ts';
+import { codeOf } from './support/errors.ts';
+import { readTable, vectorsPresent } from './support/vectors.ts';
+
+const counts: Record<string, number> = {};
+const count = (verdict: string) => {
+  counts[verdict] = (counts[verdict] ?? 0) + 1;
+};
+
+/** What the quote itself says; for quotes that cannot be read, anything. */
+function contentOf(testCase: DcapCase): { reportData: string; measurement: string } {
+  const { evidence } = wrapDcap({ ...testCase, collateral: undefined });
+  try {
+    if (testCase.tee === 'tdx') {
+      const { body } = parseTdx(evidence);
+      return { reportData: body.reportData, measurement: body.mrTd };
+    }
+    const { body } = parseSgx(evidence);
+    return { reportData: body.reportData, measurement: body.mrEnclave };
+  } catch {
+    return { reportData: '00'.repeat(64), measurement: '00'.repeat(testCase.tee === 'tdx' ? 48 : 32) };
+  }
+}
+
+interface Changes {
+  readonly section?: object;
+  readonly waive?: readonly WaivableCheck[];
+  readonly reportData?: Uint8Array;
+  readonly at?: string;
+}
+
+async function judge(testCase: DcapCase, changes: Changes = {}): Promise<AttestationVerdict> {
+  const { reportData, measurement } = contentOf(testCase);
+  const waive = [...(testCase.noCrl === true ? (['DCAP_CRL_MISSING'] as const) : []), ...(changes.waive ?? [])];
+  const verdict = await verifyEvidence({
+    ...wrapDcap(testCase),
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-evidence',
+      [testCase.tee]: {
+        measurements: [measurement],
+        ...(testCase.tee === 'tdx' ? { rtmrs: {} } : {}),
+        tcbStatuses: [...tcbStatuses],
+        minimumTcbEvaluationDataNumber: 0,
+        ...changes.section,
+      },
+      waivers: waive.map((check) => ({ check, reason: 'recorded evidence' })),
+    }),
+    anchors: vendorAnchors,
+    expectedReportData: changes.reportData ?? fromHex(reportData),
+    now: new Date(changes.at ?? testCase.at),
+  });
+  count('accept');
+  return verdict;
+}
+
+async function expectCode(attempt: Promise<unknown>, code: string): Promise<void> {
+  expect(await codeOf(attempt)).toBe(code);
+  count(code);
+}
+
+const accepted = dcapCases.filter(({ verdict }) => verdict === 'accept');
+const refused = dcapCases.filter(({ verdict }) => verdict !== 'accept');
+
+describe.skipIf(!vectorsPresent)('recorded TDX and SGX evidence', () => {
+  afterAll(() => {
+    const lines = Object.entries(counts).map(([verdict, times]) => `${verdict} ${times}`);
+    process.stdout.write(`recorded TDX and SGX evidence: ${dcapCases.length} cases; verdicts: ${lines.join(', ')}\n`);
+  });
+
+  it('covers every TDX and SGX row of the index', () => {
+    const covered = new Set(dcapCases.map(({ row }) => row));
+    // A protobuf of another project's evidence, given for reference.
+    covered.add('tdx/project-oak__oak/oak_attestation_verification/testdata/tdx_oc_evidence.binarypb');
+    const rows = readTable('INDEX.tsv').filter((row) => row['tee'] === 'tdx' || row['tee'] === 'sgx');
+    const missing = rows
+      .map((row) => row['files (under vectors/)']?.split(' ; ')[0] ?? '')
+      .filter((file) => !covered.has(file));
+    expect(rows.length).toBeGreaterThan(0);
+    expect(missing).toEqual([]);
+  });
+
+  it.each(accepted)('accepts: $name', async (testCase) => {
+    const { claims, waivers } = await judge(testCase);
+    expect(claims).toMatchObject({ tee: testCase.tee, vendor: 'Intel', simulated: false, debug: false });
+    if (testCase.status !== undefined) expect(claims).toMatchObject({ tcb: { status: testCase.status } });
+    // Rows without lists of their time are accepted under a waiver alone, one for each list.
+    const expected = testCase.noCrl === true ? ['DCAP_CRL_MISSING', 'DCAP_CRL_MISSING'] : [];
+    expect(waivers.map(({ check }) => check)).toEqual(expected);
+  });
+
+  it.each(refused)('refuses: $name ($verdict)', async (testCase) => {
+    await expectCode(judge(testCase), testCase.verdict);
+  });
+
+  it.each(dcapCases.filter(({ relaxed }) => relaxed !== undefined))(
+    'accepts what the policy lets pass, and says so: $name',
+    async (testCase) => {
+      const { section = {}, waive } = testCase.relaxed ?? {};
+      const { claims, waivers } = await judge(testCase, { section, waive: waive === undefined ? [] : [waive] });
+      expect(claims.debug).toBe(waive !== undefined);
+      if (waive !== undefined) expect(waivers.map(({ check }) => check)).toContain(waive);
+    },
+  );
+
+  it.each(accepted)('refuses another nonce: $name', async (testCase) => {
+    const reportData = new Uint8Array(64).fill(0xa5);
+    const code = testCase.tee === 'tdx' ? 'TDX_REPORT_DATA_MISMATCH' : 'SGX_REPORT_DATA_MISMATCH';
+    await expectCode(judge(testCase, { reportData }), code);
+  });
+
+  it.each(accepted)('accepts no worse status than the policy says: $name', async (testCase) => {
+    const attempt = judge(testCase, { section: { tcbStatuses: ['UpToDate'] } });
+    if (testCase.status === undefined || testCase.status === 'UpToDate') await attempt;
+    else await expectCode(attempt, 'DCAP_TCB_STATUS_NOT_ALLOWED');
+  });
+
+  it.each(accepted)('refuses collateral after its time: $name', async (testCase) => {
+    const full = testCase.noCrl !== true;
+    await expectCode(judge(testCase, { at: '2026-11-23' }), full ? 'DCAP_CRL_EXPIRED' : 'DCAP_TCB_INFO_WINDOW');
+  });
+
+  it.each(accepted.filter(({ noCrl }) => noCrl !== true))('needs both revocation lists: $name', async (testCase) => {
+    for (const name of ['rootCaCrl', 'pckCrl'] as const) {
+      const collateral = () => {
+        const all = testCase.collateral?.();
+        if (all === undefined) throw new Error('no collateral');
+        const { [name]: _, ...rest } = all;
+        return rest;
+      };
+      await expectCode(judge({ ...testCase, collateral }), 'DCAP_CRL_MISSING');
+    }
+  });
+});
