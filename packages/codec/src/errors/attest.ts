@@ -1,5 +1,6 @@
 import type { ErrorFacts } from './class.ts';
 import { nitroErrors } from './attest-nitro.ts';
+import { tpmErrors } from './attest-tpm.ts';
 import { dcapErrors } from './attest-dcap.ts';
 import { sgxErrors } from './attest-sgx.ts';
 import { snpAppraisalErrors } from './attest-snp-appraisal.ts';
@@ -99,4 +100,5 @@ export const attestErrors = Object.freeze({
   ...tdxErrors,
   ...sgxErrors,
   ...nitroErrors,
+  ...tpmErrors,
 } as const satisfies Record<string, ErrorFacts>);

@@ -4,6 +4,7 @@ export { checkCrlWindow, checkNotRevoked, checkValidity } from './checks.ts';
 export { parseCrl } from './crl.ts';
 export { checkCriticalExtensions, extensionOids, keyUsageNames } from './extensions.ts';
 export { importSpki, type KeyHolder } from './import-key.ts';
+export { parseSpki } from './spki.ts';
 export { fieldBytes, type CurveName, type PublicKeyInfo } from './public-key.ts';
 export type { HashName, SignatureAlgorithm } from './signature-algorithm.ts';
 export type {

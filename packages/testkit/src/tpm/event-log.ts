@@ -1,0 +1,56 @@
+import { concatBytes, utf8Encode } from '@fastness/codec/bytes';
+
+/** One event to write; its digests are made over `data` in every bank. */
+export interface ForgedEvent {
+  readonly pcr: number;
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+const banks = [
+  ['SHA-1', 0x0004, 20],
+  ['SHA-256', 0x000b, 32],
+  ['SHA-384', 0x000c, 48],
+] as const;
+
+/** The event that states the locality TPM2_Startup was called from. */
+export function startupLocality(locality: number): ForgedEvent {
+  return { pcr: 0, type: 3, data: concatBytes(utf8Encode('StartupLocality\0'), Uint8Array.of(locality)) };
+}
+
+/** Writes a crypto-agile event log with SHA-1, SHA-256 and SHA-384. `header` edits the first event. */
+export async function forgeEventLog(
+  events: readonly ForgedEvent[],
+  options: { readonly header?: (data: Uint8Array) => Uint8Array } = {},
+): Promise<Uint8Array> {
+  const header = concatBytes(
+    utf8Encode('Spec ID Event03\0'),
+    Uint8Array.of(0, 0, 0, 0, 0, 2, 0, 2),
+    u32le(banks.length),
+    ...banks.flatMap(([, id, size]) => [u16le(id), u16le(size)]),
+    Uint8Array.of(0),
+  );
+  const first = options.header?.(header) ?? header;
+  const written = await Promise.all(
+    events.map(async ({ pcr, type, data }) => {
+      const digests = await Promise.all(
+        banks.map(async ([name, id]) => {
+          const digest = await crypto.subtle.digest(name, Uint8Array.from(data));
+          return concatBytes(u16le(id), new Uint8Array(digest));
+        }),
+      );
+      return concatBytes(u32le(pcr), u32le(type), u32le(digests.length), ...digests, u32le(data.length), data);
+    }),
+  );
+  return concatBytes(u32le(0), u32le(3), new Uint8Array(20), u32le(first.length), first, ...written);
+}
+
+function u16le(value: number): Uint8Array {
+  return Uint8Array.of(value & 0xff, value >> 8);
+}
+
+function u32le(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
