@@ -35,9 +35,9 @@ describe('policies and services', { timeout: 180_000 }, () => {
     await writeFile(file, JSON.stringify(policy));
     for (const command of [
       ['verify', stack.relay.url],
-      ['chat', '--url', stack.relay.url, 'hello'],
+      ['chat', '--url', stack.relay.url],
     ]) {
-      const result = await runCli(world.home, [...command, '--policy', file]);
+      const result = await runCli(world.home, [...command, '--policy', file], 'hello');
       expect(result.code).toBe('SIMULATED_EVIDENCE_REFUSED');
       expect(result.exitCode).toBe(5);
     }

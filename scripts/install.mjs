@@ -12,7 +12,7 @@ const oldestNode = [24, 7]; // ML-KEM and Argon2 in Node's own crypto
 
 function wanted() {
   const hash = createHash('sha256');
-  for (const name of ['package-lock.json', 'package.json', '.npmrc']) hash.update(readFileSync(join(root, name)));
+  for (const name of ['package-lock.json', '.npmrc']) hash.update(readFileSync(join(root, name)));
   return `${hash.digest('hex')} ${process.platform}-${process.arch}`;
 }
 
@@ -36,7 +36,7 @@ export function installDependencies() {
   if (npm.status !== 0) {
     fail([
       'npm ci failed; its own message is above.',
-      'Next: check that the npm registry is reachable and the disk has 1 GB free, then try again.',
+      'Next: where it names the lock file, this registry lacks a package that it pins; otherwise check that the registry is reachable and 1 GB of disk is free, then try again.',
     ]);
   }
   writeFileSync(stampPath, stamp);

@@ -1,11 +1,15 @@
-import { mkdtemp, readFile, rm, stat, truncate, copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mustRun, runCli, startCli } from '../../../attacks/support/cli.ts';
 import { clientOf } from '../../../attacks/support/client.ts';
 import { createWorld, defaultModel, startStack, type World } from '../../../attacks/support/world.ts';
-import { createOutput } from '../src/support/output.ts';
+import { createClient, parseClientPolicy, type ClientPolicy } from '@fastness/client';
+import { startProxy } from '../src/commands/proxy.ts';
+import { createOutput, plain } from '../src/support/output.ts';
 import { formatBytes, parseDuration } from '../src/support/format.ts';
 
 const repository = join(import.meta.dirname, '../../..');
@@ -25,6 +29,9 @@ const names = [
   'revoke',
   'inspect',
 ];
+
+const policyAt = async (home: string): Promise<ClientPolicy> =>
+  parseClientPolicy(JSON.parse(await readFile(join(home, 'policy/client.json'), 'utf8')));
 
 describe('the command line', { timeout: 60_000 }, () => {
   let folder: string;
@@ -60,6 +67,8 @@ describe('the command line', { timeout: 60_000 }, () => {
     [['inspect', '/nonexistent'], 2, 'CLI_FILE_UNREADABLE'],
     [['inspect', join(repository, 'package.json')], 3, 'CLI_NOT_RECOGNISED'],
     [['init', '--threshold', '9'], 2, 'CLI_USAGE'],
+    [['sign', '--expires-in', '9999999d'], 2, 'CLI_USAGE'],
+    [['relay', '--upstream', 'http://127.0.0.1:9'], 2, 'CLI_HOME_MISSING'],
   ])('%j exits with %i and %s', async (args, exitCode, code) => {
     const result = await runCli(join(folder, 'nowhere'), args);
     expect(result).toMatchObject({ exitCode, code });
@@ -74,6 +83,63 @@ describe('the command line', { timeout: 60_000 }, () => {
     for (const file of ['keys/kek.pass', 'keys/kek.keystore', 'broker/admin.token']) {
       expect(((await stat(join(home, file))).mode & 0o077).toString(8)).toBe('0');
     }
+  });
+
+  it('leaves no half-made home when init is killed', async () => {
+    const home = join(folder, 'killed');
+    const init = startCli(home, ['init']);
+    await expect
+      .poll(async () => (await readdir(folder)).some((name) => name.startsWith('killed.init-')), { timeout: 30_000 })
+      .toBe(true);
+    await init.stop('SIGKILL');
+    await expect(stat(home)).rejects.toThrow('ENOENT');
+    expect((await runCli(home, ['init'])).exitCode).toBe(0);
+  });
+
+  it('sends the administrator token in clear to this machine only', async () => {
+    const home = join(folder, 'admin');
+    await mustRun(home, ['init']);
+    const result = await runCli(home, [
+      'revoke',
+      'release',
+      'ab'.repeat(32),
+      '--reason',
+      'x',
+      '--url',
+      'http://192.0.2.1:1',
+    ]);
+    expect(result.code).toBe('CLI_ADMIN_TRANSPORT');
+  });
+
+  it('does not take any answer for a confirmation', async () => {
+    const home = join(folder, 'admin');
+    const server = createServer((_request, response) => response.end('{}'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const result = await runCli(home, [
+      'revoke',
+      'release',
+      'ab'.repeat(32),
+      '--reason',
+      'x',
+      '--url',
+      `http://127.0.0.1:${port}`,
+    ]);
+    server.close();
+    expect(result.code).toBe('CLI_ADMIN_ANSWER');
+  });
+
+  it('does not offer the proxy to other machines unless told to', async () => {
+    const home = join(folder, 'admin');
+    expect(
+      (await runCli(home, ['proxy', '--listen', 'http://0.0.0.0:0', '--url', 'http://127.0.0.1:9'])).exitCode,
+    ).not.toBe(0);
+    await expect(
+      startProxy({
+        client: createClient({ url: 'http://127.0.0.1:9', policy: await policyAt(home) }),
+        listen: 'http://0.0.0.0:0',
+      }),
+    ).rejects.toMatchObject({ code: 'CLI_LISTEN_REMOTE' });
   });
 
   it('refuses models that do not load, before any key is made', async () => {
@@ -138,6 +204,10 @@ describe('an ONNX classifier', { timeout: 180_000 }, () => {
 });
 
 describe('output', () => {
+  it('shows control characters instead of obeying them', () => {
+    expect(plain('a\u001b[2Jb\nc\u202ed')).toBe('a\\u001b[2Jb\nc\\u202ed');
+  });
+
   it('prints JSON lines and nothing else with --json', () => {
     const out: string[] = [];
     const err: string[] = [];

@@ -120,13 +120,32 @@ describe('fastness up', { timeout: 60_000 }, () => {
 
   it('keeps a receipt that verifies offline, with the request, and fails with another request', async () => {
     const receipts = join(home, 'receipts');
-    const name = (await readdir(receipts)).find((file) => file.endsWith('.receipt.json')) ?? '';
-    const request = join(receipts, name.replace('.receipt.', '.request.'));
-    const good = await runCli(home, ['verify', join(receipts, name), '--request', request]);
+    const files = await readdir(receipts);
+    expect(
+      files.filter((file) => !file.endsWith('.receipt.json')),
+      'bodies kept without being asked',
+    ).toEqual([]);
+    const relay = String(eventsOf('relay-started')[0]?.['url']);
+    const chatted = await runCli(home, ['chat', '--keep', '--url', relay], note);
+    expect(chatted.exitCode).toBe(0);
+    const name = String(chatted.events.find((event) => event['event'] === 'answered')?.['receipt']).slice(
+      receipts.length + 1,
+    );
+    const [request, response] = ['request', 'response'].map((kind) =>
+      join(receipts, name.replace('receipt.json', kind)),
+    );
+    const good = await runCli(home, [
+      'verify',
+      join(receipts, name),
+      '--request',
+      request ?? '',
+      '--response',
+      response ?? '',
+    ]);
     expect(good.exitCode).toBe(0);
     expect(good.events.at(-1)).toMatchObject({
       event: 'receipt-verified',
-      compared: { request: true, response: false },
+      compared: { request: true, response: true },
     });
     const bad = await runCli(home, ['verify', join(receipts, name), '--request', join(home, 'config.json')]);
     expect(bad.code).toBe('CLIENT_RECEIPT_REQUEST');

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { toHex } from '@fastness/codec';
 import { approveRelease, readReleasePackage } from '@fastness/model';
-import { releaseDigestOf, releaseSchema } from '@fastness/model/release';
+import { parseRelease, releaseDigestOf } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { shortHex } from '../support/format.ts';
 import { modelDirectory, readHomeConfig } from '../support/home.ts';
@@ -27,7 +27,7 @@ export async function approveHome(context: Context, options: ApproveOptions): Pr
   const dir = await modelDirectory(home, options.model);
   await using keyStore = await openApproverStore(home, options.as);
   const releasePackage = await readReleasePackage(dir);
-  const release = releaseSchema.parse(JSON.parse(releasePackage.release));
+  const release = parseRelease(releasePackage.release);
   const releaseDigest = toHex(await releaseDigestOf(releasePackage.bundle));
   await approveRelease({ dir, approver: options.as, keyStore, keyId: keyIds.approver, now: new Date() });
   output.step(

@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { brokerPolicySchema, startBroker } from '@fastness/broker';
+import { parseBrokerPolicy, startBroker } from '@fastness/broker';
 import { utf8Encode } from '@fastness/codec';
-import { FastnessError } from '@fastness/codec/errors';
-import { z } from 'zod';
 import { action } from '../support/command.ts';
-import { readHomeConfig, readJson } from '../support/home.ts';
+import { readHomeConfig, readJson, readText } from '../support/home.ts';
 import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
@@ -23,19 +20,17 @@ export function brokerCommand(): Command {
     .action(
       action<BrokerOptions>(async ({ home, output, signal }, options) => {
         const config = await readHomeConfig(home);
-        const policy = brokerPolicySchema.safeParse(await readJson(home.brokerPolicyFile));
-        if (!policy.success)
-          throw new FastnessError('CLI_HOME_DAMAGED', `${home.brokerPolicyFile}: ${z.prettifyError(policy.error)}`);
+        const { policy } = parseBrokerPolicy(await readJson(home.brokerPolicyFile));
         await using keyStore = await openStore(home, 'kek');
         await using signer = await openStore(home, 'broker');
-        const adminToken = (await readFile(home.adminTokenFile, 'utf8')).trim();
+        const adminToken = (await readText(home.adminTokenFile)).trim();
         const broker = await startBroker({
           listen: listenAddress(options.listen ?? config.brokerUrl),
           databasePath: join(home.brokerDirectory, 'broker.db'),
           auditPath: join(home.brokerDirectory, 'audit.jsonl'),
           keyStore,
           signer: { keyStore: signer, keyId: keyIds.broker },
-          policy: policy.data,
+          policy,
           adminTokenSha256: createHash('sha256').update(utf8Encode(adminToken)).digest('hex'),
         });
         output.step('listening', `Broker on ${broker.url}`, { url: broker.url, keyStore: keyStore.description });

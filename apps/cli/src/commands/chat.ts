@@ -10,36 +10,40 @@ import type { Context } from '../support/run.ts';
 import { saveReceipt } from '../support/receipts.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
 
+interface ChatOptions extends ClientOptions {
+  readonly keep?: boolean;
+}
+
 const inputLimitBytes = 1024 * 1024;
 
 export function chatCommand(): Command {
   return new Command('chat')
     .description(
-      'verify the enclave, then ask it; without a message it is read from standard input, line by line on a terminal',
+      'verify the enclave, then ask it what comes on standard input: all of it, or line by line on a terminal',
     )
-    .argument(
-      '[message]',
-      'what to ask (visible to other users of this machine in the process list; prefer standard input)',
+    .option(
+      '--keep',
+      'keep request and response beside the receipt, in clear, so that `fastness verify` can compare them',
     )
     .option('--url <url>', "the relay or the enclave (default: the home's relayUrl)")
     .option('--policy <file>', "what this client accepts (default: the home's policy/client.json)")
     .action(
-      action<ClientOptions>(async (context, options, [message]) => {
+      action<ChatOptions>(async (context, options) => {
         const client = await clientForHome(context.home, options);
         printVerifiedEnclave(context.output, await client.verify());
-        if (message !== undefined) await askOnce(context, client, message);
-        else if (process.stdin.isTTY) await converse(context, client);
-        else await askOnce(context, client, await readInput());
+        const keep = options.keep ?? false;
+        if (process.stdin.isTTY) await converse(context, client, keep);
+        else await askOnce(context, client, await readInput(), keep);
       }),
     );
 }
 
 /** One question, its streamed answer and its verified receipt, which is saved in the home. */
-export async function askOnce(context: Context, client: FastnessClient, message: string): Promise<void> {
-  await answer(context, client, [{ role: 'user', content: message }]);
+export async function askOnce(context: Context, client: FastnessClient, message: string, keep = false): Promise<void> {
+  await answer(context, client, [{ role: 'user', content: message }], keep);
 }
 
-async function converse(context: Context, client: FastnessClient): Promise<void> {
+async function converse(context: Context, client: FastnessClient, keep: boolean): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
   const messages: ChatMessage[] = [];
   const close = (): void => lines.close();
@@ -48,19 +52,24 @@ async function converse(context: Context, client: FastnessClient): Promise<void>
   for await (const line of lines) {
     if (line.trim() !== '') {
       messages.push({ role: 'user', content: line });
-      messages.push({ role: 'assistant', content: await answer(context, client, messages) });
+      messages.push({ role: 'assistant', content: await answer(context, client, messages, keep) });
     }
     lines.prompt();
   }
 }
 
-async function answer(context: Context, client: FastnessClient, messages: readonly ChatMessage[]): Promise<string> {
+async function answer(
+  context: Context,
+  client: FastnessClient,
+  messages: readonly ChatMessage[],
+  keep: boolean,
+): Promise<string> {
   const { output, signal } = context;
   const { release } = (await client.verify()).release;
   output.text(`\n  > ${messages.at(-1)?.content ?? ''}\n  < `);
   const result = await ask(client, { model: release.modelId, messages, signal, onText: (text) => output.text(text) });
   output.text('\n\n');
-  const saved = await saveReceipt(context.home, client, result);
+  const saved = await saveReceipt(context.home, client, result, keep);
   output.step(
     'answered',
     `Answer and receipt verified (first token after ${formatSeconds(result.firstTokenMilliseconds)}): ${saved.path}`,
@@ -84,7 +93,6 @@ async function readInput(): Promise<string> {
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8').trim();
-  if (text === '')
-    throw new FastnessError('CLI_USAGE', 'There is no message: give one as an argument or on standard input.');
+  if (text === '') throw new FastnessError('CLI_USAGE', 'There is no message on standard input.');
   return text;
 }

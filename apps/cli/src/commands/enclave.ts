@@ -58,7 +58,11 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
     : { file: process.execPath, args: nodeArguments };
   if (simulated) output.warn(simulatedBanner);
 
-  const child = spawn(command.file, command.args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  const child = spawn(command.file, command.args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+    env: bareEnvironment(),
+  });
   const stop = (): void => void child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -84,6 +88,12 @@ const logLineSchema = z.object({
   code: z.string().optional(),
   detail: z.string().optional(),
 });
+
+/** Variables can make libraries load code that nobody measured, so the enclave gets none but these. */
+function bareEnvironment(): Record<string, string | undefined> {
+  const { PATH, TZ } = process.env;
+  return { PATH, ...(TZ === undefined ? {} : { TZ }) };
+}
 
 interface EnclaveLog {
   readonly ended: Promise<void>;

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url } from '@fastness/codec';
 import { action } from '../support/command.ts';
 import {
   defaultHomeConfig,
+  homeAt,
   homeExists,
   makePrivateDirectory,
   writeFileAtomic,
@@ -45,7 +48,7 @@ export function initCommand(): Command {
 }
 
 export async function initHome(context: Context, options: InitOptions): Promise<void> {
-  const { home, output } = context;
+  const { home } = context;
   if (homeExists(home)) throw new FastnessError('CLI_HOME_EXISTS', home.path);
   if (options.tee !== 'simulated' && options.tee !== 'auto')
     throw new FastnessError('CLI_USAGE', '--tee is simulated or auto.');
@@ -57,6 +60,26 @@ export async function initHome(context: Context, options: InitOptions): Promise<
       `${options.threshold} approvals of ${options.approvers.length} approvers are impossible.`,
     );
   }
+  await refuseOccupied(home);
+  // Everything is made beside the home and moved into place at the end: there is a whole home or none.
+  const staging = homeAt(`${home.path}.init-${process.pid}`);
+  try {
+    const made = await makeHome(staging, options, context.signal);
+    await rename(staging.path, home.path);
+    report(context, options, made);
+  } finally {
+    await rm(staging.path, { recursive: true, force: true });
+  }
+}
+
+async function refuseOccupied(home: Home): Promise<void> {
+  const entries = await readdir(home.path).catch(() => []);
+  if (entries.length > 0) throw new FastnessError('CLI_HOME_NOT_EMPTY', home.path);
+  await makePrivateDirectory(dirname(home.path));
+}
+
+/** Makes keys and policies; returns what the key stores say of themselves. */
+async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): Promise<string> {
   await makeDirectories(home);
 
   await using kek = await createStore(home, 'kek');
@@ -65,8 +88,10 @@ export async function initHome(context: Context, options: InitOptions): Promise<
   await owner.create({ id: keyIds.owner, purpose: 'sign', algorithm: 'P-384' });
   await using broker = await createStore(home, 'broker');
   await broker.create({ id: keyIds.broker, purpose: 'sign', algorithm: 'Ed25519' });
+  signal.throwIfAborted();
   const approvers: { id: string; publicKey: string }[] = [];
   for (const id of options.approvers) {
+    signal.throwIfAborted();
     await using store = await createApproverStore(home, id);
     await store.create({ id: keyIds.approver, purpose: 'sign', algorithm: 'P-256' });
     approvers.push({ id, publicKey: toBase64Url(await store.publicKey(keyIds.approver)) });
@@ -88,14 +113,18 @@ export async function initHome(context: Context, options: InitOptions): Promise<
   await writeFileAtomic(home.adminTokenFile, toBase64Url(randomBytes(32)));
   // Last: a home is a home once its configuration is there.
   await writeJson(home.configFile, { ...defaultHomeConfig, tee: options.tee });
+  return kek.description;
+}
 
+function report({ home, output }: Context, options: InitOptions, keyStores: string): void {
+  const { approvers, threshold, tee } = options;
   output.step(
     'home-created',
-    `Home ${home.path}: owner key P-384, ${approvers.length} approver keys (${options.threshold} must approve), broker key, model KEK`,
-    { home: home.path, approvers: options.approvers, threshold: options.threshold, tee: options.tee },
+    `Home ${home.path}: owner key P-384, ${approvers.length} approver keys (${threshold} must approve), broker key, model KEK`,
+    { home: home.path, approvers, threshold, tee },
   );
-  output.detail(`Key stores: ${kek.description}.`);
-  if (trust !== undefined) output.warn(simulatedBanner);
+  output.detail(`Key stores: ${keyStores}. Their passphrases lie beside them.`);
+  if (tee === 'simulated') output.warn(simulatedBanner);
 }
 
 async function makeDirectories(home: Home): Promise<void> {

@@ -7,12 +7,13 @@ import { bodyLimit } from 'hono/body-limit';
 import { clientForHome } from '../support/client.ts';
 import { action } from '../support/command.ts';
 import { readHomeConfig } from '../support/home.ts';
-import { listenAddress } from '../support/listen.ts';
+import { isLoopback, listenAddress } from '../support/listen.ts';
 import { asFastnessError, untilAborted } from '../support/run.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
 
 interface ProxyOptions {
   readonly listen?: string;
+  readonly allowRemote?: boolean;
   readonly url?: string;
   readonly policy?: string;
 }
@@ -25,6 +26,7 @@ export function proxyCommand(): Command {
       'a local OpenAI-compatible address: every request is verified and encrypted before it leaves this machine',
     )
     .option('--listen <url>', "local address (default: the home's proxyUrl)")
+    .option('--allow-remote', 'listen on an address that other machines reach: their prompts come in clear')
     .option('--url <url>', "the relay or the enclave (default: the home's relayUrl)")
     .option('--policy <file>', "what this client accepts (default: the home's policy/client.json)")
     .action(
@@ -32,7 +34,7 @@ export function proxyCommand(): Command {
         const client = await clientForHome(home, options);
         printVerifiedEnclave(output, await client.verify());
         const listen = options.listen ?? (await readHomeConfig(home)).proxyUrl;
-        const proxy = await startProxy({ client, listen });
+        const proxy = await startProxy({ client, listen, allowRemote: options.allowRemote ?? false });
         output.step('listening', `OpenAI-compatible address: ${proxy.url}/v1 (any API key)`, { url: proxy.url });
         await untilAborted(signal);
         await proxy.close();
@@ -50,8 +52,14 @@ export interface Proxy {
  * here have OpenAI's shape, because OpenAI clients read them. A browser page of another origin gets no answer: there is
  * no CORS header, and a request with a foreign Host is refused (DNS rebinding).
  */
-export async function startProxy(options: { client: FastnessClient; listen: string }): Promise<Proxy> {
+export async function startProxy(options: {
+  client: FastnessClient;
+  listen: string;
+  allowRemote?: boolean;
+}): Promise<Proxy> {
   const listen = listenAddress(options.listen);
+  if (!isLoopback(listen.host) && options.allowRemote !== true)
+    throw new FastnessError('CLI_LISTEN_REMOTE', options.listen);
   const app = new Hono();
   app.use(async (context, next) => {
     const host = new URL(context.req.url).hostname;
@@ -84,7 +92,7 @@ export async function startProxy(options: { client: FastnessClient; listen: stri
   app.onError((error) => openAiError(asFastnessError(error)));
   const server = serve({ fetch: app.fetch, hostname: listen.host, port: listen.port });
   const url = await new Promise<string>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause) => reject(new FastnessError('CLI_LISTEN', options.listen, { cause })));
     server.once('listening', () => {
       const address = server.address();
       resolve(

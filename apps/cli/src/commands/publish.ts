@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { registeredReleaseSchema } from '@fastness/broker';
 import { toHex } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
 import { readReleasePackage } from '@fastness/model';
 import { releaseDigestOf } from '@fastness/model/release';
 import { callBrokerAdmin } from '../support/broker-admin.ts';
 import { action } from '../support/command.ts';
 import { shortHex } from '../support/format.ts';
-import { modelDirectory } from '../support/home.ts';
+import { modelDirectory, readJson } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
 
 export interface PublishOptions {
@@ -27,15 +28,18 @@ export async function publishHome(context: Context, options: PublishOptions): Pr
   const { home, output, signal } = context;
   const dir = await modelDirectory(home, options.model);
   const releasePackage = await readReleasePackage(dir);
-  const keys: unknown = JSON.parse(await readFile(join(dir, 'keys.json'), 'utf8'));
-  await callBrokerAdmin(home, {
+  const keys = await readJson(join(dir, 'keys.json'));
+  const releaseDigest = toHex(await releaseDigestOf(releasePackage.bundle));
+  const registered = await callBrokerAdmin(home, {
     method: 'PUT',
     path: '/v1/admin/releases',
     body: { package: releasePackage, keys },
+    answer: registeredReleaseSchema,
     signal,
     ...(options.url === undefined ? {} : { url: options.url }),
   });
-  const releaseDigest = toHex(await releaseDigestOf(releasePackage.bundle));
+  if (registered.releaseDigest !== releaseDigest)
+    throw new FastnessError('CLI_ADMIN_ANSWER', 'It names another release.');
   output.step(
     'release-published',
     `Broker accepted release ${shortHex(releaseDigest)}: owner's signature, approvals and expiry verified`,

@@ -1,4 +1,6 @@
 import { Command, Argument } from 'commander';
+import { recordedRevocationSchema } from '@fastness/broker';
+import { FastnessError } from '@fastness/codec/errors';
 import { callBrokerAdmin } from '../support/broker-admin.ts';
 import { action } from '../support/command.ts';
 
@@ -15,14 +17,17 @@ export function revokeCommand(): Command {
     .requiredOption('--reason <text>', 'why; it goes into the audit log')
     .option('--url <url>', "the broker (default: the home's)")
     .action(
-      action<RevokeOptions>(async ({ home, output, signal }, options, [kind, value]) => {
-        await callBrokerAdmin(home, {
+      action<RevokeOptions>(async ({ home, output, signal }, options, [kind = '', value = '']) => {
+        const recorded = await callBrokerAdmin(home, {
           method: 'POST',
           path: '/v1/admin/revocations',
           body: { kind, value, reason: options.reason },
+          answer: recordedRevocationSchema,
           signal,
           ...(options.url === undefined ? {} : { url: options.url }),
         });
+        if (recorded.kind !== kind || !recorded.value.toLowerCase().endsWith(value.toLowerCase()))
+          throw new FastnessError('CLI_ADMIN_ANSWER', 'It names something else.');
         output.step('revoked', `Revoked ${kind} ${value}. Leases are not renewed any more.`, {
           kind,
           value,

@@ -5,7 +5,7 @@ import { trialLoad } from '@fastness/enclave/trial-load';
 import { detectModel, sealModel } from '@fastness/model';
 import { action } from '../support/command.ts';
 import { formatBytes, formatSeconds } from '../support/format.ts';
-import { readHomeConfig, writeJson } from '../support/home.ts';
+import { makePrivateDirectory, readHomeConfig, writeJson } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
@@ -54,6 +54,7 @@ export async function sealHome(context: Context, path: string, options: SealOpti
   // Before any key is made: a model that the engine cannot load must not become a release.
   await trialLoad({ source, engine: detected.engine, task: detected.task, signal });
   await using keyStore = await openStore(home, 'kek');
+  await makePrivateDirectory(home.modelDirectory);
   const started = performance.now();
   const target = join(home.modelDirectory, modelId);
   const manifest = await sealModel({

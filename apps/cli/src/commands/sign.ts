@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
 import { parseManifest, signRelease } from '@fastness/model';
-import { releaseDigestOf, releaseSchema, type Release } from '@fastness/model/release';
+import { parseRelease, releaseDigestOf, releaseSchema, type Release } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
-import { modelDirectory, readHomeConfig } from '../support/home.ts';
+import { modelDirectory, readHomeConfig, readText } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
 import { simulatedTrust } from '../support/simulated.ts';
 import { keyIds, openStore } from '../support/stores.ts';
@@ -21,10 +20,12 @@ export interface SignOptions {
 }
 
 const defaultLifetime = '90d';
+const longestLifetime = 10 * 366 * 86_400_000;
 
 export function parseLifetime(text: string): number {
   const value = parseDuration(text);
   if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 90d, 12h, 30m or 45s.');
+  if (value > longestLifetime) throw new InvalidArgumentError('ten years at most.');
   return value;
 }
 
@@ -64,13 +65,19 @@ export async function signHome(
   const { home, output } = context;
   const config = await readHomeConfig(home);
   const dir = await modelDirectory(home, options.model);
-  const manifest = parseManifest(await readFile(join(dir, 'manifest.json'), 'utf8'));
+  const manifest = parseManifest(await readText(join(dir, 'manifest.json')));
   const previous = await readPreviousRelease(dir);
   const version = options.releaseVersion ?? (previous?.version ?? 0) + 1;
   if (previous !== undefined && version <= previous.version) {
     throw new FastnessError(
       'CLI_USAGE',
       `Version ${version} is not higher than ${previous.version}, which is signed already.`,
+    );
+  }
+  if (options.measurement?.some((value) => !/^[0-9a-f]{96}$/i.test(value)) === true) {
+    throw new FastnessError(
+      'CLI_USAGE',
+      '--measurement is 48 bytes in hex: the launch measurement as SEV-SNP reports it.',
     );
   }
   await using broker = await openStore(home, 'broker');
@@ -86,7 +93,7 @@ export async function signHome(
     brokerKey: toBase64Url(await broker.publicKey(keyIds.broker)),
   });
   await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
-  const releaseDigest = toHex(await releaseDigestOf(await readFile(join(dir, 'model.sig'), 'utf8')));
+  const releaseDigest = toHex(await releaseDigestOf(await readText(join(dir, 'model.sig'))));
   output.step(
     'release-signed',
     `Release ${manifest.modelId} v${version} signed by the owner (OpenSSF Model Signing, ECDSA P-384), digest ${shortHex(releaseDigest)}, until ${release.expires}`,
@@ -120,5 +127,5 @@ async function measurementsFor(
 async function readPreviousRelease(dir: string): Promise<Release | undefined> {
   const path = join(dir, 'release.json');
   if (!existsSync(path)) return undefined;
-  return releaseSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  return parseRelease(await readText(path));
 }

@@ -3,15 +3,15 @@ import { Command } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { action } from '../support/command.ts';
 import { startChild, type RunningChild } from '../support/children.ts';
-import { homeExists, readHomeConfig } from '../support/home.ts';
+import { homeExists, listModels, modelDirectory, readHomeConfig, readText } from '../support/home.ts';
 import { repositoryRoot } from '../support/image.ts';
 import { untilAborted, type Context } from '../support/run.ts';
 import { ensureRelease } from '../support/ensure-release.ts';
 import { defaultApprovers, initHome } from './init.ts';
 import { publishHome } from './publish.ts';
 import { sealHome } from './seal.ts';
-import { listModels } from '../support/home.ts';
-import { askOnce } from './chat.ts';
+import { parseManifest } from '@fastness/model';
+import { demonstrate } from '../support/demonstrate.ts';
 import { clientForHome } from '../support/client.ts';
 import { startProxy } from './proxy.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
@@ -24,8 +24,6 @@ interface UpOptions {
 export const defaultModelFile: string = join(repositoryRoot, 'models/triage/triage.gguf');
 const enclaveReadyMilliseconds = 90_000;
 const readyMilliseconds = 30_000;
-
-const demonstrationNote = '72F c/o chest pain since this morning. Denies SOB. BP 84/52.';
 
 export function upCommand(): Command {
   return new Command('up')
@@ -45,6 +43,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
     await sealHome(context, defaultModelFile, {});
   }
   await ensureRelease(context);
+  const manifest = parseManifest(await readText(join(await modelDirectory(home, undefined), 'manifest.json')));
 
   await using children = new AsyncDisposableStack();
   const config = await readHomeConfig(home);
@@ -67,7 +66,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   const client = await clientForHome(home, { url: relay.url });
   const verified = await client.verify();
   printVerifiedEnclave(output, verified);
-  await askOnce(context, client, demonstrationNote);
+  await demonstrate(context, client, manifest);
 
   if (options.once === true) {
     output.step('done', 'Everything verified.');
@@ -85,5 +84,5 @@ async function up(context: Context, options: UpOptions): Promise<void> {
 /** A service that ends by itself while the others run is an error, not a quiet stop. */
 async function firstEnd(children: readonly RunningChild[]): Promise<never> {
   const name = await Promise.race(children.map(async (child) => child.ended.then(() => child.name)));
-  throw new FastnessError('CLI_CHILD_FAILED', `The ${name} ended.`);
+  throw new FastnessError('CLI_SERVICE_ENDED', `It was the ${name}.`);
 }

@@ -1,17 +1,16 @@
 import type { FastnessClient } from '@fastness/client';
+import { concatBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
+import type { Exchange } from './receipts.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
   readonly content: string;
 }
 
-export interface ChatAnswer {
+export interface ChatAnswer extends Exchange {
   readonly text: string;
-  /** The response as received, for its receipt. */
-  readonly response: Response;
-  readonly requestBody: Uint8Array;
   readonly firstTokenMilliseconds: number;
 }
 
@@ -33,7 +32,8 @@ export async function ask(
   });
   if (!response.ok || response.body === null) throw await asError(response);
   let text = '';
-  for await (const data of serverSentEvents(response.body)) {
+  const received: Uint8Array[] = [];
+  for await (const data of serverSentEvents(response.body.pipeThrough(keepingBytes(received)))) {
     if (data === '[DONE]') continue;
     const piece = contentOf(JSON.parse(data));
     if (piece === '') continue;
@@ -41,7 +41,16 @@ export async function ask(
     text += piece;
     onText(piece);
   }
-  return { text, response, requestBody, firstTokenMilliseconds };
+  return { text, response, requestBody, responseBody: concatBytes(...received), firstTokenMilliseconds };
+}
+
+function keepingBytes(kept: Uint8Array[]): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      kept.push(chunk);
+      controller.enqueue(chunk);
+    },
+  });
 }
 
 /** The `data:` lines of a server-sent event stream. */

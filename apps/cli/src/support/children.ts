@@ -44,10 +44,11 @@ export async function startChild(options: {
 }): Promise<RunningChild> {
   const { home, name, signal } = options;
   const command = ownCommand(home, [name, ...options.args]);
-  // A process group of its own: Ctrl-C reaches the parent only, which stops its children in order.
-  const child = spawn(command.file, command.args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  // The channel tells the child when this process is gone. A process group of its own: Ctrl-C reaches the parent only, which stops its children in order.
+  const child = spawn(command.file, command.args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
   const log = createWriteStream(join(home.logDirectory, `${name}.log`), { flags: 'a', mode: 0o600 });
   const recent: string[] = [];
+  if (child.stderr === null) throw new FastnessError('CLI_CHILD_FAILED', name);
   createInterface({ input: child.stderr }).on('line', (text) => {
     log.write(`${text}\n`);
     recent.push(text);

@@ -129,8 +129,11 @@ function describeBundle(text: string): Description {
 }
 
 function describeApproval(payload: string): Description {
-  const statement = objectSchema.parse(JSON.parse(utf8Decode(fromBase64(payload))));
-  return { kind: 'Signed statement (DSSE)', facts: statement };
+  try {
+    return { kind: 'Signed statement (DSSE)', facts: objectSchema.parse(JSON.parse(utf8Decode(fromBase64(payload)))) };
+  } catch (cause) {
+    throw new FastnessError('CLI_NOT_RECOGNISED', 'The payload of the envelope is no JSON object.', { cause });
+  }
 }
 
 /** A sealed model: what it is, which release was signed over it, and who approved. */

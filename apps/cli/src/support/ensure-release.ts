@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readReleasePackage } from '@fastness/model';
-import { releaseSchema, type Release } from '@fastness/model/release';
+import { parseRelease, type Release } from '@fastness/model/release';
 import { approveHome } from '../commands/approve.ts';
 import { signHome } from '../commands/sign.ts';
-import { brokerPolicySchema } from '@fastness/broker';
-import { modelDirectory, readHomeConfig, readJson } from './home.ts';
+import { parseBrokerPolicy } from '@fastness/broker';
+import { modelDirectory, readHomeConfig, readJson, readText } from './home.ts';
 import { parseDuration } from './format.ts';
 import type { Context } from './run.ts';
 import { simulatedTrust } from './simulated.ts';
@@ -22,7 +21,7 @@ const minimumRemainingMilliseconds = 24 * 3_600_000;
 export async function ensureRelease(context: Context): Promise<void> {
   const { home, output } = context;
   const dir = await modelDirectory(home, undefined);
-  const policy = brokerPolicySchema.parse(await readJson(home.brokerPolicyFile));
+  const policy = parseBrokerPolicy(await readJson(home.brokerPolicyFile)).policy;
   const present = await presentRelease(dir);
   if (present !== undefined && (await stillFits(context, present))) {
     output.step('release-found', `Release ${present.modelId} v${present.version} is signed and in time`, {
@@ -41,7 +40,7 @@ export async function ensureRelease(context: Context): Promise<void> {
 
 async function presentRelease(dir: string): Promise<Release | undefined> {
   if (!existsSync(join(dir, 'model.sig'))) return undefined;
-  return releaseSchema.parse(JSON.parse(await readFile(join(dir, 'release.json'), 'utf8')));
+  return parseRelease(await readText(join(dir, 'release.json')));
 }
 
 async function stillFits(context: Context, release: Release): Promise<boolean> {

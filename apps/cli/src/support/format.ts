@@ -23,7 +23,7 @@ const durationUnits: Readonly<Record<string, number>> = Object.freeze({ s: 1e3, 
 
 /** "90d", "12h", "30m", "45s" as milliseconds; undefined when it is none of these. */
 export function parseDuration(text: string): number | undefined {
-  const match = /^([1-9]\d{0,5})([smhd])$/.exec(text);
+  const match = /^([1-9]\d{0,11})([smhd])$/.exec(text);
   if (match === null) return undefined;
   const [, count = '', unit = ''] = match;
   const factor = durationUnits[unit];

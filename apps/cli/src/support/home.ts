@@ -111,7 +111,11 @@ export async function readText(path: string): Promise<string> {
 }
 
 export async function makePrivateDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new FastnessError('CLI_HOME_UNWRITABLE', path, { cause });
+  }
 }
 
 /** Identifiers of the sealed models in this home. */

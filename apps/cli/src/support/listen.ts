@@ -1,5 +1,10 @@
 import { FastnessError } from '@fastness/codec/errors';
 
+/** Whether a host name, as URLs write it, is this machine's own. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
 /** Host and port of an `http://host:port` address. Port 0 asks the system for a free one. */
 export function listenAddress(url: string): { host: string; port: number } {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;

@@ -30,6 +30,17 @@ export const processStreams: OutputStreams = {
   errIsTerminal: process.stderr.isTTY,
 };
 
+/**
+ * Text without control characters other than line ends and tabs: a file or a model must not be able to move the cursor,
+ * clear the screen and print a verdict of its own.
+ */
+export function plain(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
 export function createOutput(json: boolean, streams: OutputStreams = processStreams): Output {
   let progressOpen = false;
   let lastPercent = -1;
@@ -44,21 +55,21 @@ export function createOutput(json: boolean, streams: OutputStreams = processStre
     step(event, text, facts = {}) {
       closeProgress();
       if (json) line({ event, ...facts });
-      else streams.out(`✓ ${text}\n`);
+      else streams.out(`✓ ${plain(text)}\n`);
     },
     detail(text) {
       closeProgress();
-      if (!json) streams.out(`    ${text}\n`);
+      if (!json) streams.out(`    ${plain(text)}\n`);
     },
     warn(text) {
       closeProgress();
       if (json) line({ event: 'warning', text });
-      else streams.err(`! ${text}\n`);
+      else streams.err(`! ${plain(text)}\n`);
     },
     result(value, lines) {
       closeProgress();
       if (json) line({ event: 'result', ...value });
-      else for (const text of lines) streams.out(`${text}\n`);
+      else for (const text of lines) streams.out(`${plain(text)}\n`);
     },
     progress(label, done, total) {
       const percent = total === 0 ? 100 : Math.floor((done * 100) / total);
@@ -75,7 +86,7 @@ export function createOutput(json: boolean, streams: OutputStreams = processStre
     },
     text(text) {
       closeProgress();
-      if (!json) streams.out(text);
+      if (!json) streams.out(plain(text));
     },
   };
 }

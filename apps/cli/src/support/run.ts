@@ -1,5 +1,5 @@
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
-import { createOutput, processStreams, type Output } from './output.ts';
+import { createOutput, plain, processStreams, type Output } from './output.ts';
 import { homeAt, type Home } from './home.ts';
 
 /** Options every command has. */
@@ -33,6 +33,10 @@ export async function runCommand(options: GlobalOptions, command: (context: Cont
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  process.on('SIGHUP', interrupt);
+  // Started by `up`: when that is gone, however it went, its services end as well.
+  process.once('disconnect', interrupt);
+  process.channel?.unref();
   const output = createOutput(options.json ?? false);
   try {
     await command({ home: homeAt(options.home), output, signal: controller.signal });
@@ -44,12 +48,14 @@ export async function runCommand(options: GlobalOptions, command: (context: Cont
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
+    process.off('SIGHUP', interrupt);
+    process.off('disconnect', interrupt);
   }
 }
 
 export function printError(output: Output, error: FastnessError): void {
   if (output.json) processStreams.out(`${JSON.stringify({ event: 'error', ...error.toProblem() })}\n`);
-  else processStreams.err(`✗ ${error.code}: ${error.message}\n  Next: ${error.next}\n`);
+  else processStreams.err(plain(`✗ ${error.code}: ${error.message}\n  Next: ${error.next}\n`));
   if (process.env['FASTNESS_DEBUG'] !== undefined) processStreams.err(`${describeCauses(error)}\n`);
 }
 

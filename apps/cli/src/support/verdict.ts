@@ -23,6 +23,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
         releaseDigest: verified.releaseDigest,
       },
       approvedBy,
+      scope: verified.scope,
       checks: verified.verdict.checks.length,
     },
   );
@@ -30,6 +31,11 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
   for (const line of factsOf(claims)) output.detail(line);
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`);
   output.detail('report data binds this nonce, the encryption key, the receipt key and the release');
+  output.detail(
+    verified.scope === 'pinned'
+      ? 'this deployment: the policy pins the machine'
+      : 'any deployment of this release: the policy pins the owner and the image, not the machine',
+  );
   for (const waiver of waivers) output.warn(`Waived by the policy: ${waiver.check} (${waiver.reason})`);
   if (claims.simulated) output.warn(simulatedBanner);
 }

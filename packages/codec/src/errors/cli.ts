@@ -58,6 +58,41 @@ export const cliErrors = Object.freeze({
     message: 'The enclave refused the request.',
     next: 'Read its message; the model or the request may not fit.',
   },
+  CLI_HOME_UNWRITABLE: {
+    class: 'usage',
+    message: 'The Fastness home cannot be written.',
+    next: 'Choose a folder of yours with --home, or mend its permissions.',
+  },
+  CLI_HOME_NOT_EMPTY: {
+    class: 'conflict',
+    message: 'The folder is not empty and holds no Fastness home.',
+    next: 'Choose a new folder with --home; nothing here is overwritten.',
+  },
+  CLI_LISTEN: {
+    class: 'unavailable',
+    message: 'The address is in use or may not be listened on.',
+    next: 'Stop what listens there, or choose another address with --listen (up: --any-port).',
+  },
+  CLI_LISTEN_REMOTE: {
+    class: 'denied',
+    message: 'Prompts would cross the network in clear: the proxy takes plain HTTP.',
+    next: 'Listen on a loopback address; or put TLS in front and say --allow-remote.',
+  },
+  CLI_ADMIN_TRANSPORT: {
+    class: 'denied',
+    message: 'The administrator token is not sent in clear to another machine.',
+    next: 'Use https, or run the command on the machine of the broker.',
+  },
+  CLI_ADMIN_ANSWER: {
+    class: 'invalid',
+    message: 'The broker did not confirm what was asked of it.',
+    next: 'Check that the address is that of the broker; nothing is known to have changed.',
+  },
+  CLI_SERVICE_ENDED: {
+    class: 'unavailable',
+    message: 'A service ended while it was needed.',
+    next: 'Read its log in the logs folder of the home, then start again.',
+  },
   CLI_INTERRUPTED: {
     class: 'conflict',
     message: 'Interrupted.',
