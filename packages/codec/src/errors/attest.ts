@@ -2,6 +2,7 @@ import type { ErrorFacts } from './class.ts';
 import { nitroErrors } from './attest-nitro.ts';
 import { tpmErrors } from './attest-tpm.ts';
 import { dcapErrors } from './attest-dcap.ts';
+import { eventLogErrors } from './attest-event-log.ts';
 import { sgxErrors } from './attest-sgx.ts';
 import { snpAppraisalErrors } from './attest-snp-appraisal.ts';
 import { snpAuthenticityErrors } from './attest-snp-authenticity.ts';
@@ -99,6 +100,7 @@ export const attestErrors = Object.freeze({
   ...dcapErrors,
   ...tdxErrors,
   ...sgxErrors,
+  ...eventLogErrors,
   ...nitroErrors,
   ...tpmErrors,
 } as const satisfies Record<string, ErrorFacts>);
