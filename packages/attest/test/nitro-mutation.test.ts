@@ -5,6 +5,7 @@ import { toHex } from '@fastness/codec';
 import { codeOf } from './support/errors.ts';
 import { prepareNitro } from './support/nitro-forge.ts';
 import { nitroVectors } from './support/nitro-vectors.ts';
+import { scramble } from './support/scramble.ts';
 import { vectorsPresent } from './support/vectors.ts';
 
 /** A copy with one bit changed; the bit moves with the position, so that all eight are sampled. */
@@ -27,6 +28,18 @@ async function outcomes(
   }
   return counts;
 }
+
+describe('a scrambled Nitro document', () => {
+  it('is read or refused, and never crashes the reader', async () => {
+    const { evidence } = await prepareNitro({ document: { nonce: new Uint8Array(32), publicKey: new Uint8Array(91) } });
+    const codes = new Set<string>();
+    for (let seed = 0; seed < 4000; seed += 1) {
+      const value = scramble(evidence.value, seed);
+      codes.add(await codeOf(() => parse({ ...evidence, value })));
+    }
+    expect(codes.size).toBeGreaterThan(8);
+  });
+});
 
 describe('a changed bit in a Nitro document', () => {
   it.each([false, true])('is refused wherever it is (tagged: %s)', { timeout: 120_000 }, async (tagged) => {

@@ -1,6 +1,6 @@
 import { concatBytes, toHex, u16be, u32be } from '@fastness/codec';
 import { errorRegistry, type ErrorCode } from '@fastness/codec/errors';
-import { forgeEventLog, startupLocality, tpmSelection, type ForgedEvent } from '@fastness/testkit';
+import { forgeEventLog, forgeTpmQuote, startupLocality, tpmSelection, type ForgedEvent } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
 import {
   appraise,
@@ -13,6 +13,7 @@ import {
   type ParsedQuote,
 } from '../src/formats/tpm/index.ts';
 import { codeOf } from './support/errors.ts';
+import { scramble } from './support/scramble.ts';
 import {
   judgeTpm,
   nonce,
@@ -202,6 +203,25 @@ const publicArea = (fields: { type?: number; attributes?: number; symmetric?: nu
     new Uint8Array(256).fill(0xc1),
     fields.tail ?? new Uint8Array(),
   );
+
+describe('scrambled structures of a TPM', () => {
+  it('are read or refused, and never crash a reader', async () => {
+    const quote = await forgeTpmQuote({ keys: p256Keys, scheme: 'ecdsa', nonce, pcrs: { 'SHA-256': registers(24) } });
+    const log = await forgeEventLog([startupLocality(3), event, event]);
+    for (let seed = 0; seed < 1500; seed += 1) {
+      const sent = { attest: scramble(quote.attest, seed), signature: scramble(quote.signature, seed) };
+      const attempts = [
+        () => parse({ ...quote, attest: sent.attest }),
+        () => parse({ ...quote, signature: sent.signature }),
+        () => attestationKeyOf(scramble(publicArea(), seed)),
+        () => replayEventLog(parseEventLog(scramble(log, seed)), 'SHA-256'),
+      ];
+      for (const attempt of attempts) expect(await codeOf(attempt)).not.toMatch(/^ATTEST_/);
+      const authentic = async () => authenticate(parse(sent), { attestationKey: p256Keys.spki });
+      expect(await codeOf(authentic)).not.toBe('accepted');
+    }
+  });
+});
 
 describe('the public area of an attestation key', () => {
   it('is read only for a restricted signing key', async () => {
