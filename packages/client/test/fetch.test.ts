@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { createReceiptIssuer } from '@fastness/channel';
 import { fromBase64Url, toBase64Url, toHex, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
@@ -504,10 +505,146 @@ describe('an abort', () => {
   });
 });
 
+describe('a relay that does not answer', () => {
+  /** Takes every request for `path` and never answers it. */
+  const silentAt =
+    (silent: string): ServerOptions['before'] =>
+    (path) =>
+      path === silent;
+
+  it('ends a verification after its time, and the next one is a new one', async () => {
+    let silent = true;
+    const before: ServerOptions['before'] = () => silent;
+    await withServer({ before, client: { attestTimeoutMs: 100 } }, async ({ server, client }) => {
+      const failures = await Promise.all([failureOf(() => client.verify()), failureOf(() => client.fetch(url, post))]);
+      expect(failures.map(({ code }) => code)).toEqual(['CLIENT_TIMEOUT', 'CLIENT_TIMEOUT']);
+      expect(failures.map(actionFor)).toEqual(['try-later', 'try-later']);
+      expect(server.log).toEqual(['/attestation']);
+      silent = false;
+      expect((await client.fetch(url, post)).status).toBe(200);
+    });
+  });
+
+  it('is not waited for when its attestation begins and does not end, even by a fetch that knows no abort', async () => {
+    const begun = new Response(new ReadableStream<Uint8Array>({ start: (body) => body.enqueue(utf8Encode('{')) }));
+    const client = createClient({
+      url: 'https://a',
+      policy: policyFor(),
+      attestTimeoutMs: 100,
+      fetch: () => Promise.resolve(begun),
+    });
+    await expectCode(() => client.verify(), 'CLIENT_TIMEOUT');
+  });
+
+  it('ends a request after its time: without an outer response, and with one that holds nothing', async () => {
+    const empty = (sealed: ReadableStream<Uint8Array>) => {
+      void sealed.cancel();
+      return new ReadableStream<Uint8Array>();
+    };
+    for (const options of [{ before: silentAt('/ohttp') }, { outer: empty }]) {
+      await withServer({ ...options, client: { responseTimeoutMs: 100 } }, async ({ client }) => {
+        await expectCode(() => client.fetch(url, post), 'CLIENT_TIMEOUT');
+      });
+    }
+  });
+
+  it('does not count the time of a body', async () => {
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start: (own) => {
+        controller = own;
+      },
+    });
+    await withServer({ answer: () => ({ body }), client: { responseTimeoutMs: 1000 } }, async ({ client }) => {
+      const response = await client.fetch(url, post);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1100);
+      });
+      controller?.enqueue(utf8Encode('late'));
+      controller?.close();
+      expect(await response.text()).toBe('late');
+    });
+  });
+
+  it('lets a caller give up; the others go on, and the last one to give up leaves nothing behind', async () => {
+    const held: (() => void)[] = [];
+    const own = await forgeEnclave();
+    const slow: ForgedEnclave = {
+      ...own,
+      attest: async (nonce, change) => {
+        await new Promise<void>((resolve) => {
+          held.push(resolve);
+        });
+        return own.attest(nonce, change);
+      },
+    };
+    const attested = async (count: number): Promise<void> => {
+      while (held.length < count) {
+        await new Promise((resolve) => {
+          setTimeout(resolve, 5);
+        });
+      }
+    };
+    await withServer({ enclave: slow, client: { attestTimeoutMs: 60_000 } }, async ({ server, client }) => {
+      const [first, second, third] = [new AbortController(), new AbortController(), new AbortController()];
+      const one = client.verify({ signal: first.signal });
+      const other = client.verify({ signal: second.signal });
+      await attested(1);
+      first.abort();
+      await expect(one).rejects.toMatchObject({ name: 'AbortError' });
+      held[0]?.();
+      expect((await other).simulated).toBe(false);
+
+      const alone = client.verify({ signal: third.signal });
+      await attested(2);
+      third.abort();
+      await expect(alone).rejects.toMatchObject({ name: 'AbortError' });
+      const next = client.verify();
+      await attested(3);
+      held[2]?.();
+      expect((await next).simulated).toBe(false);
+      held[1]?.();
+      expect(server.log).toEqual(['/attestation', '/attestation', '/attestation']);
+      await expect(client.verify({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+      expect(server.log).toHaveLength(3);
+    });
+  });
+});
+
+describe('a password in a URL', () => {
+  it.each(['http://user:s3cretpw@127.0.0.1:1', 'https://s3cretpw@a', 'https://:s3cretpw@a/base'])(
+    'is refused and not repeated: %s',
+    async (address) => {
+      const failure = await failureOf(() => createClient({ url: address, policy: policyFor() }));
+      expect(failure.code).toBe('CLIENT_OPTION_INVALID');
+      expect(inspect(failure)).not.toContain('s3cretpw');
+    },
+  );
+
+  it('of a request is not repeated either', async () => {
+    const client = createClient({ url: 'https://a', policy: policyFor() });
+    for (const address of ['https://user:s3cretpw@enclave.invalid/v1/models', 'https://user:s3cretpw@/v1/models']) {
+      const failure = await failureOf(() => client.fetch(address));
+      expect(failure.code).toBe('CLIENT_REQUEST_INVALID');
+      expect(inspect(failure, { depth: 9 })).not.toContain('s3cretpw');
+    }
+  });
+});
+
 describe('options', () => {
   it.each(['ftp://a', 'not a url', 'https://a/?b', 'https://a/#b'])('refuse the URL %s', async (address) => {
     await expectCode(() => createClient({ url: address, policy: policyFor() }), 'CLIENT_OPTION_INVALID');
   });
+
+  it.each([{ attestTimeoutMs: 0 }, { responseTimeoutMs: 2 ** 31 }, { attestTimeoutMs: Number.NaN }])(
+    'refuse the time limit %o',
+    async (limit) => {
+      await expectCode(
+        () => createClient({ url: 'https://a', policy: policyFor(), ...limit }),
+        'CLIENT_OPTION_INVALID',
+      );
+    },
+  );
 
   it('refuse a session of no time and randomness that is short', async () => {
     await expectCode(

@@ -17,7 +17,7 @@ export type ClientEvent =
   | { readonly type: 'receipt'; readonly bundle: ReceiptBundle };
 
 export interface ClientOptions {
-  /** Base URL of a relay or of the enclave itself. */
+  /** Base URL of a relay or of the enclave itself, without a user or password. */
   readonly url: string;
   readonly policy: ClientPolicy;
   /** Carries the outer exchanges. Default: the platform's. */
@@ -27,6 +27,14 @@ export interface ClientOptions {
   readonly random?: (length: number) => Uint8Array;
   /** Seconds after which an enclave is verified again. Default: 600. */
   readonly sessionSeconds?: number;
+  /** Milliseconds that fetching an attestation may take, its last byte included. Default: 15,000. */
+  readonly attestTimeoutMs?: number;
+  /**
+   * Milliseconds from the moment a request leaves, its upload included, until the status and fields of the sealed response
+   * are there. Default: 150,000, a little more than a relay waits. An enclave that does not stream answers only when the
+   * whole text was generated: raise it for long ones. How long the body then takes is not limited; abort for that.
+   */
+  readonly responseTimeoutMs?: number;
   /** Sealed bytes that one response may have. Default: 1 GiB. */
   readonly maxResponseBytes?: number;
   readonly onEvent?: (event: ClientEvent) => void;
@@ -35,8 +43,12 @@ export interface ClientOptions {
 }
 
 export interface FastnessClient {
-  /** Verifies the enclave now, whatever was verified before. */
-  readonly verify: () => Promise<VerifiedEnclave>;
+  /**
+   * Verifies the enclave now, whatever was verified before. Callers that come at the same time share one verification;
+   * `signal` ends the waiting of its own caller, and the verification itself once nobody waits for it any more.
+   * @throws FastnessError the codes of `verifyEnclave`; `CLIENT_UNREACHABLE`, `CLIENT_TIMEOUT`, `CLIENT_REFUSED`
+   */
+  readonly verify: (options?: { readonly signal?: AbortSignal }) => Promise<VerifiedEnclave>;
   /**
    * A `fetch` for the enclave: pass it to the `openai` package, or call it. Takes https URLs under /v1/, whose host is
    * ignored. Verifies first, sends only through the channel, and never falls back. The body of a response fails at its

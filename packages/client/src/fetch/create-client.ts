@@ -11,8 +11,11 @@ import { innerRequestOf, type InnerRequest } from './inner-request.ts';
 import { createOuter } from './outer.ts';
 import { SealsAhead } from './seals-ahead.ts';
 import { Session } from './session.ts';
+import { timeOption, withinTime } from './time-limit.ts';
 
 const defaultSessionSeconds = 600;
+const defaultAttestTimeoutMs = 15_000;
+const defaultResponseTimeoutMs = 150_000;
 
 /** Answers of the gateway that a new verification can put right. */
 const keyErrors: ReadonlySet<string> = new Set(['CHANNEL_KEY_UNKNOWN', 'CHANNEL_REQUEST_UNOPENABLE']);
@@ -31,6 +34,8 @@ export function createClient(options: ClientOptions): FastnessClient {
   const { policy, anchors, maxResponseBytes } = options;
   const seconds = options.sessionSeconds ?? defaultSessionSeconds;
   if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
+  const attestTimeoutMs = timeOption('attestTimeoutMs', options.attestTimeoutMs, defaultAttestTimeoutMs);
+  const responseTimeoutMs = timeOption('responseTimeoutMs', options.responseTimeoutMs, defaultResponseTimeoutMs);
   const outer = createOuter(options.url, options.fetch ?? ((url, init) => globalThis.fetch(url, init)));
   const session = new Session({
     outer,
@@ -38,6 +43,7 @@ export function createClient(options: ClientOptions): FastnessClient {
     now,
     random: options.random ?? ((length) => globalThis.crypto.getRandomValues(new Uint8Array(length))),
     lifetime: seconds * 1000,
+    attestTimeoutMs,
     onVerified: (enclave) => {
       ahead.prepare(enclave);
       tell({ type: 'verified', enclave });
@@ -49,7 +55,7 @@ export function createClient(options: ClientOptions): FastnessClient {
 
   /** One exchange with one verified enclave. */
   const send = async (inner: InnerRequest, enclave: VerifiedEnclave): Promise<Response> => {
-    const { signal, repeatable } = inner;
+    const { repeatable } = inner;
     const headers = new Headers(inner.request.headers);
     headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
     const prepared = await ahead.take(enclave);
@@ -57,22 +63,33 @@ export function createClient(options: ClientOptions): FastnessClient {
     const { method, path } = inner.request;
     const body = repeatable ? await collect(sealed.body, Number.MAX_SAFE_INTEGER) : sealed.body;
     tell({ type: 'sent', method, path, kem: sealed.kem });
-    const stream = await outer.exchange(body ?? new Uint8Array(0), signal);
     const receipt = Promise.withResolvers<ReceiptBundle>();
     receipt.promise.catch(() => undefined);
-    const opened: OpenedResponse = await sealed.openResponse(stream, {
-      ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
-      onEnd: async (end) => {
-        const requestDigest = await sealed.requestDigest;
-        const request = { method, path };
-        const bundle = await receiptAtEnd({ enclave, request, requestDigest, status: opened.status, end, now: now() });
-        receipt.resolve(bundle);
-        ahead.prepare(enclave);
-        tell({ type: 'receipt', bundle });
-      },
+    // The relay decides when the outer response begins and when its first bytes come: the limit covers both.
+    const limit = { ms: responseTimeoutMs, what: 'The answer to a request', signal: inner.signal };
+    const response = await withinTime(limit, async (signal) => {
+      const stream = await outer.exchange(body ?? new Uint8Array(0), signal);
+      const opened: OpenedResponse = await sealed.openResponse(stream, {
+        ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
+        onEnd: async (end) => {
+          const requestDigest = await sealed.requestDigest;
+          const { status } = opened;
+          const bundle = await receiptAtEnd({
+            enclave,
+            request: { method, path },
+            requestDigest,
+            status,
+            end,
+            now: now(),
+          });
+          receipt.resolve(bundle);
+          ahead.prepare(enclave);
+          tell({ type: 'receipt', bundle });
+        },
+      });
+      opened.trailers.catch((error: unknown) => receipt.reject(incompleteFor(error)));
+      return responseOf(opened, method);
     });
-    opened.trailers.catch((error: unknown) => receipt.reject(incompleteFor(error)));
-    const response = await responseOf(opened, method);
     receipts.set(response, receipt.promise);
     return response;
   };
@@ -80,13 +97,13 @@ export function createClient(options: ClientOptions): FastnessClient {
   const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const inner = await innerRequestOf(input, init);
     inner.signal?.throwIfAborted();
-    const enclave = await unlessAborted(session.current(), inner.signal);
+    const enclave = await session.current(inner.signal);
     try {
       return await send(inner, enclave);
     } catch (error) {
       if (!(error instanceof FastnessError) || !keyErrors.has(error.code) || !inner.repeatable) throw error;
       tell({ type: 'keys-changed', code: error.code });
-      const fresh = await unlessAborted(session.replace(enclave), inner.signal);
+      const fresh = await session.replace(enclave, inner.signal);
       // The refusal was not authenticated. Only keys that did change are a reason to send the request again.
       if (toBase64Url(fresh.keyConfigDigest) === toBase64Url(enclave.keyConfigDigest)) throw error;
       return await send(inner, fresh);
@@ -94,7 +111,7 @@ export function createClient(options: ClientOptions): FastnessClient {
   };
 
   return {
-    verify: () => session.verify(),
+    verify: (verifyOptions = {}) => session.verify(verifyOptions.signal),
     fetch,
     getReceipt: async (response) => {
       const receipt = receipts.get(response);
@@ -118,19 +135,4 @@ async function responseOf(opened: OpenedResponse, method: string): Promise<Respo
 function incompleteFor(error: unknown): unknown {
   const left = error instanceof FastnessError && error.code !== 'CHANNEL_CANCELLED';
   return left ? error : new FastnessError('CLIENT_RECEIPT_INCOMPLETE', undefined, { cause: error });
-}
-
-/** Waits for `work`, or for the abort of this caller alone: others may wait for the same work. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    work.catch(() => undefined);
-  }
 }

@@ -45,6 +45,9 @@ function platformRequest(input: string | URL | Request, init: RequestInit): Requ
   try {
     return new Request(input, init);
   } catch (error) {
-    throw new FastnessError('CLIENT_REQUEST_INVALID', undefined, { cause: error });
+    // The platform quotes a URL that it does not take, and a password with it.
+    const url = input instanceof Request ? undefined : URL.parse(input);
+    const quotable = url !== null && (url === undefined || (url.username === '' && url.password === ''));
+    throw new FastnessError('CLIENT_REQUEST_INVALID', undefined, quotable ? { cause: error } : {});
   }
 }

@@ -29,7 +29,7 @@ const maxProblem = 64 * 1024;
 const quiet = { credentials: 'omit', cache: 'no-store', referrerPolicy: 'no-referrer', redirect: 'error' } as const;
 
 /**
- * @param url base URL of a relay or enclave, `http:` or `https:`, with or without a path
+ * @param url base URL of a relay or enclave, `http:` or `https:`, with or without a path, without a user or password
  * @throws FastnessError `CLIENT_OPTION_INVALID`
  */
 export function createOuter(url: string, fetch: OuterFetch): Outer {
@@ -80,6 +80,10 @@ function baseOf(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.search !== '' || parsed.hash !== '') {
     throw new FastnessError('CLIENT_OPTION_INVALID', 'url must be an http or https URL without query and fragment.');
+  }
+  // Errors name this URL, so nothing secret may be in it. The platform's fetch would refuse it as well, and quote it.
+  if (parsed.username !== '' || parsed.password !== '') {
+    throw new FastnessError('CLIENT_OPTION_INVALID', 'url must not hold a user or password.');
   }
   return parsed.href.replace(/\/+$/, '');
 }

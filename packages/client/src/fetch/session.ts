@@ -4,6 +4,7 @@ import type { ClientPolicy } from '../policy.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 import { verifyEnclave } from '../verify/verify-enclave.ts';
 import type { Outer } from './outer.ts';
+import { unlessAborted, withinTime } from './time-limit.ts';
 
 export interface SessionOptions {
   readonly outer: Outer;
@@ -13,17 +14,25 @@ export interface SessionOptions {
   readonly random: (length: number) => Uint8Array;
   /** How long a verification lasts, in milliseconds. */
   readonly lifetime: number;
+  readonly attestTimeoutMs: number;
   readonly onVerified: (enclave: VerifiedEnclave) => void;
+}
+
+/** A verification under way, and how many callers wait for it. */
+interface Pending {
+  readonly result: Promise<VerifiedEnclave>;
+  readonly abandoned: AbortController;
+  waiting: number;
 }
 
 /**
  * Keeps one verified enclave and verifies again when it grows old. Callers that come while a verification is under way
- * share it. Nothing that failed is kept.
+ * share it; one that aborts leaves it to the others, and the last one to leave ends it. Nothing that failed is kept.
  */
 export class Session {
   readonly #options: SessionOptions;
   #current: VerifiedEnclave | undefined;
-  #pending: Promise<VerifiedEnclave> | undefined;
+  #pending: Pending | undefined;
   /** The highest release version seen: within the life of this client, it never goes back. */
   #highest: number;
 
@@ -33,24 +42,30 @@ export class Session {
   }
 
   /** The verified enclave, verified again when it is older than the lifetime or its release has ended. */
-  async current(): Promise<VerifiedEnclave> {
+  async current(signal?: AbortSignal): Promise<VerifiedEnclave> {
     const enclave = this.#current;
     if (enclave !== undefined && !this.#expired(enclave)) return enclave;
-    return this.verify();
+    return this.verify(signal);
   }
 
   /** Verifies now. */
-  verify(): Promise<VerifiedEnclave> {
-    this.#pending ??= this.#verify().finally(() => {
-      this.#pending = undefined;
-    });
-    return this.#pending;
+  async verify(signal?: AbortSignal): Promise<VerifiedEnclave> {
+    signal?.throwIfAborted();
+    this.#pending ??= this.#start();
+    const pending = this.#pending;
+    pending.waiting += 1;
+    try {
+      return await unlessAborted(pending.result, signal);
+    } finally {
+      pending.waiting -= 1;
+      if (pending.waiting === 0) this.#end(pending);
+    }
   }
 
   /** The current enclave if it is another than `stale`; otherwise verifies now. */
-  async replace(stale: VerifiedEnclave): Promise<VerifiedEnclave> {
+  async replace(stale: VerifiedEnclave, signal?: AbortSignal): Promise<VerifiedEnclave> {
     const enclave = this.#current;
-    return enclave !== undefined && enclave !== stale && !this.#expired(enclave) ? enclave : this.verify();
+    return enclave !== undefined && enclave !== stale && !this.#expired(enclave) ? enclave : this.verify(signal);
   }
 
   #expired(enclave: VerifiedEnclave): boolean {
@@ -60,13 +75,29 @@ export class Session {
     return age < 0 || age >= this.#options.lifetime || time >= enclave.validUntil.getTime();
   }
 
-  async #verify(): Promise<VerifiedEnclave> {
-    const { outer, policy, anchors, now, random, onVerified } = this.#options;
+  #start(): Pending {
+    const abandoned = new AbortController();
+    const pending: Pending = { result: this.#verify(abandoned.signal), abandoned, waiting: 0 };
+    // Before anybody who waits goes on: whoever verifies after that gets a verification of their own.
+    const end = (): void => this.#end(pending);
+    pending.result.then(end, end);
+    return pending;
+  }
+
+  /** Whoever comes after this starts anew. */
+  #end(pending: Pending): void {
+    if (this.#pending === pending) this.#pending = undefined;
+    pending.abandoned.abort();
+  }
+
+  async #verify(signal: AbortSignal): Promise<VerifiedEnclave> {
+    const { outer, policy, anchors, now, random, attestTimeoutMs, onVerified } = this.#options;
     this.#current = undefined;
     const nonce = random(32);
     if (nonce.length !== 32)
       throw new FastnessError('CLIENT_OPTION_INVALID', 'random must give as many bytes as asked.');
-    const bundle = await outer.attest(nonce);
+    const limit = { ms: attestTimeoutMs, what: 'The attestation', signal };
+    const bundle = await withinTime(limit, (within) => outer.attest(nonce, within));
     const enclave = await verifyEnclave({
       bundle,
       nonce,
@@ -74,6 +105,8 @@ export class Session {
       now: now(),
       ...(anchors === undefined ? {} : { anchors }),
     });
+    // Another verification may be under way by now; an abandoned one changes nothing.
+    signal.throwIfAborted();
     this.#highest = Math.max(this.#highest, enclave.release.release.version);
     this.#current = enclave;
     onVerified(enclave);

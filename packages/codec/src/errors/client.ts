@@ -29,6 +29,11 @@ export const clientErrors = Object.freeze({
     message: 'The relay or enclave cannot be reached.',
     next: 'Check the URL of the client and the network, then try again.',
   },
+  CLIENT_TIMEOUT: {
+    class: 'unavailable',
+    message: 'The relay or enclave did not answer in time.',
+    next: 'Try again. For an enclave that needs longer, raise attestTimeoutMs or responseTimeoutMs of the client.',
+  },
   CLIENT_REFUSED: {
     class: 'unavailable',
     message: 'The relay or enclave refused the exchange.',
