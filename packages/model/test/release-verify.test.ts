@@ -149,9 +149,10 @@ describe('time and version', () => {
         forgeApproval({ approver, key, releaseDigest, change: { at: '2026-10-30T00:00:00Z' } }),
       );
     const texts = makePackage({ approvals });
-    await verify(texts, { now: new Date('2026-11-01T00:00:00.000Z') });
+    // The signer's clock may run five minutes ahead.
+    await verify(texts, { now: new Date('2026-10-31T23:55:00.000Z') });
     await verify(texts, { now: new Date('2026-11-30T23:59:59.999Z') });
-    await expectCode(verify(texts, { now: new Date('2026-10-31T23:59:59.999Z') }), 'RELEASE_NOT_YET_VALID');
+    await expectCode(verify(texts, { now: new Date('2026-10-31T23:54:59.999Z') }), 'RELEASE_NOT_YET_VALID');
     await expectCode(verify(texts, { now: new Date('2026-12-01T00:00:00Z') }), 'RELEASE_EXPIRED');
     await expectCode(verify(texts, { now: new Date(Number.NaN) }), 'RELEASE_NOT_YET_VALID');
   });

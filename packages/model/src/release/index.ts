@@ -6,6 +6,7 @@ export {
   type Approval,
   type ParsedApproval,
 } from './approval.ts';
+export { clockToleranceMs } from './clock-tolerance.ts';
 export { parseOmsBundle, releaseDigestOf, type BundleMethod, type OmsBundle } from './bundle.ts';
 export type { DsseEnvelope } from './dsse.ts';
 export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';

@@ -1,6 +1,7 @@
 import { compareBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { approverIdPattern, parseApproval } from './approval.ts';
+import { clockToleranceMs } from './clock-tolerance.ts';
 import { importVerifyKey, signatureFits, type VerifyKey } from './verify-key.ts';
 
 /** Who may approve, and how many of them must. Whoever writes the policy decides whether the owner may be one. */
@@ -13,9 +14,6 @@ export interface Quorum {
     readonly publicKey: Uint8Array;
   }[];
 }
-
-/** How far an approver's clock may run ahead, milliseconds. */
-const clockTolerance = 5 * 60 * 1000;
 
 const approverAlgorithms = ['P-256', 'P-384', 'Ed25519'] as const;
 
@@ -65,7 +63,7 @@ export async function verifyApprovals(options: {
     if (!(await signatureFits(key, signature, signed))) throw new FastnessError('APPROVAL_SIGNATURE', approver);
     if (approvedBy.has(approver)) throw new FastnessError('APPROVAL_DUPLICATE', approver);
     if (approval.releaseDigest !== releaseDigest) throw new FastnessError('APPROVAL_OTHER_RELEASE', approver);
-    if (Date.parse(approval.at) > now.getTime() + clockTolerance) {
+    if (Date.parse(approval.at) > now.getTime() + clockToleranceMs) {
       throw new FastnessError('APPROVAL_FROM_FUTURE', `${approver}, at ${approval.at}`);
     }
     approvedBy.add(approver);

@@ -19,7 +19,7 @@ export const releaseSchema = z
     modelId: z.string().regex(modelIdPattern),
     /** Rises with every release of the model; verifiers never go back. */
     version: z.int().min(1),
-    /** First instant at which the release is valid. */
+    /** First instant at which the release is valid, give or take `clockToleranceMs`. */
     notBefore: z.iso.datetime(),
     /** First instant at which it no longer is. */
     expires: z.iso.datetime(),

@@ -1,6 +1,7 @@
 import { toHex, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import { parseManifest, type Manifest } from '../manifest.ts';
+import { clockToleranceMs } from './clock-tolerance.ts';
 import { sha256 } from './digest.ts';
 import { verifyApprovals, type Quorum } from './quorum.ts';
 import { parseRelease, type Release } from './release-document.ts';
@@ -34,7 +35,7 @@ export interface VerifiedRelease {
 
 /**
  * Verifies a release package: the owner's signature, that the texts are the signed ones and agree with each other,
- * the time, the version, the approvals. Sealed files are not read; compare them with `resources`.
+ * the time (`notBefore` and approvals up to `clockToleranceMs` ahead), the version, the approvals. Sealed files are not read; compare them with `resources`.
  * Errors: RELEASE_*, APPROVAL_*, and those of `parseOmsBundle` and `parseManifest`.
  */
 export async function verifyRelease(options: VerifyReleaseOptions): Promise<VerifiedRelease> {
@@ -109,7 +110,7 @@ function checkFiles(digests: ReadonlyMap<string, string>, manifest: Manifest): v
 function checkTime(release: Release, now: Date): void {
   const time = now.getTime();
   if (!Number.isFinite(time)) throw new FastnessError('RELEASE_NOT_YET_VALID', 'The time given is not a time.');
-  if (time < Date.parse(release.notBefore)) {
+  if (time + clockToleranceMs < Date.parse(release.notBefore)) {
     throw new FastnessError('RELEASE_NOT_YET_VALID', `It begins at ${release.notBefore}.`);
   }
   if (time >= Date.parse(release.expires))
