@@ -134,7 +134,8 @@ function measurementsOf(
   // Simulated evidence is a type of its own and never uses a measurement that was listed for hardware, nor the reverse.
   const isSimulated = evidence.type === SIMULATED_SNP_EVIDENCE_TYPE;
   if (isSimulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
-  const narrower = sectionOf(attestation, policySectionOf[format.tee]).measurements;
+  // A section that lists none narrows nothing: what the release lists is what counts.
+  const { measurements: narrower = 'from-release' } = sectionOf(attestation, policySectionOf[format.tee]);
   const listed = verified.release.measurements
     .filter(({ tee, simulated }) => tee === format.tee && simulated === isSimulated)
     .map(({ value }) => value)

@@ -1,7 +1,7 @@
 import { toHex } from '@fastness/codec';
 import { parseCertificate } from '@fastness/codec/x509';
 import { describe, expect, it } from 'vitest';
-import { amdAnchors, amdRoots, snpProductNames } from '../src/index.ts';
+import { amdAnchors, amdRoots, intelRoots, snpProductNames, vendorAnchors } from '../src/index.ts';
 import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
 
 const sha256 = async (bytes: Uint8Array) =>
@@ -32,5 +32,21 @@ describe('pinned AMD roots', () => {
       const recorded = rows.filter((row) => row['subject_cn']?.startsWith('ARK-')).map((row) => row['spki_sha256']);
       expect(recorded.toSorted()).toEqual(amdRoots.map((root) => root.spkiSha256).toSorted());
     });
+  });
+});
+
+describe('the pinned Intel root', () => {
+  it('is among the anchors of every vendor, frozen', () => {
+    expect(vendorAnchors.intel).toBe(intelRoots);
+    expect(Object.isFrozen(vendorAnchors) && Object.isFrozen(intelRoots) && Object.isFrozen(intelRoots[0])).toBe(true);
+  });
+
+  it.skipIf(!vectorsPresent)('has the recorded fingerprints', async () => {
+    const [root] = intelRoots;
+    const row = readTable('ROOTS.tsv').find((candidate) => candidate['subject_cn'] === root?.name);
+    expect(row).toMatchObject({ cert_sha256: root?.certificateSha256, spki_sha256: root?.spkiSha256 });
+    const [der = new Uint8Array(0)] = readCertificates(row?.['file'] ?? '');
+    expect(await sha256(der)).toBe(root?.certificateSha256);
+    expect(await sha256(parseCertificate(der).spki)).toBe(root?.spkiSha256);
   });
 });
