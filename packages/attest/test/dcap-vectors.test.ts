@@ -1,4 +1,5 @@
-import { fromHex } from '@fastness/codec';
+import { fromHex, toHex } from '@fastness/codec';
+import { parseCertificate } from '@fastness/codec/x509';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   parseAttestationPolicy,
@@ -11,8 +12,9 @@ import {
 import { parse as parseSgx } from '../src/formats/sgx/index.ts';
 import { parse as parseTdx } from '../src/formats/tdx/index.ts';
 import { dcapCases, wrapDcap, type DcapCase } from './support/dcap-cases.ts';
+import { judgeDcap, type DcapScenario } from './support/dcap-forge.ts';
 import { codeOf } from './support/errors.ts';
-import { readTable, vectorsPresent } from './support/vectors.ts';
+import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
 
 const counts: Record<string, number> = {};
 const count = (verdict: string) => {
@@ -142,5 +144,24 @@ describe.skipIf(!vectorsPresent)('recorded TDX and SGX evidence', () => {
       };
       await expectCode(judge({ ...testCase, collateral }), 'DCAP_CRL_MISSING');
     }
+  });
+
+  it("refuses the root of Intel's own sample, which has the name of the real one", async () => {
+    const folder = 'sgx/intel__SGX-TDX-DCAP-QuoteVerificationLibrary/Src/AttestationApp/sampleData';
+    const [pck, chain, root] = ['pckCert.pem', 'pckSignChain.pem', 'trustedRootCaCert.pem'].map((file) =>
+      readCertificates(`${folder}/${file}`),
+    );
+    const [rootDer = new Uint8Array(0)] = root ?? [];
+    const parsed = parseCertificate(rootDer);
+    expect(parsed.subject.commonName).toBe(vendorAnchors.intel[0]?.name);
+    const ca = chain?.find((der) => parseCertificate(der).subject.commonName?.includes('PCK') === true);
+    const certificates = [...(pck ?? []).slice(0, 1), ...(ca === undefined ? [] : [ca]), rootDer];
+    expect(certificates).toHaveLength(3);
+    const scenario: DcapScenario = { kind: 'sgx', quote: { certificates } };
+    await expectCode(judgeDcap({ ...scenario, anchors: vendorAnchors }), 'DCAP_ROOT_NOT_PINNED');
+    // With that root pinned instead, the sample chain holds and the forged signature below it does not.
+    const spkiSha256 = toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(parsed.spki))));
+    const anchor = { name: 'sample', spkiSha256, certificateSha256: '', source: 'a test' };
+    await expectCode(judgeDcap({ ...scenario, anchors: { intel: [anchor] } }), 'DCAP_QE_REPORT_SIGNATURE');
   });
 });

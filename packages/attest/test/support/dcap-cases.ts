@@ -124,7 +124,7 @@ export const dcapCases: readonly DcapCase[] = [
     tee: 'tdx',
     quote: binary('tdx/intel__SGX-TDX-DCAP-QuoteVerificationLibrary/Src/AttestationApp/sampleData/tdx/quote.dat'),
     at: early2025,
-    verdict: 'CODEC_MALFORMED',
+    verdict: 'DCAP_QUOTE_MALFORMED',
   },
   {
     name: 'dcap-qvl TDX v4, full collateral',

@@ -49,6 +49,7 @@ const quoteFailures: readonly DcapFailure[] = [
   ['DCAP_BODY_TYPE', 'another size', { kind: 'td-1.5', quote: { bodyType: 2 } }],
   ['DCAP_QUOTE_TRAILING', 'a byte', { quote: { trailing: Uint8Array.of(0, 0, 1) } }],
   ['DCAP_QUOTE_MALFORMED', 'a huge buffer', { quote: { trailing: new Uint8Array(65_536) } }],
+  ['DCAP_QUOTE_MALFORMED', 'no certificates', { quote: { certificates: [] } }],
   ['DCAP_CERTIFICATION_TYPE', 'the id of a platform', { quote: { certificationType: 3 } }],
   ['CODEC_TRUNCATED', 'cut short', { editQuote: (quote) => quote.subarray(0, -1) }],
   ['DCAP_PCK_CHAIN', 'no root', { quoteOf: ({ certificates }) => ({ certificates: certificates.slice(0, 2) }) }],

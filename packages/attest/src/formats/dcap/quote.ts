@@ -118,7 +118,11 @@ function requireType(type: number, expected: number, checks: Checklist): void {
 function readChain(pem: Uint8Array): Uint8Array[] {
   if (pem.length > MAX_PEM) throw malformed(`certificates of ${pem.length} bytes`);
   const text = pem.at(-1) === 0 ? pem.subarray(0, -1) : pem;
-  return decodePem(utf8Decode(text), 'CERTIFICATE', { maxBlocks: 3 });
+  try {
+    return decodePem(utf8Decode(text), 'CERTIFICATE', { maxBlocks: 3 });
+  } catch (cause) {
+    throw new FastnessError('DCAP_QUOTE_MALFORMED', 'Its certification data is not a chain in PEM.', { cause });
+  }
 }
 
 function malformed(what: string): FastnessError {
