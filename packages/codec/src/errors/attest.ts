@@ -1,7 +1,8 @@
 import type { ErrorFacts } from './class.ts';
 import { nitroErrors } from './attest-nitro.ts';
 import { tpmErrors } from './attest-tpm.ts';
-import { dcapErrors } from './attest-dcap.ts';
+import { dcapCollateralErrors } from './attest-dcap-collateral.ts';
+import { dcapQuoteErrors } from './attest-dcap-quote.ts';
 import { eventLogErrors } from './attest-event-log.ts';
 import { sgxErrors } from './attest-sgx.ts';
 import { snpAppraisalErrors } from './attest-snp-appraisal.ts';
@@ -97,7 +98,8 @@ export const attestErrors = Object.freeze({
   },
   ...snpAuthenticityErrors,
   ...snpAppraisalErrors,
-  ...dcapErrors,
+  ...dcapQuoteErrors,
+  ...dcapCollateralErrors,
   ...tdxErrors,
   ...sgxErrors,
   ...eventLogErrors,
