@@ -90,6 +90,26 @@ describe('an evil relay between a client and the running enclave', { timeout: 60
     expect(await attack({ response: () => other.responses[0] ?? new Uint8Array() })).toBe('CHANNEL_RESPONSE_MISMATCH');
   });
 
+  it('sends the request of one user in place of another, who does not take the answer for his', async () => {
+    const other = evilRelay();
+    const stranger = await clientOf(world, { url: stack.relay.url, fetch: other.fetch });
+    await stranger.verify();
+    // The stranger's request is held back and sent in place of the victim's.
+    let held: Uint8Array<ArrayBuffer> | undefined;
+    const holding = clientOf(world, {
+      url: stack.relay.url,
+      fetch: evilRelay({
+        request: (body) => {
+          held = body;
+          throw new Error('held back');
+        },
+      }).fetch,
+    });
+    await expect(holding.then((client) => chat(client, 'Ankle sprain while running.'))).rejects.toThrow();
+    expect(held).toBeDefined();
+    expect(await attack({ request: (body) => held ?? body })).toBe('CHANNEL_RESPONSE_MISMATCH');
+  });
+
   it('puts its own key into the attestation', async () => {
     const stranger = await clientOf(world, { url: stack.relay.url });
     const { keyConfig } = await stranger.verify();

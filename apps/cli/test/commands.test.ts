@@ -200,6 +200,10 @@ describe('an ONNX classifier', { timeout: 180_000 }, () => {
     ).toMatchObject({
       error: { code: 'ENCLAVE_CAPABILITY' },
     });
+    for (const service of [stack.relay, stack.enclave, stack.broker]) await service.stop();
+    // `up` asks a model what it can answer.
+    const up = await mustRun(world.home, ['up', '--once', '--any-port']);
+    expect(JSON.stringify(up.events.find((event) => event['event'] === 'answered'))).toContain('level-2');
   });
 });
 

@@ -154,14 +154,24 @@ describe('fastness up', { timeout: 60_000 }, () => {
     expect(inspected.events[0]).toMatchObject({ kind: 'fastness/receipt/v1', verified: false });
   });
 
-  it('ends on Ctrl-C with nothing left running', async () => {
-    const second = join(folder, 'second');
-    const other = startCli(second, ['up', '--any-port']);
-    await other.waitFor((event) => event['event'] === 'enclave-started', 150_000);
-    const pids = other.events.flatMap((event) => (typeof event['pid'] === 'number' ? [event['pid']] : []));
-    const ended = await other.stop('SIGINT');
-    expect(ended.exitCode).toBe(130);
-    expect(pids.length).toBeGreaterThan(1);
-    for (const pid of pids) await expect(readFile(`/proc/${pid}/stat`)).rejects.toThrow('ENOENT');
-  }, 180_000);
+  it.each([
+    ['Ctrl-C', 'SIGINT' as const, 130],
+    ['kill -9', 'SIGKILL' as const, null],
+  ])(
+    'leaves nothing running after %s',
+    async (name, signal, exitCode) => {
+      const other = startCli(join(folder, name.replaceAll(' ', '')), ['up', '--any-port']);
+      await other.waitFor((event) => event['event'] === 'enclave-started', 150_000);
+      const pids = other.events.flatMap((event) => (typeof event['pid'] === 'number' ? [event['pid']] : []));
+      expect((await other.stop(signal)).exitCode).toBe(exitCode);
+      expect(pids.length).toBeGreaterThan(1);
+      const running = async (): Promise<unknown[]> =>
+        (await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)))).filter(
+          Boolean,
+        );
+      // Services of a parent that was killed stop by themselves, a moment later.
+      await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+    },
+    180_000,
+  );
 });
