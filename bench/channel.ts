@@ -6,55 +6,46 @@ import { createWorld, defaultModel, startStack } from '../attacks/support/world.
 import { bareEngine } from './bare-engine.ts';
 import { ask, plainSend, sealedSend, type Answer, type Send } from './completions.ts';
 import { startPlain } from './plain-process.ts';
-import { alternate, median, medianRatio, printFigures } from './support.ts';
+import { alternate, median, medianRatio, printFigures, type Figure } from './support.ts';
 
-const rounds = Number(process.argv[2] ?? 9);
+const rounds = Number(process.argv[2] ?? 15);
 const modelId = 'triage';
 /** The model is made for one line; these send it round in circles, which is what a measurement of tokens needs. */
 const longPrompts = ['5'.repeat(48), ','.repeat(48), 'and '.repeat(48)];
+/** For sequences in one batch, which round differently from one alone: this one goes on all the same. */
+const sharedPrompt = 'and '.repeat(90);
 const longTokens = 400;
 const streams = 4;
 const note = '72F c/o chest pain since this morning. Denies SOB. BP 84/52.';
 
-interface Sample {
-  readonly tokensPerSecond: number;
-  readonly concurrentTokensPerSecond: number;
-  readonly firstTokenMs: number;
-  readonly chatMs: number;
-}
-
 const long = async (send: Send, prompt = ''): Promise<Answer> => {
   const answer = await ask(send, '/v1/completions', { model: modelId, prompt, max_tokens: longTokens });
-  // Sequences that share a batch round differently, so some end sooner.
-  if (answer.tokens < longTokens / 2) throw new Error(`${answer.tokens} tokens for ${JSON.stringify(prompt)}`);
+  if (answer.tokens < longTokens * 0.9) throw new Error(`${answer.tokens} tokens for ${JSON.stringify(prompt)}`);
   return answer;
 };
 
 const rate = (answers: readonly Answer[], milliseconds: number): number =>
   answers.reduce((sum, { tokens }) => sum + tokens, 0) / (milliseconds / 1e3);
 
-const sample = (send: Send) => async (): Promise<Sample> => {
-  const answers: Answer[] = [];
-  for (const prompt of longPrompts) answers.push(await long(send, prompt));
-  const wholeMs = answers.reduce((sum, answer) => sum + answer.wholeMs, 0);
-  const started = performance.now();
-  const together = await Promise.all(
-    Array.from({ length: streams }, async (_, index) => long(send, longPrompts[index % longPrompts.length])),
-  );
-  const togetherMs = performance.now() - started;
-  const chats: Answer[] = [];
-  for (let count = 0; count < 5; count += 1) {
-    chats.push(
-      await ask(send, '/v1/chat/completions', { model: modelId, messages: [{ role: 'user', content: note }] }),
-    );
-  }
-  return {
-    tokensPerSecond: rate(answers, wholeMs),
-    concurrentTokensPerSecond: rate(together, togetherMs),
-    firstTokenMs: median(chats.map(({ firstTokenMs }) => firstTokenMs)),
-    chatMs: median(chats.map((chat) => chat.wholeMs)),
-  };
+const one = (send: Send, prompt: string) => async (): Promise<number> => {
+  const answer = await long(send, prompt);
+  return rate([answer], answer.wholeMs);
 };
+
+const together = (send: Send) => async (): Promise<number> => {
+  const started = performance.now();
+  const answers = await Promise.all(Array.from({ length: streams }, async () => long(send, sharedPrompt)));
+  return rate(answers, performance.now() - started);
+};
+
+const chat = (send: Send) => async (): Promise<Answer> =>
+  ask(send, '/v1/chat/completions', { model: modelId, messages: [{ role: 'user', content: note }] });
+
+interface Pairs {
+  readonly sealed: number[];
+  readonly plain: number[];
+  readonly floor: number[];
+}
 
 const world = await createWorld();
 const plain = await startPlain(defaultModel, modelId);
@@ -65,37 +56,43 @@ try {
   await client.verify();
   const engine = await bareEngine(defaultModel);
 
-  const { sealed, bare } = await alternate(
-    { sealed: sample(sealedSend(client.fetch)), bare: sample(plainSend(plainRelay.url)) },
-    rounds,
-  );
-  const { floor } = await alternate({ floor: async () => engine.tokensPerSecond(longPrompts, longTokens) }, rounds);
+  const sealedWay = sealedSend(client.fetch);
+  const plainWay = plainSend(plainRelay.url);
+  // Requests take turns one by one: other work on the machine comes and goes within seconds.
+  const ones: Pairs = { sealed: [], plain: [], floor: [] };
+  for (const prompt of longPrompts) {
+    const samples = await alternate(
+      {
+        sealed: one(sealedWay, prompt),
+        plain: one(plainWay, prompt),
+        floor: async () => engine.tokensPerSecond([prompt], longTokens),
+      },
+      rounds,
+    );
+    for (const name of ['sealed', 'plain', 'floor'] as const) ones[name].push(...samples[name]);
+  }
+  const many = await alternate({ sealed: together(sealedWay), plain: together(plainWay) }, rounds);
+  const chats = await alternate({ sealed: chat(sealedWay), plain: chat(plainWay) }, rounds * 4);
 
-  const figure = (name: string, key: keyof Sample, unit: string, goal?: string) => {
-    const values = sealed.map((one) => one[key]);
-    const references = bare.map((one) => one[key]);
-    return {
-      name,
-      value: median(values),
-      against: 'bare engine over HTTP',
-      reference: median(references),
-      unit,
-      ratio: medianRatio(values, references),
-      ...(goal === undefined ? {} : { goal }),
-    };
-  };
+  const figure = (name: string, values: number[], references: number[], unit: string, goal?: string): Figure => ({
+    name,
+    value: median(values),
+    against: 'bare engine over HTTP',
+    reference: median(references),
+    unit,
+    ratio: medianRatio(values, references),
+    ...(goal === undefined ? {} : { goal }),
+  });
+  const times = (key: 'firstTokenMs' | 'wholeMs'): [number[], number[]] => [
+    chats.sealed.map((answer) => answer[key]),
+    chats.plain.map((answer) => answer[key]),
+  ];
   printFigures(`Streamed answers through the channel, medians of ${rounds} rounds`, [
-    figure(`tokens, one stream of ${longTokens}`, 'tokensPerSecond', 'tokens/s', '>= 0.97'),
-    figure(`tokens, ${streams} streams of ${longTokens}`, 'concurrentTokensPerSecond', 'tokens/s', '>= 0.97'),
-    figure('time to first token, chat', 'firstTokenMs', 'ms'),
-    figure('whole chat answer, one line', 'chatMs', 'ms'),
-    {
-      name: 'channel against the floor, one stream',
-      value: median(sealed.map((one) => one.tokensPerSecond)),
-      against: 'engine in this process',
-      reference: median(floor),
-      unit: 'tokens/s',
-    },
+    figure(`one stream of ${longTokens} tokens`, ones.sealed, ones.plain, 'tokens/s', '>= 0.97'),
+    figure(`${streams} streams of ${longTokens} tokens`, many.sealed, many.plain, 'tokens/s', '>= 0.97'),
+    figure('time to first token, chat', ...times('firstTokenMs'), 'ms'),
+    figure('whole chat answer, one line', ...times('wholeMs'), 'ms'),
+    { ...figure('one stream, over the floor', ones.sealed, ones.floor, 'tokens/s'), against: 'engine in this process' },
   ]);
 } finally {
   await plain.stop();
