@@ -50,8 +50,8 @@ export async function verifyReleasePackage(
 }
 
 /**
- * Refuses what time has overtaken: a revoked release (`BROKER_RELEASE_REVOKED`) and one that is older than a release of
- * its model whose key already left (`BROKER_VERSION_ROLLBACK`).
+ * Refuses what time has overtaken: a revoked release (`BROKER_RELEASE_REVOKED`) and one that a newer version of its model
+ * supersedes (`BROKER_VERSION_ROLLBACK`).
  */
 export async function refuseOvertaken(
   db: BrokerDatabase,

@@ -14,7 +14,7 @@ import { lockPath } from './lock.ts';
 import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy } from './policy.ts';
 import { createAuditReplay } from './replay.ts';
 import { createApp } from './routes/app.ts';
-import { inTransaction, openStore, readAuditHead, saveAuditHead } from './store/index.ts';
+import { inTransaction, openStore, raiseToRegistered, readAuditHead, saveAuditHead } from './store/index.ts';
 
 export interface BrokerOptions {
   readonly listen: ListenOptions;
@@ -73,7 +73,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const db = await openStore(options.databasePath);
   opening.defer(() => db.destroy());
   const knownHead = await readAuditHead(db);
-  const replay = createAuditReplay(knownHead?.seq ?? 0);
+  const { supersedeOnRegistration } = policy;
+  const replay = createAuditReplay({ after: knownHead?.seq ?? 0, supersedeOnRegistration });
   const audit = await openAuditLog({
     path: options.auditPath,
     now,
@@ -84,6 +85,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   opening.defer(() => audit.close());
   await replay.apply(db);
+  // What was registered under an earlier policy counts too.
+  if (supersedeOnRegistration) await inTransaction(db, raiseToRegistered);
   const started = await audit.append('start', {
     brokerKey: signer.keyId,
     policyId: policy.policy.id,

@@ -36,11 +36,18 @@ export const brokerPolicySchema = z.strictObject({
     /** How long an enclave may serve without attesting again: the longest time a revocation takes to reach it. */
     ttlSeconds: z.int().min(10).max(86_400),
     /**
-     * Whether leases of a release go on being renewed after the key of a newer version was released. True lets a fleet be
-     * replaced machine by machine; false ends the older version within one lease.
+     * Whether leases of a superseded version (see `supersede`) go on being renewed. True lets a fleet be replaced machine
+     * by machine; false ends the older version within one lease.
      */
     renewSuperseded: z.boolean(),
   }),
+  /**
+   * When a version supersedes the older ones of its model, for good; keys of superseded versions are not released.
+   * 'on-registration': as soon as it is registered, so that whoever runs the machines cannot stay with an old version by
+   * never starting the new one. 'on-release': once its key was released, so that old enclaves can start until the first
+   * new one has. Absent: 'on-registration'.
+   */
+  supersede: z.enum(['on-registration', 'on-release']).exactOptional(),
   /** Models whose keys may be released, and their lowest version. Absent: every model that an owner key signed. */
   models: z.record(modelId, z.strictObject({ minimumVersion: z.int().min(1).exactOptional() })).exactOptional(),
 });
@@ -52,6 +59,8 @@ export interface ParsedBrokerPolicy {
   readonly policy: BrokerPolicy;
   /** SHA-256 of the policy as JSON, hex: which policy an audit entry was made under. */
   readonly digest: string;
+  /** Whether registration alone makes a version supersede the older ones. */
+  readonly supersedeOnRegistration: boolean;
   readonly ownerKeys: readonly Uint8Array[];
   readonly quorum: {
     readonly threshold: number;
@@ -74,6 +83,7 @@ export function parseBrokerPolicy(value: unknown): ParsedBrokerPolicy {
   return {
     policy,
     digest: createHash('sha256').update(JSON.stringify(policy)).digest('hex'),
+    supersedeOnRegistration: policy.supersede !== 'on-release',
     ownerKeys: policy.ownerKeys.map((key, index) => decodeKey(key, `ownerKeys.${index}`)),
     quorum: {
       threshold,

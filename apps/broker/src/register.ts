@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { modelKeysSchema, refuseOvertaken, verifyReleasePackage, type UsableRelease } from './authorise-release.ts';
 import type { RefusalTrail } from './authorise.ts';
 import { commitRecorded, type BrokerContext } from './context.ts';
-import { canonicalRevocation, runningLeases, saveRelease, saveRevocation } from './store/index.ts';
+import { canonicalRevocation, raiseHighestVersion, runningLeases, saveRelease, saveRevocation } from './store/index.ts';
 import { unwrapRoot } from './unwrap.ts';
 
 /** Body of `PUT /v1/admin/releases`: the release package and keys.json of the sealed model. */
@@ -23,7 +23,7 @@ export type RegisteredRelease = z.infer<typeof registeredReleaseSchema>;
 
 /**
  * Registers a release: verified as it will be at every key release, and its wrapped key tried, so that a mistake shows now
- * and not when an enclave starts.
+ * and not when an enclave starts. Unless the policy says otherwise, it supersedes the older versions from here on.
  */
 export async function registerRelease(
   context: BrokerContext,
@@ -48,6 +48,7 @@ export async function registerRelease(
       keys: JSON.stringify(registration.keys),
       registered_at: now.toISOString(),
     });
+    if (context.policy.supersedeOnRegistration) await raiseHighestVersion(trx, modelId, version);
     return {
       kind: 'release-registered',
       facts: {

@@ -17,8 +17,12 @@ export interface AuditReplay {
   apply(db: BrokerDatabase): Promise<void>;
 }
 
-/** `after`: the number of the last entry that the database is known to include. */
-export function createAuditReplay(after: number): AuditReplay {
+/**
+ * @param options.after the number of the last entry that the database is known to include
+ * @param options.supersedeOnRegistration whether registered versions count, or only those whose key was released
+ */
+export function createAuditReplay(options: { after: number; supersedeOnRegistration: boolean }): AuditReplay {
+  const { after, supersedeOnRegistration } = options;
   const revocations = new Map<number, AuditFacts<'revocation'> & { at: string }>();
   const versions = new Map<number, { modelId: string; version: number }>();
   return {
@@ -28,6 +32,8 @@ export function createAuditReplay(after: number): AuditReplay {
         revocations.set(entry.seq, { ...read(auditFacts.revocation, entry), at: entry.time });
       } else if (entry.kind === 'key-released') {
         versions.set(entry.seq, read(auditFacts['key-released'], entry));
+      } else if (entry.kind === 'release-registered' && supersedeOnRegistration) {
+        versions.set(entry.seq, read(auditFacts['release-registered'], entry));
       } else if (entry.kind === 'not-committed') {
         const { entry: undone } = read(auditFacts['not-committed'], entry);
         revocations.delete(undone);

@@ -82,13 +82,11 @@ const happenings: Record<string, () => Promise<Happening>> = {
     const happens = (): Promise<unknown> => admin.revoke(broker.url, 'platform', toHex(chain.hwid));
     return { code: 'BROKER_PLATFORM_REVOKED', asked: { release: await freshRelease(), chain }, happens };
   },
-  'the key of a newer version leaves': async () => {
+  'a newer version is registered': async () => {
     const older = await freshRelease();
     const { modelId } = older;
-    const newer = await admin.registered(broker.url, await world.release({ modelId, version: 2 }, { modelId }));
-    const other = await createEnclave();
-    const happens = async (): Promise<unknown> =>
-      granted(await requestKey(broker.url, { world, enclave: other, release: newer }));
+    const newer = await world.release({ modelId, version: 2 }, { modelId });
+    const happens = (): Promise<unknown> => admin.registered(broker.url, newer);
     return { code: 'BROKER_VERSION_ROLLBACK', asked: { release: older }, happens };
   },
 };
@@ -101,7 +99,7 @@ for (const [name, prepare] of Object.entries(happenings)) {
     expect(refusalOf(await requestKey(broker.url, { world, enclave, ...asked }))).toBe(code);
     const entries = (await admin.audit(broker.url)).slice(before);
     expect(entries).toHaveLength(2);
-    expect(entries[0]?.kind).toBe(code === 'BROKER_VERSION_ROLLBACK' ? 'key-released' : 'revocation');
+    expect(entries[0]?.kind).toBe(code === 'BROKER_VERSION_ROLLBACK' ? 'release-registered' : 'revocation');
     expect(entries[1]).toMatchObject({ kind: 'refused', facts: { operation: 'key-release', code } });
   });
 

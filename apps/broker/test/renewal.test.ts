@@ -165,9 +165,8 @@ it('ends with a newer version or goes on beside it, as the policy says', async (
     const own = await world.start({ policy });
     const [older, newer] = await Promise.all([world.release({ version: 1 }), world.release({ version: 2 })]);
     await admin.registered(own.url, older);
-    await admin.registered(own.url, newer);
     const leaseId = await lease({ release: older }, own.url);
-    await lease({ release: newer, enclave: await createEnclave() }, own.url);
+    await admin.registered(own.url, newer);
     if (renewSuperseded) expect(await lease({ release: older, leaseId }, own.url)).toBe(leaseId);
     else expect(await refused({ release: older, leaseId }, own.url)).toBe('BROKER_VERSION_ROLLBACK');
     // Either way no new enclave starts the older version.
@@ -175,4 +174,17 @@ it('ends with a newer version or goes on beside it, as the policy says', async (
     expect(refusalOf(again)).toBe('BROKER_VERSION_ROLLBACK');
     await own.close();
   }
+});
+
+it('ends only once the key of a newer version has left, where the policy says so', async () => {
+  const own = await world.start({ policy: { ...world.policy, supersede: 'on-release' } });
+  const [older, newer] = await Promise.all([world.release({ version: 1 }), world.release({ version: 2 })]);
+  await admin.registered(own.url, older);
+  await admin.registered(own.url, newer);
+  const leaseId = await lease({ release: older }, own.url);
+  expect(await lease({ release: older, leaseId }, own.url)).toBe(leaseId);
+  await lease({ release: newer, enclave: await createEnclave() }, own.url);
+  expect(await refused({ release: older, leaseId }, own.url)).toBe('BROKER_VERSION_ROLLBACK');
+  expect(refusalOf(await requestKey(own.url, { world, enclave, release: older }))).toBe('BROKER_VERSION_ROLLBACK');
+  await own.close();
 });

@@ -115,6 +115,37 @@ describe('what survives a restart', () => {
     }
   });
 
+  it('versions that were registered and never started, also when the database is lost', async () => {
+    for (const loss of ['nothing', 'lost', 'put back'] as const) {
+      const place = freshPlace();
+      const older = await world.release({ version: 1 });
+      const backup = `${place.databasePath}.backup`;
+      await running(place, ({ url }) => admin.registered(url, older));
+      writeFileSync(backup, readFileSync(place.databasePath));
+      await running(place, ({ url }) => admin.registered(url, release));
+      if (loss !== 'nothing') dropDatabase(place);
+      if (loss === 'put back') writeFileSync(place.databasePath, readFileSync(backup));
+      await running(place, async ({ url }) => {
+        expect(refusalOf(await admin.register(url, older))).toBe('BROKER_VERSION_ROLLBACK');
+        if (loss === 'lost') return;
+        expect(refusalOf(await requestKey(url, { world, enclave, release: older }))).toBe('BROKER_VERSION_ROLLBACK');
+      });
+    }
+  });
+
+  it('versions that were registered under a policy that waits for their start', async () => {
+    const place = freshPlace();
+    const older = await world.release({ version: 1 });
+    const waiting = await world.start({ ...place, policy: { ...world.policy, supersede: 'on-release' } });
+    await admin.registered(waiting.url, older);
+    await admin.registered(waiting.url, release);
+    granted(await requestKey(waiting.url, { world, enclave, release: older }));
+    await waiting.close();
+    await running(place, async ({ url }) => {
+      expect(refusalOf(await requestKey(url, { world, enclave, release: older }))).toBe('BROKER_VERSION_ROLLBACK');
+    });
+  });
+
   it('not what the log announces and takes back', async () => {
     const place = freshPlace();
     await running(place, async ({ url }) => {

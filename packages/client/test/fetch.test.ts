@@ -508,7 +508,7 @@ describe('an abort', () => {
 describe('a relay that does not answer', () => {
   /** Takes every request for `path` and never answers it. */
   const silentAt =
-    (silent: string): ServerOptions['before'] =>
+    (silent: string): NonNullable<ServerOptions['before']> =>
     (path) =>
       path === silent;
 
@@ -541,7 +541,8 @@ describe('a relay that does not answer', () => {
       void sealed.cancel();
       return new ReadableStream<Uint8Array>();
     };
-    for (const options of [{ before: silentAt('/ohttp') }, { outer: empty }]) {
+    const relays: Partial<ServerOptions>[] = [{ before: silentAt('/ohttp') }, { outer: empty }];
+    for (const options of relays) {
       await withServer({ ...options, client: { responseTimeoutMs: 100 } }, async ({ client }) => {
         await expectCode(() => client.fetch(url, post), 'CLIENT_TIMEOUT');
       });

@@ -65,7 +65,14 @@ export {
   type LeaseHolder,
   type StoredLease,
 } from './leases.ts';
-export { findRelease, highestVersion, raiseHighestVersion, saveRelease, type StoredRelease } from './releases.ts';
+export {
+  findRelease,
+  highestVersion,
+  raiseHighestVersion,
+  raiseToRegistered,
+  saveRelease,
+  type StoredRelease,
+} from './releases.ts';
 export {
   canonicalRevocation,
   platformName,

@@ -40,7 +40,7 @@ export async function findRelease(db: Kysely<BrokerTables>, releaseDigest: strin
   return found;
 }
 
-/** The highest version of a model whose key ever left; 0 when none did. */
+/** The version of a model that supersedes all lower ones; 0 when none does. */
 export async function highestVersion(db: Kysely<BrokerTables>, modelId: string): Promise<number> {
   const row = await db
     .selectFrom('model_versions')
@@ -62,4 +62,14 @@ export async function raiseHighestVersion(db: Kysely<BrokerTables>, modelId: str
         .where('model_versions.highest_version', '<', version),
     )
     .execute();
+}
+
+/** Raises the highest version of every model to the highest one that is registered. */
+export async function raiseToRegistered(db: Kysely<BrokerTables>): Promise<void> {
+  const registered = await db
+    .selectFrom('releases')
+    .groupBy('model_id')
+    .select((expression) => ['model_id', expression.fn.max('version').as('version')])
+    .execute();
+  for (const { model_id, version } of registered) await raiseHighestVersion(db, model_id, version);
 }

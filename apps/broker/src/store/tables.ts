@@ -18,7 +18,7 @@ export interface BrokerTables {
     keys: string;
     registered_at: string;
   };
-  /** The highest version of a model whose key ever left. Never lowered. */
+  /** The version of a model that supersedes all lower ones. Never lowered. */
   model_versions: { model_id: string; highest_version: number };
   leases: {
     lease_id: string;

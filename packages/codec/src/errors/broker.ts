@@ -97,7 +97,7 @@ export const brokerErrors = Object.freeze({
   },
   BROKER_VERSION_ROLLBACK: {
     class: 'denied',
-    message: 'The release is older than one whose key was already released.',
+    message: 'A newer version of the model supersedes this release.',
     next: 'Deploy the newest release of the model; to go back, sign the older content again as a new version.',
   },
   BROKER_MODEL_NOT_ALLOWED: {
