@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
+import { waivableChecks } from './start/waivers.ts';
 
 /**
  * The configuration file. It holds no secrets. `brokerUrl`, `listen`, `modelDir` and the limits decide whether the
  * enclave works, not whether it is safe: a wrong broker cannot release a key, a wrong model does not open. `waivers` do
- * weaken it, so a deployment puts this file into the measured image; they also show in GET /health.
+ * weaken it, and who reads this file cannot tell whether it was measured: on real hardware a waiver counts only where the
+ * image itself allows it (start/waivers.ts).
  */
 
 const count = (max: number) => z.int().min(1).max(max);
+const seconds = z.number().min(0.1).max(3600);
 const path = z.string().min(1).max(4096);
 
 const waiverSchema = z.strictObject({
-  check: z.literal('ENCLAVE_SWAP_ACTIVE'),
+  check: z.enum(waivableChecks),
   reason: z.string().min(1).max(500),
 });
 
@@ -41,6 +44,13 @@ const limitsSchema = z.strictObject({
   frameDelayMs: z.int().min(0).max(60_000).default(1000),
   /** Requests through the channel at the same time. */
   concurrent: count(4096).default(64),
+  /** Requests whose last byte has not arrived yet; a further one takes the place of the oldest. */
+  arriving: count(4096).default(256),
+  /** Until the first chunk of a request must have opened, and until all of it must be here. */
+  openSeconds: seconds.default(5),
+  arriveSeconds: seconds.default(30),
+  /** How long a reader may pause in the middle of an answer. */
+  stallSeconds: seconds.default(30),
   /** Attestations that wait for the one that is being made, and how many may be made in a second. */
   attestationQueue: z.int().min(0).max(1024).default(32),
   attestationsPerSecond: z.number().min(0.1).max(1000).default(20),

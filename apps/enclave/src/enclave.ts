@@ -12,7 +12,8 @@ import { healthOf, type HealthFacts } from './health.ts';
 import { backOffMs, isFinal, pause, type Clock } from './lease.ts';
 import { errorFields, type Log } from './log.ts';
 import { libc } from './memory/libc.ts';
-import type { HardeningFacts } from './memory/index.ts';
+import { readHardening, type HardeningFacts } from './memory/index.ts';
+import { requireHardwareRules } from './start/waivers.ts';
 import { listen, type Listener } from './serve/node-http.ts';
 import { createOuter } from './serve/outer.ts';
 import { Quota } from './serve/quota.ts';
@@ -22,7 +23,7 @@ import type { EnclaveState } from './state.ts';
 
 export interface EnclaveOptions {
   readonly config: EnclaveConfig;
-  /** From `hardenProcess`; undefined where the process was not hardened, which /health then says. */
+  /** From `hardenProcess`; undefined where the process was not hardened, which the log then says. */
   readonly hardening: HardeningFacts | undefined;
   readonly log: Log;
   /** Default: CLOCK_BOOTTIME. */
@@ -74,7 +75,7 @@ class Enclave {
     this.#config = options.config;
     this.#log = options.log;
     this.#clock = options.clock ?? (() => libc().bootTimeMs());
-    this.#facts = { state: 'starting', hardening: options.hardening, config: options.config };
+    this.#facts = { state: 'starting' };
   }
 
   get url(): string {
@@ -90,16 +91,27 @@ class Enclave {
   }
 
   async listen(): Promise<void> {
+    if (this.#options.hardening === undefined) this.#log('warn', 'not-hardened');
     const { limits } = this.#config;
     const outer = createOuter({
       serving: () => this.#requireServing(),
       health: () => healthOf(this.#facts, this.#serving?.lease),
       collect: (reportData) => this.#collect(reportData),
       quota: new Quota({ queue: limits.attestationQueue, perSecond: limits.attestationsPerSecond }),
-      concurrent: limits.concurrent,
+      admission: {
+        concurrent: limits.concurrent,
+        arriving: limits.arriving,
+        openMs: limits.openSeconds * 1000,
+        arriveMs: limits.arriveSeconds * 1000,
+      },
+      stallMs: limits.stallSeconds * 1000,
       log: this.#log,
     });
-    this.#listener = await listen(outer, { ...this.#config.listen, idleMs: (limits.requestSeconds + 60) * 1000 });
+    this.#listener = await listen(outer, {
+      ...this.#config.listen,
+      idleMs: (limits.requestSeconds + 60) * 1000,
+      requestMs: (limits.arriveSeconds + 5) * 1000,
+    });
     this.#log('info', 'listening', { url: this.#listener.url });
     void this.#run().then(
       (error) => this.#stop(error),
@@ -155,6 +167,11 @@ class Enclave {
   async #findCollector(): Promise<void> {
     this.#collector = await chooseCollector(this.#config.evidence);
     this.#facts.collector = this.#collector;
+    requireHardwareRules({
+      simulated: this.#collector.simulated,
+      waivers: this.#config.waivers,
+      clockSource: (this.#options.hardening ?? readHardening()).clockSource,
+    });
     if (this.#collector.simulated) {
       this.#log('warn', 'SIMULATED', { detail: 'The evidence is simulated: no hardware protects this enclave.' });
     }

@@ -4,5 +4,5 @@ export { startEnclave, type EnclaveOptions, type RunningEnclave } from './enclav
 export type { EngineInfo, EngineName, EngineTask } from './engine/engine.ts';
 export { trialLoad, type TrialLoadOptions } from './engine/trial-load.ts';
 export { createLog, type Log } from './log.ts';
-export { hardenProcess, readHardening, type HardeningFacts, type HardeningWaiver } from './memory/index.ts';
+export { hardenProcess, readHardening, type HardeningFacts } from './memory/index.ts';
 export type { EnclaveState } from './state.ts';

@@ -4,7 +4,7 @@ import { openModel, type OpenedModel } from './boot/open-model.ts';
 import { renewLease, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
 import type { SealedModel } from './boot/sealed-model.ts';
 import type { EnclaveConfig } from './config.ts';
-import type { Engine, EngineRuntime } from './engine/engine.ts';
+import type { Engine, EngineFiles, EngineRuntime } from './engine/engine.ts';
 import type { HealthFacts } from './health.ts';
 import { Lease } from './lease.ts';
 import { errorFields, type Log } from './log.ts';
@@ -33,7 +33,7 @@ export interface SessionOptions {
  * stopped; throws what keeps the model from opening.
  */
 export async function runSession(options: SessionOptions): Promise<unknown> {
-  const { config, sealed, runtime, grant, request, facts, log, enter, publish } = options;
+  const { config, sealed, runtime, grant, request, log, enter, publish } = options;
   const rings: KeyRing[] = [];
   const lease = holdLease(options, () => rings[0]);
   const stop = AbortSignal.any([lease.signal, request.signal]);
@@ -43,17 +43,18 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     enter('opening');
     const { tmpfsDir, lock } = config.memory;
     model = await openModel({ sealed, root: grant.root, tmpfsDir, lock, signal: stop });
-    facts.memory = { kind: [...model.files.values()][0]?.kind ?? 'memfd', locked: model.locked };
-    engine = await runtime.load({ files: model.files, task: sealed.manifest.task, limits: config.engine });
+    log('info', 'opened', { memory: [...model.files.values()][0]?.kind, locked: model.locked });
+    engine = await load(runtime, { files: model.files, task: sealed.manifest.task, limits: config.engine });
     // An engine that has read the files needs no second copy of them.
     if (!engine.usesFiles) model.close();
-    facts.engine = engine.info;
+    log('info', 'loaded', { engine: engine.info.version, threads: engine.info.threads });
     const ring = await keyRing(options, lease);
     rings.push(ring);
     const { limits } = config;
     const { modelId } = sealed.manifest;
     const api = createInnerApi({ engine, modelId, limits, now: () => lease.now(), lease: stop }, (error) =>
-      log('warn', 'request-failed', errorFields(error)),
+      // Details count tokens of a prompt, or quote: inside the channel they may, here they may not.
+      log('warn', 'request-failed', { code: error instanceof FastnessError ? error.code : 'unforeseen' }),
     );
     stop.throwIfAborted();
     publish({ lease, ring, api, release: sealed.package, releaseDigest: sealed.releaseDigest });
@@ -70,8 +71,18 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     // Requests in progress have the signal; then the model goes.
     await engine?.close().catch((error: unknown) => log('error', 'engine-close', errorFields(error)));
     model?.close();
-    facts.engine = undefined;
-    facts.memory = undefined;
+  }
+}
+
+/**
+ * An engine explains a failure in the words of the model (names of tensors, sizes), and the log is the host's. So only
+ * the code leaves; the owner gets the words from `trialLoad` before sealing.
+ */
+async function load(runtime: EngineRuntime, files: EngineFiles): Promise<Engine> {
+  try {
+    return await runtime.load(files);
+  } catch (error) {
+    throw error instanceof FastnessError ? new FastnessError(error.code) : error;
   }
 }
 

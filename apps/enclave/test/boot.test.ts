@@ -45,13 +45,16 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     await enclave.until('serving');
 
     const health: unknown = await (await fetch(`${enclave.url}/health`)).json();
-    expect(health).toMatchObject({
+    // Nothing else: anybody may ask, through the relay too.
+    expect(health).toEqual({
       status: 'serving',
       simulated: true,
       warning: expect.stringContaining('SIMULATED'),
-      memory: { kind: 'memfd' },
-      release: { digest: world.releaseDigest },
+      model: 'triage',
+      release: { digest: world.releaseDigest, version: 1 },
+      lease: { secondsLeft: expect.any(Number) },
     });
+    expect(enclave.events.find(({ event }) => event === 'opened')).toMatchObject({ memory: 'memfd' });
     expect(enclave.events.some(({ event }) => event === 'SIMULATED')).toBe(true);
 
     const channel = await connect(enclave.url, world);

@@ -1,6 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Listener } from '../src/serve/node-http.ts';
+import { whenClosed } from '../src/serve/watched-stream.ts';
 import { codeOfAsync } from './codes.ts';
 
 describe('the HTTP server', () => {
@@ -91,6 +92,64 @@ describe('the HTTP server', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(produced).toBeLessThan(64 * 2 ** 20);
     expect((await response.arrayBuffer()).byteLength).toBe(64 * 2 ** 20);
+  });
+
+  it('gives up on a reader that stops in the middle, and not on one that waits for the producer', async () => {
+    const dropped = Promise.withResolvers<unknown>();
+    const ended: string[] = [];
+    const produce = (pull: UnderlyingDefaultSource<Uint8Array>['pull']) => async () =>
+      new Response(
+        whenClosed(
+          new ReadableStream<Uint8Array>({ ...(pull && { pull }), cancel: dropped.resolve }, { highWaterMark: 0 }),
+          () => ended.push('done'),
+          300,
+        ),
+      );
+    // Slower than a reader may be, but the reader is there.
+    let parts = 0;
+    answer = produce(async (controller) => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      if (parts++ === 2) controller.close();
+      else controller.enqueue(new Uint8Array(1));
+    });
+    expect((await (await fetch(server.url)).bytes()).length).toBe(2);
+    expect(ended).toEqual(['done']);
+
+    answer = produce((controller) => controller.enqueue(new Uint8Array(65_536)));
+    const socket = connectTcp(Number(new URL(server.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    expect(await dropped.promise).toMatchObject({ code: 'ENCLAVE_TIME_LIMIT' });
+    expect(ended).toEqual(['done', 'done']);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume();
+    await closed;
+  });
+
+  it('ends the connection of who goes on sending a request that was refused', async () => {
+    answer = async () => new Response('no', { status: 429 });
+    const socket = connectTcp(Number(new URL(server.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const began = performance.now();
+    socket.write('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n');
+    await closed;
+    expect(text).toMatch(/^HTTP\/1\.1 429/u);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  it('ends connections that take long over their headers', { timeout: 15_000 }, async () => {
+    const socket = connectTcp(Number(new URL(server.url).port), '127.0.0.1');
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const began = performance.now();
+    socket.write('POST / HTTP/1.1\r\nhost: x\r\n');
+    socket.resume();
+    await closed;
+    expect(performance.now() - began).toBeLessThan(9000);
   });
 
   it('survives requests that are none', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import inspector from 'node:inspector';
 import { FastnessError } from '@fastness/codec/errors';
+import type { Waiver } from '../start/waivers.ts';
 import {
   libc,
   PR_GET_DUMPABLE,
@@ -26,23 +27,19 @@ export interface HardeningFacts {
   readonly noNewPrivileges: boolean;
   /** Number of active swap areas. */
   readonly swapAreas: number;
-  /** The debugger is off, SIGUSR1 does not start it, and no option makes Node write heap contents to files. */
+  /** Whether the debugger runs, or SIGUSR1 would start it. Options of Node are checked before: see command-line.ts. */
   readonly debuggable: boolean;
+  /** What the kernel counts time with: `tsc` is the processor's counter, `kvm-clock` and `hyperv_...` are the host's. */
+  readonly clockSource: string;
   /** Whether the kernel was started with init_on_free=1, which zeroes pages as they are freed. */
   readonly zeroedWhenFreed: boolean;
-}
-
-/** A refused check that the configuration accepts, by name and with a reason; shown in /health. */
-export interface HardeningWaiver {
-  readonly check: 'ENCLAVE_SWAP_ACTIVE';
-  readonly reason: string;
 }
 
 /**
  * Call first thing in the process: threads and children that exist before are not reached.
  * Throws ENCLAVE_HARDENING when a measure did not take effect, ENCLAVE_SWAP_ACTIVE without its waiver.
  */
-export function hardenProcess(options: { waivers: readonly HardeningWaiver[]; swapsPath?: string }): HardeningFacts {
+export function hardenProcess(options: { waivers: readonly Waiver[]; swapsPath?: string }): HardeningFacts {
   const c = libc();
   c.setRlimit(RLIMIT_CORE, 0n, 0n);
   c.prctl(PR_SET_DUMPABLE, 0);
@@ -53,8 +50,7 @@ export function hardenProcess(options: { waivers: readonly HardeningWaiver[]; sw
   if (facts.dumpable) throw new FastnessError('ENCLAVE_HARDENING', 'PR_SET_DUMPABLE: the process can still be dumped.');
   if (facts.coreLimit !== 0) throw new FastnessError('ENCLAVE_HARDENING', 'RLIMIT_CORE: core dumps are still allowed.');
   if (!facts.noNewPrivileges) throw new FastnessError('ENCLAVE_HARDENING', 'PR_SET_NO_NEW_PRIVS did not take effect.');
-  if (facts.debuggable)
-    throw new FastnessError('ENCLAVE_HARDENING', 'Node runs with a debugger or with options that write heap contents.');
+  if (facts.debuggable) throw new FastnessError('ENCLAVE_HARDENING', 'Node runs with a debugger.');
   if (facts.swapAreas > 0 && !options.waivers.some((waiver) => waiver.check === 'ENCLAVE_SWAP_ACTIVE')) {
     throw new FastnessError(
       'ENCLAVE_SWAP_ACTIVE',
@@ -71,26 +67,26 @@ export function readHardening(swapsPath = '/proc/swaps'): HardeningFacts {
     dumpable: c.prctl(PR_GET_DUMPABLE, 0) !== 0,
     coreLimit: Number(c.getRlimit(RLIMIT_CORE).hard),
     noNewPrivileges: c.prctl(PR_GET_NO_NEW_PRIVS, 0) === 1,
-    debuggable: isDebuggable(),
+    debuggable: inspector.url() !== undefined || process.listenerCount('SIGUSR1') === 0,
+    clockSource: readClockSource(),
     swapAreas: countSwapAreas(readProc(swapsPath)),
     zeroedWhenFreed: readProc('/proc/cmdline').split(/\s+/u).includes('init_on_free=1'),
   };
 }
 
-const leakyOption =
-  /^--(?:inspect|heapsnapshot|heap-prof|cpu-prof|report|prof|diagnostic-dir|redirect-warnings|abort-on)/u;
-
 function ignoreSignal(): void {
   // Listening is the point: see hardenProcess.
 }
 
-function isDebuggable(): boolean {
-  const options = [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/u)];
-  return (
-    inspector.url() !== undefined ||
-    process.listenerCount('SIGUSR1') === 0 ||
-    options.some((option) => leakyOption.test(option))
-  );
+const clockSourcePath = '/sys/devices/system/clocksource/clocksource0/current_clocksource';
+
+/** `unknown` where the kernel does not say: a sandbox without /sys, which is no real TEE. */
+function readClockSource(): string {
+  try {
+    return readFileSync(clockSourcePath, 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** The first line of /proc/swaps is its heading (proc(5)); zram and files count like partitions. */

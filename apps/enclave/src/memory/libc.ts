@@ -13,7 +13,11 @@ export interface Libc {
   setRlimit(resource: number, soft: bigint, hard: bigint): number;
   /** Maps `size` bytes of `fd` read-only, locks them into memory, and returns the way back; undefined when refused. */
   lockFile(fd: number, size: number): (() => void) | undefined;
-  /** CLOCK_BOOTTIME in milliseconds: rises evenly, also while the machine sleeps; nobody can set it. */
+  /**
+   * CLOCK_BOOTTIME in milliseconds: rises evenly, also while the machine sleeps, and nobody inside can set it. It counts
+   * by the kernel's clock source, and where that is kvm-clock or another of the host's, the host can slow it or stop it:
+   * on real hardware the enclave therefore insists on `tsc` (ENCLAVE_CLOCK_SOURCE).
+   */
   bootTimeMs(): number;
   errno(): number;
 }

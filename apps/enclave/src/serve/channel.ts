@@ -2,16 +2,24 @@ import type { OpenedRequest } from '@fastness/channel';
 import { mediaTypes } from '@fastness/channel/wire';
 import { FastnessError } from '@fastness/codec/errors';
 import { ApiError, errorResponse } from './inner/api-error.ts';
+import { arrivingBody, type Place } from './admission.ts';
 import type { Serving } from './serving.ts';
+import { whenClosed } from './watched-stream.ts';
 
 /**
  * POST /ohttp: opens a request, answers it inside, seals the answer, and signs a receipt over both at its end. Errors of
  * the channel itself are answered in the clear; everything else goes back through the channel.
  *
- * `done` is called once, when the answer has gone out or nobody wants it any more.
+ * Leaves `place` when the answer has gone out or nobody wants it any more; when this throws, the caller does.
  */
-export async function answerSealed(request: Request, serving: Serving, done: () => void): Promise<Response> {
-  const { lease, ring, api } = serving;
+export async function answerSealed(options: {
+  readonly request: Request;
+  readonly serving: Serving;
+  readonly place: Place;
+  readonly stallMs: number;
+}): Promise<Response> {
+  const { request, place } = options;
+  const { lease, ring, api } = options.serving;
   if (request.headers.get('content-type') !== mediaTypes.chunkedRequest) {
     throw new FastnessError('ENCLAVE_REQUEST', `The media type must be ${mediaTypes.chunkedRequest}.`);
   }
@@ -19,16 +27,21 @@ export async function answerSealed(request: Request, serving: Serving, done: () 
   const { gateway, receipts } = ring.current;
   let opened: OpenedRequest;
   try {
-    opened = await gateway.open(request.body);
+    opened = await gateway.open(arrivingBody(request.body, place));
   } catch (error) {
+    place.signal.throwIfAborted();
     if (!(error instanceof FastnessError) || error.code !== 'CHANNEL_REPLAY_CACHE_FULL') throw error;
     // A replay cannot be told apart from a first request any more, so these keys have answered their last.
     if (ring.current.gateway === gateway) await ring.rotate();
     throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were replaced.');
   }
+  place.opened();
   const trailers = receipts.trailersFor(opened);
   lease.assertHeld();
   const response = await answer(opened, request.signal, api);
+  // A request whose place was taken away has no digest, so its answer could have no receipt.
+  place.signal.throwIfAborted();
+  place.answered();
   const sealed = opened.sealResponse({
     status: response.status,
     headers: response.headers,
@@ -38,7 +51,12 @@ export async function answerSealed(request: Request, serving: Serving, done: () 
       return trailers(end);
     },
   });
-  return new Response(whenClosed(sealed, done), { headers: { 'content-type': mediaTypes.chunkedResponse } });
+  return new Response(
+    whenClosed(sealed, () => place.leave(), options.stallMs),
+    {
+      headers: { 'content-type': mediaTypes.chunkedResponse },
+    },
+  );
 }
 
 async function answer(opened: OpenedRequest, signal: AbortSignal, api: Serving['api']): Promise<Response> {
@@ -51,32 +69,4 @@ async function answer(opened: OpenedRequest, signal: AbortSignal, api: Serving['
     return errorResponse(new ApiError(new FastnessError('ENCLAVE_REQUEST', 'Method or path is refused.')));
   }
   return api(inner);
-}
-
-/** Passes a stream on and tells when it ended, broke, or was dropped. */
-function whenClosed(stream: ReadableStream<Uint8Array>, done: () => void): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const { value, done: ended } = await reader.read();
-          if (!ended) {
-            controller.enqueue(value);
-            return;
-          }
-          controller.close();
-          done();
-        } catch (error) {
-          controller.error(error);
-          done();
-        }
-      },
-      async cancel(reason) {
-        done();
-        await reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }

@@ -10,18 +10,30 @@ export interface Listener {
 type Handler = (request: Request) => Promise<Response>;
 
 const MAX_CONNECTIONS = 4096;
+const HEADERS_MS = 5000;
+/** How long the rest of a refused request is read and dropped: a reset could overtake the answer. */
+const DISCARD_MS = 1000;
 
 /**
  * Plain HTTP in front of a handler: what matters is sealed inside the messages. `handler` must not throw. A response
- * whose body fails is cut off, and nothing is said about why: the reason may quote what is inside. Connections on which
- * nothing moves for `idleMs` are ended. Throws ENCLAVE_LISTEN.
+ * whose body fails is cut off, and nothing is said about why: the reason may quote what is inside. Headers must be here
+ * within five seconds and a whole request within `requestMs`; connections on which nothing moves for `idleMs` are ended.
+ * Throws ENCLAVE_LISTEN.
  */
 export async function listen(
   handler: Handler,
-  { host, port, idleMs = 0 }: { host: string; port: number; idleMs?: number },
+  options: { host: string; port: number; idleMs?: number; requestMs?: number },
 ): Promise<Listener> {
+  const { host, port, idleMs = 0, requestMs = 35_000 } = options;
   const server = createServer(
-    { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 30_000 },
+    {
+      maxHeaderSize: 16_384,
+      headersTimeout: Math.min(HEADERS_MS, requestMs),
+      requestTimeout: requestMs,
+      // Node looks for late connections so often; its own default would grant them half a minute more.
+      connectionsCheckingInterval: 1000,
+      keepAliveTimeout: 30_000,
+    },
     (incoming, outgoing) => {
       answer(handler, incoming, outgoing).catch(() => outgoing.destroy());
     },
@@ -43,7 +55,15 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body !== null) await send(response.body, outgoing, gone.signal);
   outgoing.end();
-  // What nobody read of a request that was refused is skipped; the time limit of a request bounds it.
+  if (!incoming.complete) discard(incoming);
+}
+
+/** Skips what nobody read of a request that was refused, and ends the connection of who goes on sending. */
+function discard(incoming: IncomingMessage): void {
+  const cut = setTimeout(() => incoming.socket.destroy(), DISCARD_MS);
+  const done = (): void => clearTimeout(cut);
+  incoming.once('end', done);
+  incoming.once('close', done);
   incoming.resume();
 }
 

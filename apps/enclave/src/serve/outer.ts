@@ -2,6 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { CollectEvidence } from '../boot/request-key.ts';
 import { errorFields, type Log } from '../log.ts';
 import { attest } from './attestation.ts';
+import { Admission, type AdmissionLimits } from './admission.ts';
 import { answerSealed } from './channel.ts';
 import type { Quota } from './quota.ts';
 import type { Serving } from './serving.ts';
@@ -12,8 +13,9 @@ export interface OuterOptions {
   readonly health: () => { readonly healthy: boolean; readonly body: object };
   readonly collect: CollectEvidence;
   readonly quota: Quota;
-  /** Requests through the channel at the same time. */
-  readonly concurrent: number;
+  readonly admission: AdmissionLimits;
+  /** Milliseconds that a reader of an answer may pause. */
+  readonly stallMs: number;
   readonly log: Log;
 }
 
@@ -28,21 +30,15 @@ const paths: ReadonlyMap<string, string> = new Map([
  * channel. Errors are problem documents (RFC 9457).
  */
 export function createOuter(options: OuterOptions): (request: Request) => Promise<Response> {
-  let running = 0;
+  const admission = new Admission(options.admission);
   const sealed = async (request: Request): Promise<Response> => {
     const serving = options.serving();
     serving.lease.assertHeld();
-    if (running >= options.concurrent) throw new FastnessError('ENCLAVE_BUSY', `${running} requests are in progress.`);
-    running++;
-    let counted = true;
-    const done = (): void => {
-      if (counted) running--;
-      counted = false;
-    };
+    const place = admission.enter();
     try {
-      return await answerSealed(request, serving, done);
+      return await answerSealed({ request, serving, place, stallMs: options.stallMs });
     } catch (error) {
-      done();
+      place.leave();
       throw error;
     }
   };

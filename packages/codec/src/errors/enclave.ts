@@ -7,6 +7,26 @@ export const enclaveErrors = Object.freeze({
     message: 'The configuration of the enclave is not valid.',
     next: 'Correct the field that the detail names; the README of apps/enclave lists them all.',
   },
+  ENCLAVE_ENVIRONMENT: {
+    class: 'denied',
+    message: 'The environment of the enclave holds variables that could load code that nobody measured.',
+    next: 'Start the enclave with an empty environment, as env -i does; PATH, HOME, LANG and TZ may be set.',
+  },
+  ENCLAVE_COMMAND_LINE: {
+    class: 'denied',
+    message: 'Node was started with an option under which the enclave does not run.',
+    next: 'Start it as apps/enclave/README.md says, without the option that the detail names.',
+  },
+  ENCLAVE_CLOCK_SOURCE: {
+    class: 'denied',
+    message: 'The clock of this machine comes from its host, which could stop it and with it the end of a lease.',
+    next: 'Use a machine with Secure TSC, or build the image with the waiver that apps/enclave/README.md describes.',
+  },
+  ENCLAVE_WAIVER: {
+    class: 'denied',
+    message: 'The configuration waives a check, which on real hardware only the measured image can do.',
+    next: 'Remove the waiver, or build the image with it as apps/enclave/README.md describes.',
+  },
   ENCLAVE_SWAP_ACTIVE: {
     class: 'denied',
     message: 'Swap is active, so memory of the enclave could be written to disk.',
@@ -50,7 +70,7 @@ export const enclaveErrors = Object.freeze({
   MODEL_DOES_NOT_LOAD: {
     class: 'invalid',
     message: 'The inference engine does not load this model.',
-    next: 'Read the message of the engine in the detail; check the format of the model and the engine chosen for it.',
+    next: 'Check the format of the model and the engine chosen for it; fastness seal gives the words of the engine.',
   },
   ENCLAVE_MODEL_FILES: {
     class: 'invalid',
@@ -105,7 +125,7 @@ export const enclaveErrors = Object.freeze({
   ENCLAVE_TOO_LARGE: {
     class: 'usage',
     message: 'The request is larger than the enclave accepts.',
-    next: 'Send less at once; GET /health lists the limits.',
+    next: 'Send less at once; the detail says how much is accepted.',
   },
   ENCLAVE_ROUTE: {
     class: 'usage',
