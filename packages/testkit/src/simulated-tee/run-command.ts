@@ -5,16 +5,28 @@ import { FastnessError } from '@fastness/codec/errors';
 /** Signals passed on to the command. */
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Variables that would load code which was not measured. */
-const unmeasured = /^(?:LD_|DYLD_|NODE_OPTIONS$|NODE_PATH$|NODE_REPL_EXTERNAL_MODULE$)/;
+/**
+ * The variables that the command gets from this process. Any other could load code that was not measured: the dynamic
+ * linker, Node, OpenSSL and the engines all read variables that name libraries, and no list of those is complete.
+ */
+const passed = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 
-/** The environment for the command: the one given, without the variables that inject code, and with the socket. */
+/**
+ * The environment for the command: the few variables passed on, and the socket.
+ *
+ * The command itself is not measured, only the image is: whoever starts the simulated TEE chooses what runs inside, and
+ * could as well run `env NAME=VALUE program`. Hardware measures what it launches; this stands in for it.
+ */
 export function commandEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   socketPath: string,
-): Record<string, string | undefined> {
-  const kept = Object.entries(environment).filter(([name]) => !unmeasured.test(name));
-  return { ...Object.fromEntries(kept), FASTNESS_SIMULATED_TEE: socketPath };
+): Record<string, string> {
+  const kept: Record<string, string> = { FASTNESS_SIMULATED_TEE: socketPath };
+  for (const name of passed) {
+    const value = environment[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
 }
 
 /**
