@@ -31,7 +31,9 @@ export const defaultRelayLimits: RelayLimits = Object.freeze({
   responseBytes: 256 << 20,
   headerBytes: 8 << 10,
   connections: 1024,
-  connectionsPerAddress: 64,
+  // Room for 32 answers that are streamed at once and for what goes with them, and well below what one enclave holds
+  // (64 requests in progress, 256 that arrive), so that one address alone cannot fill it.
+  connectionsPerAddress: 40,
   exchanges: 256,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 120_000,
