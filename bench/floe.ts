@@ -1,11 +1,12 @@
 // Sealing and opening a 1 GiB model over `openssl speed` with the same number of threads. Files lie in memory (/dev/shm),
 // so that the disk is not what is measured. Run: npm run bench:floe [-- MiB]
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createSoftwareKeyStore } from '@fastness/keys';
 import {
   createThreadPool,
@@ -18,6 +19,7 @@ import {
 } from '@fastness/model';
 import { compare, printFigures, timed } from './support.ts';
 
+const run = promisify(execFile);
 const mebibytes = Number(process.argv[2] ?? 1024);
 const size = mebibytes * 2 ** 20;
 const threads = Math.min(availableParallelism(), 4);
@@ -95,7 +97,23 @@ try {
     return Number(rate) / 1e9;
   };
 
-  const result = await compare({ seal, open: openAgain, floor }, rounds);
+  // What the kernel asks for moving the bytes alone: the same file, copied into a new one by as many processes.
+  const copy = async (): Promise<number> => {
+    const target = join(folder, 'copy');
+    const blocks = Math.ceil(mebibytes / threads);
+    const started = performance.now();
+    await Promise.all(
+      Array.from({ length: threads }, async (_, index) => {
+        const place = [`skip=${index * blocks}`, `seek=${index * blocks}`, `count=${blocks}`];
+        await run('dd', [`if=${source}`, `of=${target}`, 'bs=1M', 'conv=notrunc', 'status=none', ...place]);
+      }),
+    );
+    const rate = gigabytesPerSecond(performance.now() - started);
+    await rm(target);
+    return rate;
+  };
+
+  const result = await compare({ seal, open: openAgain, copy, floor }, rounds);
   printFigures(`Sealing and opening ${mebibytes} MiB, ${threads} threads`, [
     {
       name: 'seal',
@@ -113,6 +131,8 @@ try {
       unit: 'GB/s',
       goal: '>= 0.8',
     },
+    { name: 'seal', value: result.seal, against: 'plain copy', reference: result.copy, unit: 'GB/s' },
+    { name: 'open', value: result.open, against: 'plain copy', reference: result.copy, unit: 'GB/s' },
   ]);
 } finally {
   await rm(folder, { recursive: true, force: true });
