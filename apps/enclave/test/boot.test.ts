@@ -1,4 +1,5 @@
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -153,6 +154,32 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     const enclave = await start(other.config());
     expect((await enclave.ended)?.code).toBe('BROKER_RELEASE_UNKNOWN');
     await other[Symbol.asyncDispose]();
+  });
+
+  it('tells its host no word of an engine that does not load the model', async () => {
+    // Cut behind the header, so that the engine would name a tensor.
+    const folder = mkdtempSync(join(tmpdir(), 'fastness-cut-'));
+    const source = join(folder, 'cut.gguf');
+    writeFileSync(source, readFileSync(triageFile).subarray(0, 500_000));
+    const other = await createWorld({ source, engine: 'llama', task: 'generate' });
+    await other.startBroker();
+    await other.register();
+    const enclave = await start(other.config());
+    expect(await enclave.ended).toMatchObject({ code: 'MODEL_DOES_NOT_LOAD', detail: undefined });
+    expect(enclave.events.at(-1)).toMatchObject({ code: 'MODEL_DOES_NOT_LOAD', detail: undefined });
+    expect(JSON.stringify(enclave.events)).not.toMatch(/tensor|bounds/u);
+    await other[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('tells its host no number of tokens', async () => {
+    const enclave = await start(world.config({ engine: { sequences: 1, contextLength: 32 } }));
+    await enclave.until('serving');
+    const sdk = sdkOf(await connect(enclave.url, world));
+    await expect(sdk.completions.create({ model: 'triage', prompt: 'leak '.repeat(200) })).rejects.toThrow(/tokens/u);
+    const failed = enclave.events.filter(({ event }) => event === 'request-failed');
+    expect(failed).toEqual([{ level: 'warn', event: 'request-failed', code: 'ENCLAVE_CONTEXT_LENGTH' }]);
+    await enclave.close();
   });
 
   describe('before it asks for a key', () => {
