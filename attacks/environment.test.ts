@@ -1,16 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { spawn } from 'node:child_process';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { mustRun } from './support/cli.ts';
 import { chat, clientOf } from './support/client.ts';
-import { createWorld, type Stack, startStack, type World } from './support/world.ts';
+import { createWorld, startStack, type World } from './support/world.ts';
 
 // The operator starts the process and writes its environment. llama.cpp opens the library that GGML_BACKEND_PATH names:
 // code of the host, inside the enclave, behind an honest measurement.
@@ -78,19 +74,42 @@ describe.skipIf(cc === undefined)('an environment that names a library of the op
     return (JSON.parse(line) as { code?: unknown }).code;
   };
 
-  it('the library is one that would run', () => {
-    execFileSync(process.execPath, ['--eval', `process.dlopen({ exports: {} }, ${JSON.stringify(library)})`], {
-      stdio: 'ignore',
-      // dlopen runs the constructor and then finds no Node module in it.
-      ...{},
+  it('the engine would run the library', () => {
+    const llama = JSON.stringify(join(root, 'apps/enclave/src/engine/llama.ts'));
+    const script = join(folder, 'engine.mjs');
+    writeFileSync(script, `const { llamaRuntime } = await import(${llama}); await llamaRuntime(); process.exit();`);
+    spawnSync(process.execPath, ['--conditions=source', script], {
+      env: { PATH: process.env['PATH'] ?? '', GGML_BACKEND_PATH: library },
     });
+    expect(existsSync(witness)).toBe(true);
   });
 
-  it.each(['GGML_BACKEND_PATH', 'LLAMA_BACKEND_PATH', 'ORT_DYLIB_PATH', 'OPENSSL_CONF', 'GCONV_PATH'])(
+  it.each(['GGML_BACKEND_PATH', 'LLAMA_BACKEND_PATH', 'ORT_DYLIB_PATH', 'GCONV_PATH'])(
     '%s is refused by the enclave, and nothing of it runs',
     async (name) => {
       expect(await enclaveWith({ [name]: library })).toBe('ENCLAVE_ENVIRONMENT');
       expect(existsSync(witness)).toBe(false);
     },
   );
+
+  it.each([
+    ['--import', '--import=data:text/javascript,0'],
+    ['--heap_prof', '--heap_prof'],
+    ['--inspect', '--inspect=127.0.0.1:0'],
+    ['--conditions', '--conditions=evil'],
+  ])('%s on the command line is refused by the enclave', async (_name, option) => {
+    expect(await enclaveWith({}, [...node, option])).toBe('ENCLAVE_COMMAND_LINE');
+  });
+
+  it('does not pass through the simulated TEE: the enclave serves, and nothing of it runs', async () => {
+    const variables = ['GGML_BACKEND_PATH', 'LLAMA_BACKEND_PATH', 'GCONV_PATH'];
+    for (const name of variables) process.env[name] = library;
+    try {
+      const { relay } = await startStack(world);
+      expect(await chat(await clientOf(world, { url: relay.url }), 'pump 4 leaks')).toContain('[DONE]');
+    } finally {
+      for (const name of variables) Reflect.deleteProperty(process.env, name);
+    }
+    expect(existsSync(witness)).toBe(false);
+  });
 });
