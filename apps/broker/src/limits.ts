@@ -34,18 +34,36 @@ export const brokerLimitsSchema = z.strictObject({
   rates: z
     .strictObject({
       challenge: rates.default({ perAddress: { perSecond: 5, burst: 50 }, global: { perSecond: 200, burst: 1000 } }),
+      /**
+       * Challenges of addresses that got or renewed a lease within the last lease time. Strangers cannot use them up. Kept in
+       * memory only: after a restart an address counts as a stranger until its next renewal.
+       */
+      leaseHolderChallenge: rates.default({
+        perAddress: { perSecond: 5, burst: 50 },
+        global: { perSecond: 100, burst: 500 },
+      }),
       keyRelease: rates.default({ perAddress: { perSecond: 5, burst: 50 }, global: { perSecond: 30, burst: 300 } }),
+      /**
+       * Renewals that name a running lease are counted here instead of in `keyRelease.global`, which strangers can use up;
+       * `keyRelease.perAddress` holds for them too. What is above these rates is counted there after all.
+       */
+      renewal: z
+        .strictObject({ perLease: rate, global: rate })
+        .default({ perLease: { perSecond: 0.5, burst: 10 }, global: { perSecond: 100, burst: 500 } }),
       admin: rates.default({ perAddress: { perSecond: 20, burst: 200 }, global: { perSecond: 50, burst: 500 } }),
       /** Failed authentications; they have their own budget, so that guessing does not lock administrators out. */
       adminFailure: rates.default({ perAddress: { perSecond: 0.2, burst: 10 }, global: { perSecond: 5, burst: 100 } }),
       other: rates.default({ perAddress: { perSecond: 20, burst: 200 }, global: { perSecond: 500, burst: 2000 } }),
     })
     .prefault({}),
-  /** Addresses remembered for rate limits; the one seen longest ago is forgotten first. */
+  /** Addresses, and leases, remembered for rate limits; the one seen longest ago is forgotten first. */
   maxAddresses: z.number().int().positive().max(1_000_000).default(10_000),
   /** Lifetime of a challenge. */
   challengeTtlSeconds: z.number().int().min(1).max(600).default(60),
-  /** Challenges that may wait for their answer at a time. */
+  /**
+   * Challenges that may wait for their answer at a time; one more, and the oldest is dropped. So a challenge can be answered
+   * for at least the time in which the rates above issue as many: by default more than 20 seconds, whatever strangers do.
+   */
   maxChallenges: z.number().int().positive().max(1_000_000).default(10_000),
   /** Refusals and failed authentications that are written one by one; above it they are counted. */
   auditNoise: rate.default({ perSecond: 1, burst: 500 }),
@@ -94,6 +112,12 @@ export class RateLimitError extends FastnessError {
 export interface RateLimiter {
   /** Takes one token of this address and one of everybody, or throws `RateLimitError` (`BROKER_RATE_LIMIT`). */
   take(address: string): void;
+  /** As `take`, and says whether there were such tokens. */
+  tryTake(address: string): boolean;
+  /** The first half of `take`: a token of this address. */
+  takeOwn(address: string): void;
+  /** The second half of `take`: a token of everybody. */
+  takeShared(): void;
 }
 
 /**
@@ -109,22 +133,61 @@ export function createRateLimiter(options: {
   const { perAddress, global, maxAddresses, clock } = options;
   const everybody: Bucket = { tokens: global.burst, at: clock() };
   const buckets = new Map<string, Bucket>();
+  const waitOwn = (address: string): number => {
+    const now = clock();
+    const key = addressGroup(address);
+    const bucket = buckets.get(key) ?? { tokens: perAddress.burst, at: now };
+    buckets.delete(key);
+    buckets.set(key, bucket);
+    dropOldest(buckets, maxAddresses);
+    return takeFrom(bucket, perAddress, now);
+  };
+  const waitShared = (): number => takeFrom(everybody, global, clock());
+  // The address first: a single noisy client must not eat everybody's tokens.
+  const waitBoth = (address: string): number => waitOwn(address) || waitShared();
+  const orThrow = (seconds: number): void => {
+    if (seconds > 0) throw new RateLimitError(seconds);
+  };
   return {
-    take(address) {
-      const now = clock();
+    take: (address) => orThrow(waitBoth(address)),
+    tryTake: (address) => waitBoth(address) === 0,
+    takeOwn: (address) => orThrow(waitOwn(address)),
+    takeShared: () => orThrow(waitShared()),
+  };
+}
+
+/** Addresses that something is true of for a while, in bounded memory. */
+export interface RecentAddresses {
+  add(address: string): void;
+  has(address: string): boolean;
+}
+
+export function createRecentAddresses(options: {
+  seconds: number;
+  maxAddresses: number;
+  now: () => Date;
+}): RecentAddresses {
+  const { seconds, maxAddresses, now } = options;
+  const added = new Map<string, number>();
+  return {
+    add(address) {
       const key = addressGroup(address);
-      const bucket = buckets.get(key) ?? { tokens: perAddress.burst, at: now };
-      buckets.delete(key);
-      buckets.set(key, bucket);
-      if (buckets.size > maxAddresses) {
-        const [oldest] = buckets.keys();
-        if (oldest !== undefined) buckets.delete(oldest);
-      }
-      // The address first: a single noisy client must not eat everybody's tokens.
-      const wait = takeFrom(bucket, perAddress, now) || takeFrom(everybody, global, now);
-      if (wait > 0) throw new RateLimitError(wait);
+      added.delete(key);
+      added.set(key, now().getTime());
+      dropOldest(added, maxAddresses);
+    },
+    has(address) {
+      const at = added.get(addressGroup(address));
+      return at !== undefined && now().getTime() < at + seconds * 1000;
     },
   };
+}
+
+/** Drops the entry that was set first when there are more than `most`. */
+function dropOldest(entries: Map<string, unknown>, most: number): void {
+  if (entries.size <= most) return;
+  const [oldest] = entries.keys();
+  if (oldest !== undefined) entries.delete(oldest);
 }
 
 /** The unit that one party usually controls: an IPv4 address, or the /64 of an IPv6 address. */

@@ -249,13 +249,6 @@ describe('every error is a problem document', () => {
     });
   });
 
-  it('too many challenges', async () => {
-    await withLimits({ maxChallenges: 1 }, async (url) => {
-      await challenge(url);
-      expect(refusalOf(await call(`${url}/v1/challenges`, { method: 'POST' }))).toBe('BROKER_CHALLENGE_LIMIT');
-    });
-  });
-
   it('faults of the broker itself, without a word about them', async () => {
     const reported: unknown[] = [];
     const keyStore = keyStoreWith(world.keyStore, {

@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openAuditLog, type AuditLog } from '../src/audit/log.ts';
-import { createAuditNoise } from '../src/audit/noise.ts';
 import { authorise, type AuthorisedRequest } from '../src/authorise.ts';
 import { commitRecorded, type BrokerContext } from '../src/context.ts';
 import { serveHttp } from '../src/http/server.ts';
-import { brokerLimitsSchema } from '../src/limits.ts';
-import { parseBrokerPolicy } from '../src/policy.ts';
 import { registerRelease, registrationSchema } from '../src/register.ts';
 import { releaseKey } from '../src/release-key.ts';
 import { createApp } from '../src/routes/app.ts';
@@ -18,6 +15,7 @@ import {
   type BrokerDatabase,
 } from '../src/store/index.ts';
 import { attest, call, createEnclave, refusalOf } from './actors.ts';
+import { createContext } from './context.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
 
@@ -43,21 +41,7 @@ afterAll(async () => {
 });
 
 function contextWith(audit: AuditLog): BrokerContext {
-  return {
-    db,
-    audit,
-    noise: createAuditNoise({ log: audit, rate: { perSecond: 1, burst: 100 }, now, clock: () => 0 }),
-    keyStore: world.keyStore,
-    signer: {
-      publicKey: world.brokerKey,
-      keyId: 'ab'.repeat(32),
-      sign: (message) => world.keyStore.sign('broker', message),
-    },
-    policy: parseBrokerPolicy(world.policy),
-    anchors: world.anchors,
-    limits: brokerLimitsSchema.parse({}),
-    now,
-  };
+  return createContext({ world, db, audit, now });
 }
 
 async function authorised(): Promise<AuthorisedRequest> {

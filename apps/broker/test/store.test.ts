@@ -107,9 +107,20 @@ describe('challenges', () => {
   it('are bounded in number; expired ones count no longer and are forgotten', async () => {
     const db = await openStore(freshPath(directory, 'db'));
     const options = { now: at(0), ttlSeconds: 60, maxOutstanding: 3 };
+    const nonces: Uint8Array[] = [];
+    for (let index = 0; index < 5; index += 1) {
+      nonces.push((await issueChallenge(db, { ...options, now: at(index) })).nonce);
+    }
+    // The first two made room; whoever asks is always given one.
+    for (const [index, nonce] of nonces.entries()) {
+      if (index < 2)
+        await expect(consumeChallenge(db, nonce, at(5))).rejects.toMatchObject({ code: 'BROKER_NONCE_UNKNOWN' });
+      else await consumeChallenge(db, nonce, at(5));
+    }
     for (let index = 0; index < 3; index += 1) await issueChallenge(db, options);
-    await expect(issueChallenge(db, options)).rejects.toMatchObject({ code: 'BROKER_CHALLENGE_LIMIT' });
-    await issueChallenge(db, { ...options, now: at(61) });
+    const { nonce } = await issueChallenge(db, { ...options, now: at(61) });
+    expect(await db.selectFrom('challenges').selectAll().execute()).toHaveLength(4);
+    await consumeChallenge(db, nonce, at(62));
     await issueChallenge(db, { ...options, now: at(3600) });
     expect(await db.selectFrom('challenges').selectAll().execute()).toHaveLength(1);
     await db.destroy();

@@ -14,6 +14,7 @@ export interface BrokerEnv {
 
 export type BrokerApp = Hono<BrokerEnv>;
 export type RateLimiters = Readonly<Record<keyof BrokerLimits['rates'], RateLimiter>>;
+type AddressRate = Exclude<keyof BrokerLimits['rates'], 'renewal'>;
 
 /** Every route and its methods, for `BROKER_METHOD_NOT_ALLOWED`. */
 const methods: ReadonlyMap<string, string> = new Map([
@@ -34,11 +35,19 @@ export function createApp(options: {
 }): BrokerApp {
   const { context, adminTokenSha256, report } = options;
   const { rates, maxAddresses } = context.limits;
-  const limiter = (name: keyof BrokerLimits['rates']): RateLimiter =>
-    createRateLimiter({ ...rates[name], maxAddresses, clock: () => performance.now() });
+  const clock = (): number => performance.now();
+  const limiter = (name: AddressRate): RateLimiter => createRateLimiter({ ...rates[name], maxAddresses, clock });
   const limiters: RateLimiters = {
     challenge: limiter('challenge'),
+    leaseHolderChallenge: limiter('leaseHolderChallenge'),
     keyRelease: limiter('keyRelease'),
+    // Asked with the lease's id in place of an address.
+    renewal: createRateLimiter({
+      perAddress: rates.renewal.perLease,
+      global: rates.renewal.global,
+      maxAddresses,
+      clock,
+    }),
     admin: limiter('admin'),
     adminFailure: limiter('adminFailure'),
     other: limiter('other'),

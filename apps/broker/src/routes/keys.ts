@@ -1,23 +1,36 @@
-import { keyReleaseRequestSchema, type Challenge } from '@fastness/channel/wire';
+import { keyReleaseRequestSchema, type Challenge, type KeyReleaseRequest } from '@fastness/channel/wire';
 import { toBase64Url } from '@fastness/codec/bytes';
 import { authorise, type RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
 import { readEmptyBody, readJsonBody } from '../http/body.ts';
+import { createRecentAddresses } from '../limits.ts';
 import { releaseKey } from '../release-key.ts';
-import { asStoreError, issueChallenge } from '../store/index.ts';
+import { asStoreError, isRunningLease, issueChallenge } from '../store/index.ts';
 import { remoteAddress, type BrokerApp, type RateLimiters } from './app.ts';
 import { recordingRefusal } from './refusal.ts';
 
 /** The routes an enclave uses: a challenge, then a key or a renewed lease for its answer. */
 export function addKeyRoutes(app: BrokerApp, context: BrokerContext, limiters: RateLimiters): void {
-  const { limits } = context;
+  const { limits, now } = context;
+  const holders = createRecentAddresses({
+    seconds: context.policy.policy.lease.ttlSeconds,
+    maxAddresses: limits.maxAddresses,
+    now,
+  });
+  /** Whether a request is paid for by the lease that it names, so that strangers cannot starve renewals. */
+  const paidByLease = async ({ leaseId }: KeyReleaseRequest): Promise<boolean> =>
+    leaseId !== undefined &&
+    (await asStoreError(() => isRunningLease(context.db, leaseId, now()))) &&
+    limiters.renewal.tryTake(leaseId);
 
   app.post('/v1/challenges', async (c) => {
-    limiters.challenge.take(remoteAddress(c.env));
+    const address = remoteAddress(c.env);
+    const reserved = holders.has(address) && limiters.leaseHolderChallenge.tryTake(address);
+    if (!reserved) limiters.challenge.take(address);
     await readEmptyBody(c.req.raw, limits.body.challenge);
     const { nonce, expiresAt } = await asStoreError(() =>
       issueChallenge(context.db, {
-        now: context.now(),
+        now: now(),
         ttlSeconds: limits.challengeTtlSeconds,
         maxOutstanding: limits.maxChallenges,
       }),
@@ -26,19 +39,24 @@ export function addKeyRoutes(app: BrokerApp, context: BrokerContext, limiters: R
   });
 
   app.post('/v1/key-releases', async (c) => {
-    limiters.keyRelease.take(remoteAddress(c.env));
+    const address = remoteAddress(c.env);
+    limiters.keyRelease.takeOwn(address);
     const trail: RefusalTrail = {};
-    let operation: 'key-release' | 'lease-renewal' = 'key-release';
+    const request = await recordingRefusal(
+      context,
+      () => 'key-release',
+      trail,
+      () => readJsonBody(c.req.raw, keyReleaseRequestSchema, limits.body.keyRelease),
+    );
+    // Before anything is verified: that is what costs.
+    if (!(await paidByLease(request))) limiters.keyRelease.takeShared();
     const response = await recordingRefusal(
       context,
-      () => operation,
+      () => (request.leaseId === undefined ? 'key-release' : 'lease-renewal'),
       trail,
-      async () => {
-        const request = await readJsonBody(c.req.raw, keyReleaseRequestSchema, limits.body.keyRelease);
-        if (request.leaseId !== undefined) operation = 'lease-renewal';
-        return await releaseKey(context, await authorise(context, request, trail));
-      },
+      async () => releaseKey(context, await authorise(context, request, trail)),
     );
+    holders.add(address);
     return c.json(response);
   });
 }

@@ -7,8 +7,8 @@ import type { BrokerTables } from './tables.ts';
 const rememberMs = 10 * 60_000;
 
 /**
- * Issues a nonce of 32 random bytes that can be consumed once until `expiresAt`.
- * Throws `BROKER_CHALLENGE_LIMIT` when `maxOutstanding` nonces wait for their answer.
+ * Issues a nonce of 32 random bytes that can be consumed once until `expiresAt`. When `maxOutstanding` nonces wait for their
+ * answer already, the oldest of them is dropped: whoever asks without ever answering keeps nobody from getting one.
  */
 export async function issueChallenge(
   db: Kysely<BrokerTables>,
@@ -26,7 +26,16 @@ export async function issueChallenge(
       .where('expires_at', '>', now.toISOString())
       .select((expression) => expression.fn.countAll<number | bigint | string>().as('outstanding'))
       .executeTakeFirstOrThrow();
-    if (Number(outstanding) >= maxOutstanding) throw new FastnessError('BROKER_CHALLENGE_LIMIT');
+    const surplus = Number(outstanding) - maxOutstanding + 1;
+    if (surplus > 0) {
+      const oldest = trx
+        .selectFrom('challenges')
+        .select('nonce_digest')
+        .where('expires_at', '>', now.toISOString())
+        .orderBy('expires_at')
+        .limit(surplus);
+      await trx.deleteFrom('challenges').where('nonce_digest', 'in', oldest).execute();
+    }
     await trx
       .insertInto('challenges')
       .values({ nonce_digest: digestOf(nonce), issued_at: now.toISOString(), expires_at: expiresAt.toISOString() })

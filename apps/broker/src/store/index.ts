@@ -60,6 +60,7 @@ export {
   extendLease,
   findRenewableLease,
   insertLease,
+  isRunningLease,
   listLeases,
   runningLeases,
   type LeaseHolder,

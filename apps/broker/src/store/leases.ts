@@ -45,6 +45,17 @@ export async function findRenewableLease(
   return lease;
 }
 
+/** Whether somebody holds this lease now. Says nothing about who asks. */
+export async function isRunningLease(db: Kysely<BrokerTables>, leaseId: string, now: Date): Promise<boolean> {
+  const lease = await db
+    .selectFrom('leases')
+    .select('lease_id')
+    .where('lease_id', '=', leaseId)
+    .where('expires_at', '>', now.toISOString())
+    .executeTakeFirst();
+  return lease !== undefined;
+}
+
 export async function extendLease(
   db: Kysely<BrokerTables>,
   leaseId: string,

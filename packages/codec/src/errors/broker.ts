@@ -42,11 +42,6 @@ export const brokerErrors = Object.freeze({
     message: 'Too many requests.',
     next: 'Wait for the time in the Retry-After header, then try again.',
   },
-  BROKER_CHALLENGE_LIMIT: {
-    class: 'limit',
-    message: 'Too many challenges are outstanding.',
-    next: 'Wait until outstanding challenges expire, then ask again; if this lasts, look for a client that asks without answering.',
-  },
 
   BROKER_ADMIN_UNAUTHORIZED: {
     class: 'unauthorized',
