@@ -144,6 +144,21 @@ describe.skipIf(!hasModels)('the process of an enclave', () => {
     },
   );
 
+  it('tells its host no word of an engine that does not load the model', async () => {
+    const source = join(world.directory, 'cut.gguf');
+    writeFileSync(source, readFileSync(triageFile).subarray(0, 500_000));
+    const other = await createWorld({ source, engine: 'llama', task: 'generate' });
+    await other.startBroker();
+    await other.register();
+    const enclave = startProcess(other);
+    expect(await enclave.ended).not.toBe(0);
+    // The engine would name a tensor; its native code writes to standard error by itself if it is let.
+    expect(enclave.lines.join('\n')).not.toMatch(/tensor|bounds/u);
+    expect(enclave.parsed().at(-1)).toMatchObject({ event: 'ended', code: 'MODEL_DOES_NOT_LOAD' });
+    expect(enclave.parsed().at(-1)).not.toHaveProperty('detail');
+    await other[Symbol.asyncDispose]();
+  });
+
   it('ends with the exit code of the error’s class', async () => {
     const missing = spawn(process.execPath, ['--conditions=source', main, '/nonexistent.json'], {
       env: {},

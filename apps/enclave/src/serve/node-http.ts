@@ -76,7 +76,9 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
   // The address that the client used does not matter, so the Host field is not looked at.
   const url = URL.canParse(incoming.url ?? '', 'http://enclave.invalid') ? (incoming.url ?? '') : '/';
   const body = method === 'GET' || method === 'HEAD' ? null : bodyOf(incoming);
-  return new Request(new URL(url, 'http://enclave.invalid'), { method, headers, body, duplex: 'half', signal });
+  // A constant of its own, because the DOM's types do not know `duplex`.
+  const init = { method, headers, body, duplex: 'half', signal } as const;
+  return new Request(new URL(url, 'http://enclave.invalid'), init);
 }
 
 /** Reads only when asked, and leaves the connection open when the reader has had enough. */
