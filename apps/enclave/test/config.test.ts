@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { defaultRelayLimits } from '../../relay/src/limits.ts';
 import { parseConfig } from '../src/config.ts';
 import { createLog, errorFields } from '../src/log.ts';
 import { FastnessError } from '@fastness/codec/errors';
@@ -15,6 +16,14 @@ describe('the configuration', () => {
     expect(config.limits.tokensPerFrame).toBe(8);
     expect(config.evidence).toBe('auto');
     expect(config.waivers).toEqual([]);
+  });
+
+  it('holds more than a relay lets one address send at once', () => {
+    const { concurrent, arriving } = parseConfig(least).limits;
+    expect(defaultRelayLimits.connectionsPerAddress).toBeLessThan(concurrent);
+    expect(defaultRelayLimits.connectionsPerAddress * 4).toBeLessThan(arriving);
+    // 32 answers streamed at once, an attestation, and one to spare.
+    expect(defaultRelayLimits.connectionsPerAddress).toBeGreaterThanOrEqual(34);
   });
 
   it('is written in the README as it is read here', () => {

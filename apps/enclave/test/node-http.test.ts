@@ -73,6 +73,22 @@ describe('the HTTP server', () => {
     expect(await gone.promise).toMatch(/signal|cancel/u);
   });
 
+  it('drops an answer whose client went away before it was there', async () => {
+    const dropped = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    answer = async (request) => {
+      asked.resolve();
+      await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
+      return new Response(new ReadableStream<Uint8Array>({ cancel: () => dropped.resolve() }, { highWaterMark: 0 }));
+    };
+    const controller = new AbortController();
+    const response = fetch(server.url, { signal: controller.signal });
+    await asked.promise;
+    controller.abort();
+    await expect(response).rejects.toThrow(/abort/u);
+    await dropped.promise;
+  });
+
   it('stops a producer when the client reads too slowly, and goes on when it reads again', async () => {
     let produced = 0;
     answer = async () =>

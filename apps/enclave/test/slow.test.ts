@@ -5,16 +5,20 @@ import { hasModels, triageFile } from './models.ts';
 import { connect, start, type Started } from './running.ts';
 import { createWorld, type World } from './world.ts';
 
-const head = `POST /ohttp HTTP/1.1\r\nhost: x\r\ncontent-type: ${mediaTypes.chunkedRequest}\r\ntransfer-encoding: chunked\r\n\r\n`;
+const headOf = (path: string): string =>
+  `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${mediaTypes.chunkedRequest}\r\ntransfer-encoding: chunked\r\n\r\n`;
 
 /** A connection that sends the head of a request and one byte, and says no more. */
-async function slowLoris(url: string): Promise<{ socket: Socket; answer: () => string; closed: Promise<void> }> {
+async function slowLoris(
+  url: string,
+  path = '/ohttp',
+): Promise<{ socket: Socket; answer: () => string; closed: Promise<void> }> {
   let text = '';
   const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
   socket.on('error', () => {});
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  await new Promise((resolve) => socket.write(`${head}1\r\n\x01\r\n`, resolve));
+  await new Promise((resolve) => socket.write(`${headOf(path)}1\r\n\x01\r\n`, resolve));
   return { socket, answer: () => text, closed };
 }
 
@@ -51,5 +55,13 @@ describe.skipIf(!hasModels)('an enclave among slow clients', () => {
     expect(codes.filter((code) => code === 'ENCLAVE_TIME_LIMIT').length).toBeGreaterThan(0);
     expect(new Set(codes)).toEqual(new Set(['ENCLAVE_BUSY', 'ENCLAVE_TIME_LIMIT']));
     expect(await models()).toBe(200);
+  });
+
+  it('gives as little time to who asks for an attestation', async () => {
+    const slow = await Promise.all(Array.from({ length: 16 }, () => slowLoris(enclave.url, '/attestation')));
+    expect(await models()).toBe(200);
+    await Promise.all(slow.map(({ closed }) => closed));
+    const codes = new Set(slow.map(({ answer }) => /"code":"(\w+)"/u.exec(answer())?.[1]));
+    expect(codes).toEqual(new Set(['ENCLAVE_BUSY', 'ENCLAVE_TIME_LIMIT']));
   });
 });

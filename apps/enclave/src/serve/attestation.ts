@@ -12,13 +12,13 @@ import type { Serving } from './serving.ts';
  * needs to verify it. Throws CHANNEL_WIRE_*, ENCLAVE_BUSY, and what the collector throws.
  */
 export async function attest(
-  request: Request,
+  body: ReadableStream<Uint8Array> | null,
   serving: Serving,
   collect: CollectEvidence,
   quota: Quota,
 ): Promise<AttestationBundle> {
   const limit = wireLimits.attestationRequest;
-  const bytes = request.body === null ? new Uint8Array(0) : await collectBytes(request.body, limit);
+  const bytes = body === null ? new Uint8Array(0) : await collectBytes(body, limit);
   if (bytes === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `At most ${limit} bytes.`);
   const { nonce } = parseWireJson(attestationRequestSchema, bytes, limit);
   return quota.run(async () => {

@@ -105,6 +105,8 @@ async function send(body: ReadableStream<Uint8Array>, outgoing: ServerResponse, 
   const reader = body.getReader();
   const stop = (): void => void reader.cancel(gone.reason).catch(() => {});
   gone.addEventListener('abort', stop, { once: true });
+  // Whoever went away before the answer was there must not keep what it holds.
+  if (gone.aborted) stop();
   try {
     for (;;) {
       const { value, done } = await reader.read();

@@ -2,7 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { CollectEvidence } from '../boot/request-key.ts';
 import { errorFields, type Log } from '../log.ts';
 import { attest } from './attestation.ts';
-import { Admission, type AdmissionLimits } from './admission.ts';
+import { Admission, arrivingBody, type AdmissionLimits } from './admission.ts';
 import { answerSealed } from './channel.ts';
 import type { Quota } from './quota.ts';
 import type { Serving } from './serving.ts';
@@ -42,6 +42,18 @@ export function createOuter(options: OuterOptions): (request: Request) => Promis
       throw error;
     }
   };
+  // Asking for an attestation holds no engine, so it takes no place in that house; being slow about it is as short.
+  const asking = new Admission({ ...options.admission, concurrent: Number.POSITIVE_INFINITY });
+  const attestation = async (request: Request): Promise<Response> => {
+    const serving = options.serving();
+    const place = asking.enter();
+    try {
+      const body = request.body === null ? null : arrivingBody(request.body, place);
+      return json(await attest(body, serving, options.collect, options.quota), 200);
+    } finally {
+      place.leave();
+    }
+  };
   return async (request) => {
     try {
       const { pathname } = new URL(request.url);
@@ -54,7 +66,7 @@ export function createOuter(options: OuterOptions): (request: Request) => Promis
         return json(body, healthy ? 200 : 503);
       }
       if (pathname === '/ohttp') return await sealed(request);
-      return json(await attest(request, options.serving(), options.collect, options.quota), 200);
+      return await attestation(request);
     } catch (error) {
       if (error instanceof FastnessError) {
         if (error.class === 'internal') options.log('error', 'request-failed', errorFields(error));
