@@ -9,7 +9,7 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * The variables that the command gets from this process. Any other could load code that was not measured: the dynamic
  * linker, Node, OpenSSL and the engines all read variables that name libraries, and no list of those is complete.
  */
-const passed = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
+const passed = ['PATH', 'LANG', 'TZ'] as const;
 
 /**
  * The environment for the command: the few variables passed on, and the socket.
