@@ -27,7 +27,10 @@ export function enclaveCommand(): Command {
     .option('--model <id>', 'the sealed model (default: the one sealed last)')
     .option('--listen <url>', "address to listen on (default: the home's enclaveUrl)")
     .option('--broker <url>', "the broker (default: the home's brokerUrl)")
-    .option('--accept-swap <reason>', 'run although this machine swaps; the reason is shown in /health')
+    .option(
+      '--accept-swap <reason>',
+      'run although this machine swaps; the reason goes into the log; refused on hardware unless the image allows it',
+    )
     .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
 }
 

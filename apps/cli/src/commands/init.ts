@@ -107,7 +107,7 @@ async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): 
   await writeJson(home.brokerPolicyFile, {
     ...shared,
     id: 'fastness-broker',
-    lease: { ttlSeconds: 60, renewSuperseded: false },
+    lease: { ttlSeconds: 60, renewSuperseded: true },
   });
   await writeJson(home.clientPolicyFile, shared, 0o644);
   await writeFileAtomic(home.adminTokenFile, toBase64Url(randomBytes(32)));

@@ -15,7 +15,11 @@ export const errorClasses = Object.freeze({
   invalid: { exitCode: 4, httpStatus: 422, meaning: 'The input is malformed, forged, damaged or stale.' },
   denied: { exitCode: 5, httpStatus: 403, meaning: 'The input is authentic and a policy refuses it.' },
   unauthorized: { exitCode: 6, httpStatus: 401, meaning: 'A credential is missing or wrong.' },
-  unavailable: { exitCode: 7, httpStatus: 503, meaning: 'Something needed could not be reached; trying again may help.' },
+  unavailable: {
+    exitCode: 7,
+    httpStatus: 503,
+    meaning: 'Something needed could not be reached; trying again may help.',
+  },
   conflict: { exitCode: 8, httpStatus: 409, meaning: 'The state on hand does not allow it.' },
   limit: { exitCode: 9, httpStatus: 429, meaning: 'A stated limit was reached.' },
   internal: { exitCode: 70, httpStatus: 500, meaning: 'A fault of Fastness itself.' },
