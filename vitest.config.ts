@@ -11,6 +11,8 @@ export default defineConfig({
       'attacks/**/*.test.ts',
       'scripts/**/*.test.ts',
     ],
+    // Many tests wait for processes rather than compute, so two at a time fit two cores.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     execArgv: ['--conditions=source'],

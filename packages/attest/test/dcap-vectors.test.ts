@@ -23,7 +23,8 @@ const count = (verdict: string) => {
 
 /** What the quote itself says; for quotes that cannot be read, anything. */
 function contentOf(testCase: DcapCase): { reportData: string; measurement: string } {
-  const { evidence } = wrapDcap({ ...testCase, collateral: undefined });
+  const { collateral: _none, ...alone } = testCase;
+  const { evidence } = wrapDcap(alone);
   try {
     if (testCase.tee === 'tdx') {
       const { body } = parseTdx(evidence);
