@@ -70,6 +70,8 @@ async function sealedStart(options: {
   const started = performance.now();
   const child = spawn(process.execPath, [...process.execArgv, enclaveMain, options.configFile], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // The enclave refuses any other variable.
+    env: { PATH: process.env['PATH'] },
   });
   try {
     await new Promise<void>((resolve, reject) => {
