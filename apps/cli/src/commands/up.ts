@@ -1,27 +1,27 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
-import { action } from '../support/command.ts';
+import { parseManifest } from '@fastness/model';
 import { startChild, type RunningChild } from '../support/children.ts';
+import { clientForHome } from '../support/client.ts';
+import { action } from '../support/command.ts';
+import { demonstrate } from '../support/demonstrate.ts';
+import { ensureRelease } from '../support/ensure-release.ts';
 import { homeExists, listModels, modelDirectory, readHomeConfig, readText } from '../support/home.ts';
 import { repositoryRoot } from '../support/image.ts';
 import { untilAborted, type Context } from '../support/run.ts';
-import { ensureRelease } from '../support/ensure-release.ts';
+import { printVerifiedEnclave } from '../support/verdict.ts';
 import { defaultApprovers, initHome } from './init.ts';
+import { startProxy } from './proxy.ts';
 import { publishHome } from './publish.ts';
 import { sealHome } from './seal.ts';
-import { parseManifest } from '@fastness/model';
-import { demonstrate } from '../support/demonstrate.ts';
-import { clientForHome } from '../support/client.ts';
-import { startProxy } from './proxy.ts';
-import { printVerifiedEnclave } from '../support/verdict.ts';
 
 interface UpOptions {
   readonly once?: boolean;
   readonly anyPort?: boolean;
 }
 
-export const defaultModelFile: string = join(repositoryRoot, 'models/triage/triage.gguf');
+const defaultModelFile: string = join(repositoryRoot, 'models/triage/triage.gguf');
 const enclaveReadyMilliseconds = 90_000;
 const readyMilliseconds = 30_000;
 

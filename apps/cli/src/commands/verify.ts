@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { parseClientPolicy, parseReceiptBundle, verifyReceiptBundle, type VerifiedReceipt } from '@fastness/client';
+import { parseReceiptBundle, verifyReceiptBundle, type VerifiedReceipt } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
-import { clientForHome, type ClientOptions } from '../support/client.ts';
+import { clientForHome, readClientPolicy, type ClientOptions } from '../support/client.ts';
 import { action } from '../support/command.ts';
-import { readJson, readText } from '../support/home.ts';
+import { readText } from '../support/home.ts';
 import type { Output } from '../support/output.ts';
 import type { Context } from '../support/run.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
@@ -37,7 +37,7 @@ export function verifyCommand(): Command {
 }
 
 async function verifyReceipt({ home, output }: Context, path: string, options: VerifyOptions): Promise<void> {
-  const policy = parseClientPolicy(await readJson(options.policy ?? home.clientPolicyFile));
+  const policy = await readClientPolicy(home, options);
   const bundle = parseReceiptBundle(parseReceiptFile(path, await readText(path)));
   const { method, path: requestPath } = bundle.request;
   const verified = await verifyReceiptBundle({

@@ -2,17 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import type { Home } from './home.ts';
+import { repositoryRoot } from './image.ts';
 
-const repositoryRoot = fileURLToPath(new URL('../../../..', import.meta.url));
 /** This program, as it was started: from source or built. */
 const mainFile = process.argv[1] ?? join(repositoryRoot, 'apps/cli/src/main.ts');
 
 /** What a server command prints on standard output, with `--json`, once it accepts connections. */
-export const listeningSchema = z.looseObject({ event: z.literal('listening'), url: z.url() });
+const listeningSchema = z.looseObject({ event: z.literal('listening'), url: z.url() });
 
 export interface RunningChild {
   readonly name: string;
@@ -27,7 +26,7 @@ export interface RunningChild {
 const stopGraceMilliseconds = 8_000;
 
 /** Arguments that start another command of this program under the same Node and the same conditions. */
-export function ownCommand(home: Home, args: readonly string[]): { file: string; args: string[] } {
+function ownCommand(home: Home, args: readonly string[]): { file: string; args: string[] } {
   return { file: process.execPath, args: [...process.execArgv, mainFile, '--home', home.path, '--json', ...args] };
 }
 

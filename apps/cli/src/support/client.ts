@@ -1,4 +1,4 @@
-import { createClient, parseClientPolicy, type FastnessClient } from '@fastness/client';
+import { createClient, parseClientPolicy, type ClientPolicy, type FastnessClient } from '@fastness/client';
 import { readHomeConfig, readJson, type Home } from './home.ts';
 
 export interface ClientOptions {
@@ -6,9 +6,14 @@ export interface ClientOptions {
   readonly policy?: string;
 }
 
+/** What this client accepts: the policy file named in the options, or the home's. */
+export async function readClientPolicy(home: Home, options: ClientOptions): Promise<ClientPolicy> {
+  return parseClientPolicy(await readJson(options.policy ?? home.clientPolicyFile));
+}
+
 /** A client under the home's policy, or under the policy file named in the options. */
 export async function clientForHome(home: Home, options: ClientOptions): Promise<FastnessClient> {
-  const policy = parseClientPolicy(await readJson(options.policy ?? home.clientPolicyFile));
+  const policy = await readClientPolicy(home, options);
   const url = options.url ?? (await readHomeConfig(home)).relayUrl;
   return createClient({ url, policy });
 }

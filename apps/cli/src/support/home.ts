@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
@@ -22,7 +22,7 @@ export interface Home {
   readonly runDirectory: string;
 }
 
-export const homeConfigSchema = z.strictObject({
+const homeConfigSchema = z.strictObject({
   format: z.literal('fastness/home/v1'),
   tee: z.enum(['simulated', 'auto']),
   brokerUrl: z.url(),
@@ -137,12 +137,4 @@ export async function modelDirectory(home: Home, modelId: string | undefined): P
     throw new FastnessError('CLI_MODEL_MISSING', `${id ?? 'No default model'}; ${known}.`);
   }
   return join(home.modelDirectory, id);
-}
-
-export async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false;
-  }
 }
