@@ -1,11 +1,11 @@
 /** Verification of TEE evidence: pure, offline, the same in Node and browser. */
 export { keyConfigDigestOf, reportDataOf, type ReportDataFields } from './binding.ts';
 export type { CheckOutcome, CheckRecord } from './checks.ts';
-export type { ClaimsBase, PlatformIdentity } from './claims-base.ts';
-export type { NitroClaims } from './claims-nitro.ts';
-export type { SnpClaims, SnpIdentity, SnpTcb } from './claims-snp.ts';
-export type { DcapTcbClaims, SgxClaims, TdxClaims } from './claims-dcap.ts';
-export type { Claims } from './claims.ts';
+export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
+export type { NitroClaims } from './claims/nitro.ts';
+export type { SnpClaims, SnpIdentity, SnpTcb } from './claims/snp.ts';
+export type { DcapTcbClaims, SgxClaims, TdxClaims } from './claims/dcap.ts';
+export type { Claims } from './claims/claims.ts';
 export {
   CMW_ATTESTATION_RESULTS,
   CMW_ENDORSEMENTS,
@@ -42,18 +42,18 @@ export {
   TDX_QUOTE_TYPE,
   TSM_REPORT_TYPE,
 } from './media-types.ts';
-export type { NitroPolicy } from './policy-nitro.ts';
-export { tcbStatuses, type DcapPolicy, type TcbStatus } from './policy-dcap.ts';
-export type { SgxPolicy } from './policy-sgx.ts';
-export type { TdxPolicy } from './policy-tdx.ts';
-export { guestProtections, type GuestProtection, type SnpPolicy, type SnpTcbFloor } from './policy-snp.ts';
+export type { NitroPolicy } from './policy/nitro.ts';
+export { tcbStatuses, type DcapPolicy, type TcbStatus } from './policy/dcap.ts';
+export type { SgxPolicy } from './policy/sgx.ts';
+export type { TdxPolicy } from './policy/tdx.ts';
+export { guestProtections, type GuestProtection, type SnpPolicy, type SnpTcbFloor } from './policy/snp.ts';
 export {
   attestationPolicySchema,
   parseAttestationPolicy,
   sectionOf,
   withMeasurements,
   type AttestationPolicy,
-} from './policy.ts';
+} from './policy/policy.ts';
 export { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';
 export { awsAnchors, nitroRoots, type NitroTrustAnchor } from './trust/aws.ts';

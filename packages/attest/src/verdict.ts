@@ -1,5 +1,5 @@
 import type { CheckRecord } from './checks.ts';
-import type { Claims } from './claims.ts';
+import type { Claims } from './claims/claims.ts';
 import type { AppliedWaiver } from './waivers.ts';
 
 /** The outcome of a verification that found nothing to refuse. There is no negative verdict: refusals are thrown. */

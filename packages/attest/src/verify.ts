@@ -2,7 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { checkCmw } from './cmw.ts';
 import type { VerifyEvidenceOptions } from './formats/format.ts';
 import { evidenceFormats } from './formats/registry.ts';
-import { parseAttestationPolicy, sectionOf } from './policy.ts';
+import { parseAttestationPolicy, sectionOf } from './policy/policy.ts';
 import { policySectionOf } from './tees.ts';
 import type { AttestationVerdict } from './verdict.ts';
 
@@ -29,7 +29,8 @@ export async function verifyEvidence(options: VerifyEvidenceOptions): Promise<At
   if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
   const stray = endorsements.find((endorsement) => !format.endorsementTypes.includes(checkCmw(endorsement).type));
   if (stray !== undefined) throw new FastnessError('ATTEST_ENDORSEMENT_UNSUPPORTED', `Type ${stray.type}.`);
-  if (sectionOf(policy, policySectionOf[format.tee]).measurements === 'from-release')
+  const section = sectionOf(policy, policySectionOf[format.tee]);
+  if ('measurements' in section && section.measurements === 'from-release')
     throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
   return format.verify({ ...options, policy });
 }

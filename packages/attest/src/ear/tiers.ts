@@ -1,4 +1,4 @@
-import type { Claims } from '../claims.ts';
+import type { Claims } from '../claims/claims.ts';
 
 /**
  * Trustworthiness claims and tiers of AR4SI (draft-ietf-rats-ar4si, section 2.3): each claim is an integer whose range

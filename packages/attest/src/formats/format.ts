@@ -1,6 +1,6 @@
 import type { Cmw } from '../cmw.ts';
 import type { Trustworthiness } from '../ear/tiers.ts';
-import type { AttestationPolicy } from '../policy.ts';
+import type { AttestationPolicy } from '../policy/policy.ts';
 import type { Tee } from '../tees.ts';
 import type { TrustAnchors } from '../trust/anchors.ts';
 import type { AttestationVerdict } from '../verdict.ts';

@@ -1,7 +1,7 @@
 import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, type Checklist } from '../../checks.ts';
-import type { DcapPolicy } from '../../policy-dcap.ts';
+import type { DcapPolicy } from '../../policy/dcap.ts';
 import type { AuthenticQuote } from './stages.ts';
 
 /** What the policy says about the platform: its TCB, the age of the collateral, its kind, and which one it is. */

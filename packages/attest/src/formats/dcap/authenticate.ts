@@ -1,6 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
-import { parseAttestationPolicy, type AttestationPolicy } from '../../policy.ts';
+import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { assessPlatform, assessQe } from './assess.ts';
 import { checkCertificateWindows, selectPckChain, selectTcbSigner } from './chain.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { tcbStatuses } from '../../policy-dcap.ts';
+import { tcbStatuses } from '../../policy/dcap.ts';
 
 /**
  * TCB info and enclave identities, version 3 and 2 (Intel SGX and TDX PCS REST API version 4). Members that are not listed

@@ -1,4 +1,4 @@
-import type { TcbStatus } from '../../policy-dcap.ts';
+import type { TcbStatus } from '../../policy/dcap.ts';
 
 /** A status and the advisories that go with it. */
 export interface TcbAssessment {

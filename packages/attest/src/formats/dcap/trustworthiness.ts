@@ -6,7 +6,7 @@ import {
   type Trustworthiness,
   type TrustworthinessVector,
 } from '../../ear/tiers.ts';
-import type { Claims } from '../../claims.ts';
+import type { Claims } from '../../claims/claims.ts';
 
 /**
  * What a verdict on Intel evidence supports: a platform that Intel vouches for and has not revoked; a configuration and a

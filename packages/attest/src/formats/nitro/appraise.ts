@@ -1,8 +1,8 @@
 import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy.ts';
-import type { NitroPolicy } from '../../policy-nitro.ts';
+import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import type { NitroPolicy } from '../../policy/nitro.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import { claimsOf, instanceOf } from './claims.ts';
 import { MAX_NONCE_BYTES, MAX_USER_DATA_BYTES } from './layout.ts';

@@ -1,5 +1,5 @@
 import { Checklist } from '../../checks.ts';
-import { parseAttestationPolicy, type AttestationPolicy } from '../../policy.ts';
+import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { checkChainShape, checkModule, checkValidity, selectChain } from './chain.ts';
 import { requireSignatures } from './signatures.ts';

@@ -1,5 +1,5 @@
 import { toHex } from '@fastness/codec';
-import type { NitroClaims } from '../../claims-nitro.ts';
+import type { NitroClaims } from '../../claims/nitro.ts';
 import type { AuthenticDocument } from './stages.ts';
 
 /** The EC2 instance in a module id, `i-<hex>-enc<hex>` or `i-<hex>-tpm<hex>`; undefined when it names none. */

@@ -1,8 +1,8 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
-import type { SgxClaims } from '../../claims-dcap.ts';
-import type { SgxPolicy } from '../../policy-sgx.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy.ts';
+import type { SgxClaims } from '../../claims/dcap.ts';
+import type { SgxPolicy } from '../../policy/sgx.ts';
+import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import { appraisePlatform, expectedReportDataOf } from '../dcap/appraise-platform.ts';
 import type { EnclaveReport } from '../dcap/enclave-report.ts';

@@ -1,5 +1,5 @@
 import { anyOf, type Checklist } from '../../checks.ts';
-import type { GuestProtection, SnpPolicy } from '../../policy-snp.ts';
+import type { GuestProtection, SnpPolicy } from '../../policy/snp.ts';
 import type { GuestPolicy } from './report.ts';
 import type { AuthenticReport } from './stages.ts';
 

@@ -1,5 +1,5 @@
 import { anyOf, type Checklist } from '../../checks.ts';
-import type { SnpPolicy } from '../../policy-snp.ts';
+import type { SnpPolicy } from '../../policy/snp.ts';
 import type { AuthenticReport } from './stages.ts';
 import { describeTcb, meetsFloor } from './tcb.ts';
 

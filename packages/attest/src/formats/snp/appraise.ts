@@ -1,8 +1,8 @@
 import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
-import type { SnpClaims } from '../../claims-snp.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy.ts';
+import type { SnpClaims } from '../../claims/snp.ts';
+import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import { appraiseGuestPolicy } from './appraise-guest.ts';
 import { appraisePlatform } from './appraise-platform.ts';

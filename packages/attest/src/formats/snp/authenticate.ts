@@ -1,6 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
-import { parseAttestationPolicy, type AttestationPolicy } from '../../policy.ts';
+import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { selectChain, type AcceptedRoot } from './certificates.ts';
 import { checkChainShape, checkValidity } from './chain.ts';

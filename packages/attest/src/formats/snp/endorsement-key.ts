@@ -2,7 +2,7 @@ import { equalBytes, fromHex, toHex, utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import type { SnpIdentity } from '../../claims-snp.ts';
+import type { SnpIdentity } from '../../claims/snp.ts';
 import type { Chain } from './certificates.ts';
 import type { SnpReport } from './report.ts';
 

@@ -1,5 +1,5 @@
 import type { SnpProductName } from '../../trust/anchors.ts';
-import type { SnpTcbFloor } from '../../policy-snp.ts';
+import type { SnpTcbFloor } from '../../policy/snp.ts';
 
 /** The components of a TCB version. */
 export type TcbComponent = 'bootloader' | 'tee' | 'snp' | 'microcode' | 'fmc';

@@ -1,7 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate, Crl } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
-import type { SnpIdentity, SnpTcb } from '../../claims-snp.ts';
+import type { SnpIdentity, SnpTcb } from '../../claims/snp.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { SnpProduct } from './products.ts';
 import type { SnpReport } from './report.ts';

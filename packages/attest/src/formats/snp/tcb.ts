@@ -1,6 +1,6 @@
 import { fromHex } from '@fastness/codec';
-import type { SnpTcb } from '../../claims-snp.ts';
-import type { SnpTcbFloor } from '../../policy-snp.ts';
+import type { SnpTcb } from '../../claims/snp.ts';
+import type { SnpTcbFloor } from '../../policy/snp.ts';
 import type { SnpProduct, TcbComponent } from './products.ts';
 
 const components: readonly TcbComponent[] = ['bootloader', 'tee', 'snp', 'microcode', 'fmc'];

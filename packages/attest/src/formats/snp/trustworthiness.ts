@@ -7,7 +7,7 @@ import {
   type Trustworthiness,
   type TrustworthinessVector,
 } from '../../ear/tiers.ts';
-import type { Claims } from '../../claims.ts';
+import type { Claims } from '../../claims/claims.ts';
 import type { SnpWaivableCheck } from './waivable.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { anyOf, type Checklist } from '../../checks.ts';
-import type { TdxPolicy } from '../../policy-tdx.ts';
+import type { TdxPolicy } from '../../policy/tdx.ts';
 import { knownTdAttributes, tdAttributes, XFAM_ALLOWED, XFAM_FIXED_ONE, type TdBody } from './body.ts';
 
 const ZERO = '00'.repeat(48);

@@ -1,7 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
-import type { TdxClaims } from '../../claims-dcap.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy.ts';
+import type { TdxClaims } from '../../claims/dcap.ts';
+import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import { appraisePlatform, expectedReportDataOf } from '../dcap/appraise-platform.ts';
 import { AuthenticQuote } from '../dcap/stages.ts';

@@ -1,4 +1,4 @@
-import type { ClaimsBase } from './claims-base.ts';
+import type { ClaimsBase } from './base.ts';
 
 /** Facts about a Nitro Enclave or an instance with NitroTPM that were authenticated and that the policy accepts. JSON-safe. */
 export interface NitroClaims extends ClaimsBase {

@@ -1,8 +1,8 @@
 import { FastnessError } from '@fastness/codec/errors';
 import * as z from 'zod';
-import { policySectionNames, policySections } from './policy-sections.ts';
-import { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
-import { waivableChecks } from './waivers.ts';
+import { policySectionNames, policySections } from './sections.ts';
+import { policySectionOf, type PolicySectionName, type Tee } from '../tees.ts';
+import { waivableChecks } from '../waivers.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex');
 

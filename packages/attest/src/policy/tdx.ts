@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dcapPolicyFields, hex, listOf } from './policy-dcap.ts';
+import { dcapPolicyFields, hex, listOf } from './dcap.ts';
 
 const digests = listOf(hex(48));
 

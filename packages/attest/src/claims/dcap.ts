@@ -1,5 +1,5 @@
-import type { ClaimsBase, PlatformIdentity } from './claims-base.ts';
-import type { TcbStatus } from './policy-dcap.ts';
+import type { ClaimsBase, PlatformIdentity } from './base.ts';
+import type { TcbStatus } from '../policy/dcap.ts';
 
 /** What Intel's collateral says about the platform. */
 export interface DcapTcbClaims {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { dcapPolicyFields, hex, listOf } from './policy-dcap.ts';
+import { dcapPolicyFields, hex, listOf } from './dcap.ts';
 
 /** Requirements on Intel SGX quotes. Debug enclaves are refused unless waived by name. */
 export const sgxPolicySchema = z

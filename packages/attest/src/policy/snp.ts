@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { snpProductNames } from './trust/anchors.ts';
+import { snpProductNames } from '../trust/anchors.ts';
 
 const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `expected ${bytes} bytes in lower-case hex`);

@@ -1,8 +1,8 @@
-import { nitroPolicySchema } from './policy-nitro.ts';
-import { sgxPolicySchema } from './policy-sgx.ts';
-import { snpPolicySchema } from './policy-snp.ts';
-import { tdxPolicySchema } from './policy-tdx.ts';
-import type { PolicySectionName } from './tees.ts';
+import { nitroPolicySchema } from './nitro.ts';
+import { sgxPolicySchema } from './sgx.ts';
+import { snpPolicySchema } from './snp.ts';
+import { tdxPolicySchema } from './tdx.ts';
+import type { PolicySectionName } from '../tees.ts';
 
 /** The schema of each section of a policy; a section that is absent refuses its TEE. */
 export const policySections = Object.freeze({

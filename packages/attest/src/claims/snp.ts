@@ -1,5 +1,5 @@
-import type { ClaimsBase, PlatformIdentity } from './claims-base.ts';
-import type { SnpProductName } from './trust/anchors.ts';
+import type { ClaimsBase, PlatformIdentity } from './base.ts';
+import type { SnpProductName } from '../trust/anchors.ts';
 
 /** Security version numbers of the components of an AMD platform. `fmc` exists on Turin only. */
 export interface SnpTcb {

@@ -1,4 +1,4 @@
-import type { Tee } from './tees.ts';
+import type { Tee } from '../tees.ts';
 
 /**
  * Who vouched: one processor, or a provider that hides which one. `value` is lower-case hex unless the kind says otherwise.
