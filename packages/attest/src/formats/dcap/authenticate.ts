@@ -1,6 +1,8 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
+import { issued, requireSignatures } from '../../signatures.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { assessPlatform, assessQe } from './assess.ts';
 import { checkCertificateWindows, selectPckChain, selectTcbSigner } from './chain.ts';
@@ -9,14 +11,7 @@ import { checkDocuments } from './documents.ts';
 import type { DcapFlavour } from './flavour.ts';
 import { readPckFacts } from './pck.ts';
 import { checkRevocation, requireCrl } from './revocation.ts';
-import {
-  checkQeReportData,
-  documentSigned,
-  issued,
-  qeReportSigned,
-  quoteSigned,
-  requireSignatures,
-} from './signatures.ts';
+import { checkQeReportData, documentSigned, qeReportSigned, quoteSigned } from './signatures.ts';
 import { AuthenticQuote, ParsedQuote } from './stages.ts';
 import { mergeStatus, type TcbAssessment } from './tcb.ts';
 
@@ -29,7 +24,7 @@ export interface ModuleAssessment {
   readonly module?: TcbAssessment;
 }
 
-export interface AuthenticateOptions {
+export interface AuthenticateOptions extends VerificationMeans {
   readonly policy: AttestationPolicy;
   readonly anchors: TrustAnchors;
   readonly now: Date;
@@ -56,11 +51,11 @@ export async function authenticateQuote<Body>(
   const { leaf, issuer, root } = await selectPckChain(parsed.certificates, anchors, checks);
   requireSignatures(
     await Promise.all([
-      issued('DCAP_ROOT_SIGNATURE', root, root),
-      issued('DCAP_PCK_ISSUER_SIGNATURE', issuer, root),
-      issued('DCAP_PCK_SIGNATURE', leaf, issuer),
-      qeReportSigned(leaf, quote),
-      quoteSigned(quote),
+      issued('DCAP_ROOT_SIGNATURE', root, root, options),
+      issued('DCAP_PCK_ISSUER_SIGNATURE', issuer, root, options),
+      issued('DCAP_PCK_SIGNATURE', leaf, issuer, options),
+      qeReportSigned(leaf, quote, options),
+      quoteSigned(quote, options),
     ]),
     checks,
   );
@@ -80,12 +75,12 @@ export async function authenticateQuote<Body>(
   requireCrl(pckCrl, issuer, checks);
   requireSignatures(
     await Promise.all([
-      issued('DCAP_TCB_SIGNER_SIGNATURE', tcbSigner, root),
-      issued('DCAP_TCB_SIGNER_SIGNATURE', qeSigner, root),
-      ...(rootCaCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', rootCaCrl, root)]),
-      ...(pckCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', pckCrl, issuer)]),
-      documentSigned('DCAP_TCB_INFO_SIGNATURE', tcbSigner, tcbInfo),
-      documentSigned('DCAP_QE_IDENTITY_SIGNATURE', qeSigner, qeIdentity),
+      issued('DCAP_TCB_SIGNER_SIGNATURE', tcbSigner, root, options),
+      issued('DCAP_TCB_SIGNER_SIGNATURE', qeSigner, root, options),
+      ...(rootCaCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', rootCaCrl, root, options)]),
+      ...(pckCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', pckCrl, issuer, options)]),
+      documentSigned('DCAP_TCB_INFO_SIGNATURE', tcbSigner, tcbInfo, options),
+      documentSigned('DCAP_QE_IDENTITY_SIGNATURE', qeSigner, qeIdentity, options),
     ]),
     checks,
   );

@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from '@fastness/codec';
 import type { Certificate } from '@fastness/codec/x509';
 import { anyOf, type Checklist } from '../../checks.ts';
+import { nameOf } from '../../signatures.ts';
 import type { IntelTrustAnchor } from '../../trust/anchors.ts';
 
 /** The certificates between a pinned root and a quote. */
@@ -73,8 +74,4 @@ export function checkCertificateWindows(certificates: readonly Certificate[], no
         : `${nameOf(outside)} from ${outside.notBefore.toISOString()} to ${outside.notAfter.toISOString()}`,
     actual,
   });
-}
-
-export function nameOf(certificate: Certificate): string {
-  return certificate.subject.commonName ?? 'a certificate without a name';
 }

@@ -79,8 +79,8 @@ export function parseDcapCollateral(cmw: Cmw): ParsedCollateral {
   }
   const { tcbInfo, tcbInfoIssuerChain, qeIdentity, qeIdentityIssuerChain, rootCaCrl, pckCrl } = read.data;
   return Object.freeze({
-    tcbInfo: readDocument(tcbInfo, 'tcbInfo', tcbInfoSchema, tcbInfoIssuerChain),
-    qeIdentity: readDocument(qeIdentity, 'enclaveIdentity', qeIdentitySchema, qeIdentityIssuerChain),
+    tcbInfo: readSignedDocument(tcbInfo, 'tcbInfo', tcbInfoSchema, tcbInfoIssuerChain),
+    qeIdentity: readSignedDocument(qeIdentity, 'enclaveIdentity', qeIdentitySchema, qeIdentityIssuerChain),
     ...(rootCaCrl === undefined ? {} : { rootCaCrl: parseCrl(fromBase64Url(rootCaCrl)) }),
     ...(pckCrl === undefined ? {} : { pckCrl: parseCrl(fromBase64Url(pckCrl)) }),
   });
@@ -88,11 +88,12 @@ export function parseDcapCollateral(cmw: Cmw): ParsedCollateral {
 
 /**
  * Cuts the signed object out of the answer without parsing it first. Space around it is not signed and may differ; the
- * object itself is taken as it stands, and the same bytes are verified and read.
+ * object itself is taken as it stands, and the same bytes are verified and read. Verifies nothing.
+ * Throws DCAP_COLLATERAL_MALFORMED, CODEC_..., X509_....
  */
-function readDocument<T>(
+export function readSignedDocument<T>(
   body: string,
-  member: 'tcbInfo' | 'enclaveIdentity',
+  member: 'tcbInfo' | 'enclaveIdentity' | 'tcbEvaluationDataNumbers',
   schema: z.ZodType<T>,
   issuerChain: string,
 ): SignedDocument<T> {

@@ -1,8 +1,8 @@
 import { FastnessError } from '@fastness/codec/errors';
-import { parseCertificate } from '@fastness/codec/x509';
 import { Checklist } from '../../checks.ts';
 import { checkCmw, type Cmw } from '../../cmw.ts';
-import { parseDcapCollateral } from './collateral.ts';
+import { readCertificate, readOnce, type VerificationMeans } from '../../means.ts';
+import { parseDcapCollateral, type ParsedCollateral } from './collateral.ts';
 import { readEnclaveReport } from './enclave-report.ts';
 import type { BodyKind, DcapFlavour } from './flavour.ts';
 import { readQuote } from './quote.ts';
@@ -17,6 +17,7 @@ export function parseQuote<Body>(
   endorsements: readonly Cmw[],
   flavour: DcapFlavour & { readonly evidenceType: string },
   readBody: (body: Uint8Array, kind: BodyKind) => Body,
+  means: VerificationMeans,
 ): ParsedQuote<Body> {
   if (checkCmw(evidence).type !== flavour.evidenceType) {
     throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
@@ -34,11 +35,17 @@ export function parseQuote<Body>(
     {
       body: readBody(quote.body, quote.bodyKind),
       qeReport: readEnclaveReport(quote.qeReport),
-      certificates: Object.freeze(quote.certificates.map((certificate) => parseCertificate(certificate))),
-      collateral: endorsement === undefined ? undefined : parseDcapCollateral(endorsement),
+      certificates: Object.freeze(quote.certificates.map((certificate) => readCertificate(certificate, means))),
+      collateral: endorsement === undefined ? undefined : readCollateral(endorsement, means),
       checks: checks.results().checks,
     },
     quote,
     flavour,
   );
+}
+
+/** Collateral serves every platform of a model until Intel updates it, so a cache keeps it whole. */
+function readCollateral(endorsement: Cmw, means: VerificationMeans): ParsedCollateral {
+  const { type } = checkCmw(endorsement);
+  return readOnce(type, endorsement.value, (value) => parseDcapCollateral({ ...endorsement, value }), means);
 }

@@ -1,7 +1,7 @@
 import { equalBytes, toHex } from '@fastness/codec';
 import type { Certificate, Crl } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { nameOf } from './chain.ts';
+import { nameOf } from '../../signatures.ts';
 
 /** Requires a list and that it is the issuer's own. Its signature is verified apart. */
 export function requireCrl(crl: Crl | undefined, issuer: Certificate, checks: Checklist): void {

@@ -1,63 +1,53 @@
-import { concatBytes, equalBytes, toHex } from '@fastness/codec';
+import { concatBytes, equalBytes, fromHex, toHex } from '@fastness/codec';
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
-import { importSpki, verifySignedBy, type Certificate, type Crl } from '@fastness/codec/x509';
+import { parseSpki, verifyRawSignature, type Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { endorsementVerifier, evidenceVerifier, type VerificationMeans } from '../../means.ts';
+import { nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
 import type { SignedDocument } from './collateral.ts';
 import type { Quote } from './quote.ts';
 
-/** What became of one signature. */
-export interface SignatureOutcome {
-  readonly code: ErrorCode;
-  readonly expected: string;
-  readonly holds: boolean;
-  /** What kept the signature from being verified at all, for instance a key off its curve. */
-  readonly fault?: unknown;
-}
-
-const P256 = Object.freeze({ name: 'ECDSA', namedCurve: 'P-256' });
-const ES256 = Object.freeze({ name: 'ECDSA', hash: 'SHA-256' });
-
-/** That `issuer` issued a certificate or a list. */
-export async function issued(
-  code: ErrorCode,
-  child: Certificate | Crl,
-  issuer: Certificate,
-): Promise<SignatureOutcome> {
-  const what = child.kind === 'crl' ? 'its revocation list' : (child.subject.commonName ?? 'a certificate');
-  return outcomeOf(code, `${issuer.subject.commonName ?? ''} signed ${what}`, async () =>
-    verifySignedBy(child, issuer),
-  );
-}
+const algorithm = Object.freeze({ kind: 'ecdsa', hash: 'SHA-256' } as const);
+/** DER of a SubjectPublicKeyInfo on P-256 up to the coordinates of its point. */
+const P256_SPKI = fromHex('3059301306072a8648ce3d020106082a8648ce3d03010703420004');
 
 /** That the holder of a certificate signed the bytes of a document. */
 export async function documentSigned(
   code: ErrorCode,
-  signer: Certificate,
-  { signed, signature }: SignedDocument<unknown>,
+  holder: Certificate,
+  { signed: message, signature }: SignedDocument<unknown>,
+  means: VerificationMeans,
 ): Promise<SignatureOutcome> {
-  return outcomeOf(code, `${signer.subject.commonName ?? ''} signed the document`, async () =>
-    verifyRaw(await importSpki(signer, { kind: 'ecdsa', hash: 'SHA-256' }), signature, signed),
+  return outcomeOf(code, `${nameOf(holder)} signed the document`, async () =>
+    verifyRawSignature({ holder, algorithm, signature, message }, endorsementVerifier(means)),
   );
 }
 
 /** That the attestation key signed the quote. */
-export async function quoteSigned({ attestationKey, signature, signed }: Quote): Promise<SignatureOutcome> {
+export async function quoteSigned(quote: Quote, means: VerificationMeans): Promise<SignatureOutcome> {
+  const { attestationKey, signature, signed: message } = quote;
   return outcomeOf('DCAP_QUOTE_SIGNATURE', 'the attestation key signed the quote', async () => {
-    let key: CryptoKey;
+    const holder = parseSpki(concatBytes(P256_SPKI, attestationKey));
     try {
-      const point = concatBytes(Uint8Array.of(4), attestationKey);
-      key = await globalThis.crypto.subtle.importKey('raw', point, P256, false, ['verify']);
+      await verifyRawSignature({ holder, algorithm, signature, message }, evidenceVerifier(means));
     } catch (cause) {
-      throw new FastnessError('X509_SIGNATURE', 'The attestation key is not a point of P-256.', { cause });
+      // The key comes with the quote: one off the curve has signed nothing.
+      if (cause instanceof FastnessError && cause.code === 'X509_KEY') {
+        throw new FastnessError('X509_SIGNATURE', 'The attestation key is not a point of P-256.', { cause });
+      }
+      throw cause;
     }
-    await verifyRaw(key, signature, signed);
   });
 }
 
 /** That the PCK signed the quoting enclave's report. */
-export async function qeReportSigned(leaf: Certificate, quote: Quote): Promise<SignatureOutcome> {
+export async function qeReportSigned(
+  holder: Certificate,
+  { qeReport: message, qeReportSignature: signature }: Quote,
+  means: VerificationMeans,
+): Promise<SignatureOutcome> {
   return outcomeOf('DCAP_QE_REPORT_SIGNATURE', 'the PCK signed the report of the quoting enclave', async () =>
-    verifyRaw(await importSpki(leaf, { kind: 'ecdsa', hash: 'SHA-256' }), quote.qeReportSignature, quote.qeReport),
+    verifyRawSignature({ holder, algorithm, signature, message }, evidenceVerifier(means)),
   );
 }
 
@@ -71,32 +61,4 @@ export async function checkQeReportData(quote: Quote, checks: Checklist): Promis
     expected: toHex(expected),
     actual: toHex(actual),
   });
-}
-
-/** Throws for the first signature that does not hold or could not be verified. */
-export function requireSignatures(outcomes: readonly SignatureOutcome[], checks: Checklist): void {
-  for (const { code, expected, holds, fault } of outcomes) {
-    if (fault !== undefined) throw fault;
-    checks.require(code, holds, { expected, actual: holds ? 'it did' : 'it did not' });
-  }
-}
-
-async function verifyRaw(key: CryptoKey, signature: Uint8Array, message: Uint8Array): Promise<void> {
-  const holds = await globalThis.crypto.subtle.verify(ES256, key, Uint8Array.from(signature), Uint8Array.from(message));
-  if (!holds) throw new FastnessError('X509_SIGNATURE');
-}
-
-/** Never rejects, so that the order in which signatures fail does not matter. */
-async function outcomeOf(
-  code: ErrorCode,
-  expected: string,
-  verification: () => Promise<void>,
-): Promise<SignatureOutcome> {
-  try {
-    await verification();
-    return { code, expected, holds: true };
-  } catch (error) {
-    const outcome = { code, expected, holds: false };
-    return error instanceof FastnessError && error.code === 'X509_SIGNATURE' ? outcome : { ...outcome, fault: error };
-  }
 }
