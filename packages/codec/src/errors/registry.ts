@@ -6,6 +6,7 @@ import { cliErrors } from './cli.ts';
 import { clientErrors } from './client.ts';
 import { codecErrors } from './codec.ts';
 import { enclaveErrors } from './enclave.ts';
+import { endorsementErrors } from './endorsements.ts';
 import { evidenceErrors } from './evidence.ts';
 import { keysErrors } from './keys.ts';
 import { modelErrors } from './model.ts';
@@ -17,6 +18,7 @@ export const errorRegistry = Object.freeze({
   ...codecErrors,
   ...attestErrors,
   ...evidenceErrors,
+  ...endorsementErrors,
   ...keysErrors,
   ...modelErrors,
   ...channelErrors,
