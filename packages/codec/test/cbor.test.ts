@@ -114,6 +114,18 @@ describe('cbor', () => {
     );
     await expectCode('CODEC_MALFORMED', () => decodeCbor(fromHex('a203040305'), { keyOrder: 'any' }));
   });
+  test('reads longer forms of integers, lengths and tags only when asked to', async () => {
+    const loose = (hex: string) => decodeCbor(fromHex(hex.replaceAll(' ', '')), { keyOrder: 'any', integers: 'any' });
+    expect(loose('19 0001')).toBe(1);
+    expect(loose('1b 0000000000000007')).toBe(7);
+    expect(loose('58 02 0102')).toEqual(Uint8Array.of(1, 2));
+    expect(loose('b9 0001 18 01 78 01 61')).toEqual(new Map([[1, 'a']]));
+    expect(loose('d8 12 80')).toMatchObject({ tag: 18 });
+    await expectCode('CODEC_MALFORMED', () => loose('a2 01 02 18 01 03'));
+    await expectCode('CODEC_NOT_CANONICAL', () => loose('5f ff'));
+    await expectCode('CODEC_NOT_CANONICAL', () => decodeCbor(fromHex('190001')));
+    await expectCode('CODEC_TRUNCATED', () => loose('9b 00000000ffffffff'));
+  });
   test('reads maps without a length only when asked to, and nothing else without one', async () => {
     const open = (hex: string) => decodeCbor(fromHex(hex.replaceAll(' ', '')), { openMaps: 'accepted' });
     expect(open('bf 01 02 61 61 bf ff ff')).toEqual(

@@ -12,6 +12,7 @@ const payload = utf8Encode('payload');
 const ed25519 = await generateKeys('ed25519');
 const p256 = await generateKeys('p-256');
 const p384 = await generateKeys('p-384');
+const p521 = await generateKeys('p-521');
 
 const cases = [
   { name: 'Ed25519', alg: -19, keys: ed25519, scheme: { kind: 'ed25519' }, params: { name: 'Ed25519' } },
@@ -28,6 +29,13 @@ const cases = [
     keys: p384,
     scheme: { kind: 'ecdsa', hash: 'SHA-384' },
     params: { name: 'ECDSA', namedCurve: 'P-384' },
+  },
+  {
+    name: 'ES512',
+    alg: -36,
+    keys: p521,
+    scheme: { kind: 'ecdsa', hash: 'SHA-512' },
+    params: { name: 'ECDSA', namedCurve: 'P-521' },
   },
 ] as const;
 

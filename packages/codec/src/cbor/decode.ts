@@ -17,12 +17,17 @@ export interface DecodeCborOptions {
    * producers that stream their fields (AWS Nitro). Arrays and strings need a length either way.
    */
   readonly openMaps?: 'refused' | 'accepted';
+  /**
+   * `shortest` (default) wants every integer, length and tag in its shortest form; `any` also reads longer forms, for
+   * formats whose readers have to (RFC 9783, section 5.1.1). Both forms of a map key are one key.
+   */
+  readonly integers?: 'shortest' | 'any';
 }
 
 /**
  * Reads one CBOR data item that fills `bytes`. The subset of RFC 8949: definite lengths, every length and integer in
- * its shortest form, well-formed UTF-8, map keys that are integers or text and occur once, no floating point and of
- * the simple values only false, true and null. Byte strings are views of the input.
+ * its shortest form (unless `integers` says otherwise), well-formed UTF-8, map keys that are integers or text and occur
+ * once, no floating point and of the simple values only false, true and null. Byte strings are views of the input.
  * @throws CODEC_TRUNCATED, CODEC_TRAILING, CODEC_MALFORMED, CODEC_NOT_CANONICAL, CODEC_LIMIT, CODEC_UNSUPPORTED
  */
 export function decodeCbor(bytes: Uint8Array, options: DecodeCborOptions = {}): CborValue {
@@ -45,6 +50,7 @@ class Decoder {
   readonly #limits: CborLimits;
   readonly #sorted: boolean;
   readonly #openMaps: boolean;
+  readonly #shortest: boolean;
   #items = 0;
 
   constructor(bytes: Uint8Array, reader: ByteReader, limits: CborLimits, options: DecodeCborOptions) {
@@ -53,6 +59,7 @@ class Decoder {
     this.#limits = limits;
     this.#sorted = (options.keyOrder ?? 'deterministic') === 'deterministic';
     this.#openMaps = options.openMaps === 'accepted';
+    this.#shortest = (options.integers ?? 'shortest') === 'shortest';
   }
 
   item(depth: number): CborValue {
@@ -120,7 +127,7 @@ class Decoder {
   #argument(info: number): bigint {
     if (info < 24) return BigInt(info);
     const [value, least] = this.#wideArgument(info);
-    if (value < least)
+    if (this.#shortest && value < least)
       throw new FastnessError('CODEC_NOT_CANONICAL', 'A CBOR integer that is not in its shortest form.');
     return value;
   }

@@ -9,13 +9,14 @@ export interface CoseAlgorithm {
 }
 
 /**
- * The COSE signature algorithms read here, by their number in the IANA registry: Ed25519 (RFC 9864), ES256 and ES384
+ * The COSE signature algorithms read here, by their number in the IANA registry: Ed25519 (RFC 9864), ES256, ES384 and ES512
  * (RFC 9053). The polymorphic EdDSA (-8) is left out: it does not name its curve.
  */
 export const coseAlgorithms: ReadonlyMap<number, CoseAlgorithm> = new Map<number, CoseAlgorithm>([
   [-19, { name: 'Ed25519', key: { name: 'Ed25519' }, verify: { name: 'Ed25519' }, signatureBytes: 64 }],
   [-7, es('ES256', 'P-256', 'SHA-256', 64)],
   [-35, es('ES384', 'P-384', 'SHA-384', 96)],
+  [-36, es('ES512', 'P-521', 'SHA-512', 132)],
 ]);
 
 function es(name: string, namedCurve: string, hash: string, signatureBytes: number): CoseAlgorithm {
