@@ -1,5 +1,6 @@
 /** Verification of TEE evidence: pure, offline, the same in Node and browser. */
 export { keyConfigDigestOf, reportDataOf, type ReportDataFields } from './binding.ts';
+export { VerificationCache } from './cache.ts';
 export type { CheckOutcome, CheckRecord } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
 export type { NitroClaims } from './claims/nitro.ts';
@@ -31,6 +32,7 @@ export {
 export { CPU_SUBMODULE, toEar, trustworthinessOf } from './ear/to-ear.ts';
 export type { EvidenceFormat, VerifyEvidenceOptions } from './formats/format.ts';
 export { evidenceFormats } from './formats/registry.ts';
+export type { VerificationMeans } from './means.ts';
 export {
   NITRO_EVIDENCE_TYPE,
   NITRO_TPM_EVIDENCE_TYPE,

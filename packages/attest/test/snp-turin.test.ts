@@ -8,9 +8,10 @@ import { checkEndorsementKey } from '../src/formats/snp/endorsement-key.ts';
 import { readFields } from '../src/formats/snp/fields.ts';
 import { REPORT_BYTES, reportLayout } from '../src/formats/snp/layout.ts';
 import { selectCrls } from '../src/formats/snp/revocation.ts';
-import { requireSignatures, verifySignatures } from '../src/formats/snp/signatures.ts';
+import { verifySignatures } from '../src/formats/snp/signatures.ts';
 import { decodeTcb } from '../src/formats/snp/tcb.ts';
 import { amdAnchors } from '../src/index.ts';
+import { requireSignatures } from '../src/signatures.ts';
 import { readCertificates, vectorsPresent } from './support/vectors.ts';
 
 const folder = 'snp/virtee__sev/tests/certs_data';
@@ -30,7 +31,7 @@ describe.skipIf(!vectorsPresent)('recorded Turin VCEK', () => {
     checkChainShape(chain, checks);
     checkValidity(chain, now, checks);
     const signed = { message: new Uint8Array(672), signature: new Uint8Array(96) };
-    const { chain: outcomes } = await verifySignatures(chain, selectCrls([], chain), signed);
+    const { chain: outcomes } = await verifySignatures(chain, selectCrls([], chain), signed, {});
     requireSignatures(outcomes.slice(0, 3), checks);
     expect(() => requireSignatures(outcomes, checks)).toThrow(
       expect.objectContaining({ code: 'SNP_REPORT_SIGNATURE' }),

@@ -1,12 +1,13 @@
 import type { Cmw } from '../cmw.ts';
 import type { Trustworthiness } from '../ear/tiers.ts';
+import type { VerificationMeans } from '../means.ts';
 import type { AttestationPolicy } from '../policy/policy.ts';
 import type { Tee } from '../tees.ts';
 import type { TrustAnchors } from '../trust/anchors.ts';
 import type { AttestationVerdict } from '../verdict.ts';
 
 /** Everything a verification depends on. Nothing is taken from elsewhere: no clock, no network, no built-in trust. */
-export interface VerifyEvidenceOptions {
+export interface VerifyEvidenceOptions extends VerificationMeans {
   readonly evidence: Cmw;
   /** Certificates and revocation lists. Untrusted; what counts is the root that they end in. */
   readonly endorsements: readonly Cmw[];

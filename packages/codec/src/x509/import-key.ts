@@ -24,6 +24,14 @@ export async function importSpki(holder: KeyHolder, algorithm?: SignatureAlgorit
   }
 }
 
+/**
+ * Checks that a key can have made signatures of an algorithm, under the rules of {@link importSpki}.
+ * @throws X509_KEY
+ */
+export function checkKeyFits({ publicKey }: KeyHolder, algorithm: SignatureAlgorithm): void {
+  importParameters(publicKey, algorithm);
+}
+
 function importParameters(
   key: PublicKeyInfo,
   algorithm: SignatureAlgorithm | undefined,

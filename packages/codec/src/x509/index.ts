@@ -3,10 +3,11 @@ export { verifyChain } from './chain.ts';
 export { checkCrlWindow, checkNotRevoked, checkValidity } from './checks.ts';
 export { parseCrl } from './crl.ts';
 export { checkCriticalExtensions, extensionOids, keyUsageNames } from './extensions.ts';
-export { importSpki, type KeyHolder } from './import-key.ts';
+export { checkKeyFits, importSpki, type KeyHolder } from './import-key.ts';
 export { parseSpki } from './spki.ts';
 export { fieldBytes, type CurveName, type PublicKeyInfo } from './public-key.ts';
 export type { HashName, SignatureAlgorithm } from './signature-algorithm.ts';
+export { webCryptoVerifier, type SignatureCheck, type SignatureVerifier } from './signature-verifier.ts';
 export type {
   BasicConstraints,
   Certificate,
@@ -17,4 +18,4 @@ export type {
   RevokedCertificate,
   SignedObject,
 } from './types.ts';
-export { verifySignature, verifySignedBy } from './verify.ts';
+export { verifyRawSignature, verifySignature, verifySignedBy } from './verify.ts';

@@ -2,9 +2,10 @@ import { equalBytes, plainBytes } from '../bytes/bytes.ts';
 import { ecdsaSignatureToRaw } from '../der/ecdsa-signature.ts';
 import { FastnessError } from '../errors/index.ts';
 import { checkCriticalExtensions } from './extensions.ts';
-import { importSpki, type KeyHolder } from './import-key.ts';
+import type { KeyHolder } from './import-key.ts';
 import { fieldBytes } from './public-key.ts';
 import type { SignatureAlgorithm } from './signature-algorithm.ts';
+import { webCryptoVerifier, type SignatureCheck, type SignatureVerifier } from './signature-verifier.ts';
 import type { Certificate, Crl } from './types.ts';
 
 /**
@@ -14,7 +15,11 @@ import type { Certificate, Crl } from './types.ts';
  * Not checked: validity periods, path lengths and revocation (see `checkValidity`, `verifyChain`, `checkNotRevoked`).
  * @throws X509_ISSUER_NAME, X509_NOT_CA, X509_KEY_USAGE, X509_CRITICAL_EXTENSION, X509_KEY, X509_SIGNATURE
  */
-export async function verifySignedBy(child: Certificate | Crl, issuer: Certificate): Promise<void> {
+export async function verifySignedBy(
+  child: Certificate | Crl,
+  issuer: Certificate,
+  verifier: SignatureVerifier = webCryptoVerifier,
+): Promise<void> {
   if (!equalBytes(child.issuer.raw, issuer.subject.raw)) throw new FastnessError('X509_ISSUER_NAME');
   if (issuer.basicConstraints?.ca !== true) throw new FastnessError('X509_NOT_CA');
   const usage = child.kind === 'crl' ? 'cRLSign' : 'keyCertSign';
@@ -26,6 +31,7 @@ export async function verifySignedBy(child: Certificate | Crl, issuer: Certifica
     algorithm: child.signatureAlgorithm,
     signature: child.signature,
     message: child.tbs,
+    verifier,
   });
 }
 
@@ -38,12 +44,22 @@ export async function verifySignature(options: {
   readonly algorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
   readonly message: Uint8Array;
+  readonly verifier?: SignatureVerifier;
 }): Promise<void> {
-  const { holder, algorithm, message } = options;
-  const key = await importSpki(holder, algorithm);
+  const { holder, algorithm, message, verifier } = options;
   const signature = rawSignature(holder, algorithm, options.signature);
-  const holds = await crypto.subtle.verify(verifyParameters(algorithm), key, signature, plainBytes(message));
-  if (!holds) throw new FastnessError('X509_SIGNATURE');
+  await verifyRawSignature({ holder, algorithm, signature, message }, verifier);
+}
+
+/**
+ * Verifies one signature whose ECDSA form is r || s, as reports, quotes and COSE have it.
+ * @throws X509_KEY when key and algorithm do not go together, X509_SIGNATURE when the signature does not hold.
+ */
+export async function verifyRawSignature(
+  check: SignatureCheck,
+  verifier: SignatureVerifier = webCryptoVerifier,
+): Promise<void> {
+  if (!(await verifier(check))) throw new FastnessError('X509_SIGNATURE');
 }
 
 function rawSignature(
@@ -57,18 +73,4 @@ function rawSignature(
   } catch (cause) {
     throw new FastnessError('X509_SIGNATURE', 'Not the DER of an ECDSA signature.', { cause });
   }
-}
-
-function verifyParameters(algorithm: SignatureAlgorithm): Algorithm | EcdsaParams | RsaPssParams {
-  switch (algorithm.kind) {
-    case 'ecdsa':
-      return { name: 'ECDSA', hash: algorithm.hash } satisfies EcdsaParams;
-    case 'rsa-pss':
-      return { name: 'RSA-PSS', saltLength: algorithm.saltLength } satisfies RsaPssParams;
-    case 'rsa-pkcs1':
-      return { name: 'RSASSA-PKCS1-v1_5' };
-    case 'ed25519':
-      break;
-  }
-  return { name: 'Ed25519' };
 }

@@ -1,8 +1,9 @@
+import { equalBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
-import { issued, requireSignatures } from '../../signatures.ts';
+import { issued, knownRoot, requireSignatures } from '../../signatures.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { assessPlatform, assessQe } from './assess.ts';
 import { checkCertificateWindows, selectPckChain, selectTcbSigner } from './chain.ts';
@@ -48,10 +49,10 @@ export async function authenticateQuote<Body>(
   const anchors = options.anchors.intel ?? [];
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
-  const { leaf, issuer, root } = await selectPckChain(parsed.certificates, anchors, checks);
+  const { leaf, issuer, root, rootKnown } = await selectPckChain(parsed.certificates, anchors, checks);
   requireSignatures(
     await Promise.all([
-      issued('DCAP_ROOT_SIGNATURE', root, root, options),
+      rootKnown ? knownRoot('DCAP_ROOT_SIGNATURE', root) : issued('DCAP_ROOT_SIGNATURE', root, root, options),
       issued('DCAP_PCK_ISSUER_SIGNATURE', issuer, root, options),
       issued('DCAP_PCK_SIGNATURE', leaf, issuer, options),
       qeReportSigned(leaf, quote, options),
@@ -76,7 +77,10 @@ export async function authenticateQuote<Body>(
   requireSignatures(
     await Promise.all([
       issued('DCAP_TCB_SIGNER_SIGNATURE', tcbSigner, root, options),
-      issued('DCAP_TCB_SIGNER_SIGNATURE', qeSigner, root, options),
+      // Intel signs both documents with one certificate.
+      ...(equalBytes(tcbSigner.raw, qeSigner.raw)
+        ? []
+        : [issued('DCAP_TCB_SIGNER_SIGNATURE', qeSigner, root, options)]),
       ...(rootCaCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', rootCaCrl, root, options)]),
       ...(pckCrl === undefined ? [] : [issued('DCAP_CRL_SIGNATURE', pckCrl, issuer, options)]),
       documentSigned('DCAP_TCB_INFO_SIGNATURE', tcbSigner, tcbInfo, options),

@@ -1,6 +1,7 @@
-import { equalBytes, toHex } from '@fastness/codec';
+import { equalBytes } from '@fastness/codec';
 import type { Certificate } from '@fastness/codec/x509';
 import { anyOf, type Checklist } from '../../checks.ts';
+import { sha256Hex } from '../../digest.ts';
 import { nameOf } from '../../signatures.ts';
 import type { IntelTrustAnchor } from '../../trust/anchors.ts';
 
@@ -9,6 +10,8 @@ export interface PckChain {
   readonly leaf: Certificate;
   readonly issuer: Certificate;
   readonly root: Certificate;
+  /** Whether `root` is, byte for byte, the certificate known for the pinned key. */
+  readonly rootKnown: boolean;
 }
 
 const LEAF = 'Intel SGX PCK Certificate';
@@ -30,10 +33,12 @@ export async function selectPckChain(
     expected: 'PCK certificate, its issuer and the root',
     actual: `${certificates.length} certificates`,
   });
-  const digest = await globalThis.crypto.subtle.digest('SHA-256', Uint8Array.from(root.spki));
-  const actual = toHex(new Uint8Array(digest));
-  const pins = anchors.map((anchor) => anchor.spkiSha256);
-  checks.require('DCAP_ROOT_NOT_PINNED', pins.includes(actual), { expected: anyOf(pins), actual });
+  const [actual, whole] = await Promise.all([sha256Hex(root.spki), sha256Hex(root.raw)]);
+  const anchor = anchors.find(({ spkiSha256 }) => spkiSha256 === actual);
+  checks.require('DCAP_ROOT_NOT_PINNED', anchor !== undefined, {
+    expected: anyOf(anchors.map(({ spkiSha256 }) => spkiSha256)),
+    actual,
+  });
   const names = [nameOf(leaf), nameOf(issuer)];
   checks.require('DCAP_PCK_ISSUER', names[0] === LEAF && ISSUERS.includes(nameOf(issuer)), {
     expected: `${LEAF} of ${anyOf(ISSUERS)}`,
@@ -43,7 +48,7 @@ export async function selectPckChain(
     expected: 'a leaf',
     actual: leaf.basicConstraints?.ca === true ? 'an authority' : 'a leaf',
   });
-  return { leaf, issuer, root };
+  return { leaf, issuer, root, rootKnown: anchor.certificateSha256 === whole };
 }
 
 /** The certificate that signed TCB info or an identity. Its root must have the very key that the quote's chain ends in. */

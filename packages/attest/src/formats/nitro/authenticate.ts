@@ -1,8 +1,9 @@
 import { Checklist } from '../../checks.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { checkChainShape, checkModule, checkValidity, selectChain } from './chain.ts';
-import { requireSignatures } from './signatures.ts';
+import { checkSignatures } from './signatures.ts';
 import { AuthenticDocument, ParsedDocument } from './stages.ts';
 
 /**
@@ -20,7 +21,11 @@ import { AuthenticDocument, ParsedDocument } from './stages.ts';
  */
 export async function authenticate(
   parsed: ParsedDocument,
-  options: { readonly policy: AttestationPolicy; readonly anchors: TrustAnchors; readonly now: Date },
+  options: VerificationMeans & {
+    readonly policy: AttestationPolicy;
+    readonly anchors: TrustAnchors;
+    readonly now: Date;
+  },
 ): Promise<AuthenticDocument> {
   const message = ParsedDocument.messageOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
@@ -30,7 +35,7 @@ export async function authenticate(
 
   const chain = await selectChain(authorities, leaf, options.anchors.nitro ?? [], checks);
   checkChainShape(chain, checks);
-  await requireSignatures(chain, message, checks);
+  await checkSignatures(chain, message, checks, options);
   checkValidity(chain, now, checks);
   checkModule(leaf, document.moduleId, checks);
   return new AuthenticDocument({ kind, document, at: now.getTime(), ...checks.results() });

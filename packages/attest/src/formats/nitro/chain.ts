@@ -1,6 +1,8 @@
-import { equalBytes, plainBytes, toHex } from '@fastness/codec';
+import { equalBytes } from '@fastness/codec';
 import { extensionOids, type Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { sha256Hex } from '../../digest.ts';
+import { nameOf } from '../../signatures.ts';
 import type { NitroTrustAnchor } from '../../trust/aws.ts';
 
 /** The certificates of a document in the order of its bundle: root, intermediates, leaf. */
@@ -97,11 +99,6 @@ export function checkModule(leaf: Certificate, moduleId: string, checks: Checkli
   });
 }
 
-/** A certificate for people. */
-export function nameOf(certificate: Certificate): string {
-  return certificate.subject.commonName ?? 'a certificate without a name';
-}
-
 function checkKeys(certificate: Certificate, checks: Checklist): void {
   const { publicKey: key, signatureAlgorithm: algorithm, extensions } = certificate;
   checks.require('NITRO_CERTIFICATE_KEY', key.algorithm === 'EC' && key.curve === 'P-384', {
@@ -118,8 +115,4 @@ function checkKeys(certificate: Certificate, checks: Checklist): void {
     expected: 'no unknown critical extension',
     actual: `${nameOf(certificate)}: ${unknown?.[0] ?? 'none'}`,
   });
-}
-
-async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', plainBytes(bytes))));
 }

@@ -1,8 +1,8 @@
 import { decodeCbor } from '@fastness/codec/cbor';
 import { decodeSign1, type Sign1 } from '@fastness/codec/cose';
-import { parseCertificate } from '@fastness/codec/x509';
 import { Checklist } from '../../checks.ts';
 import type { Cmw } from '../../cmw.ts';
+import { readCertificate, type VerificationMeans } from '../../means.ts';
 import { readDocument } from './document.ts';
 import { decodeNitroEvidence } from './evidence.ts';
 import { ES384, MAX_DOCUMENT_BYTES, MAX_PAYLOAD_BYTES } from './layout.ts';
@@ -18,7 +18,7 @@ const limits = Object.freeze({ maxBytes: MAX_PAYLOAD_BYTES, maxDepth: 3, maxItem
  * genuine. Throws the NITRO_ code of the first field that is wrong, errors of the envelopes (ATTEST_..., CMW_..., CODEC_...,
  * COSE_...) and of the certificates (CODEC_..., X509_...).
  */
-export function parse(evidence: Cmw): ParsedDocument {
+export function parse(evidence: Cmw, means: VerificationMeans = {}): ParsedDocument {
   const { kind, document: bytes } = decodeNitroEvidence(evidence);
   const checks: Checklist = new Checklist([]);
   checks.require('NITRO_DOCUMENT_SIZE', bytes.length <= MAX_DOCUMENT_BYTES, {
@@ -37,8 +37,8 @@ export function parse(evidence: Cmw): ParsedDocument {
     {
       kind,
       document,
-      leaf: parseCertificate(document.certificate),
-      authorities: Object.freeze(document.cabundle.map((der) => parseCertificate(der))),
+      leaf: readCertificate(document.certificate, means),
+      authorities: Object.freeze(document.cabundle.map((der) => readCertificate(der, means))),
       checks: checks.results().checks,
     },
     message,

@@ -7,6 +7,6 @@ import { parse } from './parse.ts';
 /** The three questions in their order: what does it say, is it genuine, is it acceptable. */
 export async function verify(options: VerifyEvidenceOptions): Promise<AttestationVerdict> {
   const { evidence, policy, anchors, expectedReportData, now } = options;
-  const authentic = await authenticate(parse(evidence), { policy, anchors, now });
+  const authentic = await authenticate(parse(evidence, options), { ...options, policy, anchors, now });
   return appraise(authentic, { policy, expectedReportData });
 }

@@ -1,4 +1,5 @@
 import type { Cmw } from '../../cmw.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { readEnclaveReport, type EnclaveReport } from '../dcap/enclave-report.ts';
 import { parseQuote } from '../dcap/parse.ts';
 import type { ParsedQuote } from '../dcap/stages.ts';
@@ -9,6 +10,10 @@ import { sgxFlavour } from './flavour.ts';
  * Throws DCAP_QUOTE_..., DCAP_COLLATERAL_MALFORMED and errors of the envelopes and certificates (ATTEST_..., CMW_...,
  * CODEC_..., X509_...).
  */
-export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedQuote<EnclaveReport> {
-  return parseQuote(evidence, endorsements, sgxFlavour, readEnclaveReport);
+export function parse(
+  evidence: Cmw,
+  endorsements: readonly Cmw[] = [],
+  means: VerificationMeans = {},
+): ParsedQuote<EnclaveReport> {
+  return parseQuote(evidence, endorsements, sgxFlavour, readEnclaveReport, means);
 }

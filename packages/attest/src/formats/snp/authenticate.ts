@@ -1,6 +1,8 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireSignatures } from '../../signatures.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { selectChain, type AcceptedRoot } from './certificates.ts';
 import { checkChainShape, checkValidity } from './chain.ts';
@@ -8,7 +10,7 @@ import { checkEndorsementKey } from './endorsement-key.ts';
 import { ECDSA_P384_SHA384, signingKeys } from './layout.ts';
 import type { SnpReport } from './report.ts';
 import { checkRevocation, requireCrl, selectCrls } from './revocation.ts';
-import { requireSignatures, verifySignatures } from './signatures.ts';
+import { verifySignatures } from './signatures.ts';
 import { AuthenticReport, ParsedReport } from './stages.ts';
 import { decodeTcb } from './tcb.ts';
 
@@ -19,7 +21,11 @@ import { decodeTcb } from './tcb.ts';
  */
 export async function authenticate(
   parsed: ParsedReport,
-  options: { readonly policy: AttestationPolicy; readonly anchors: TrustAnchors; readonly now: Date },
+  options: VerificationMeans & {
+    readonly policy: AttestationPolicy;
+    readonly anchors: TrustAnchors;
+    readonly now: Date;
+  },
 ): Promise<AuthenticReport> {
   const signed = ParsedReport.signedPartOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
@@ -32,7 +38,7 @@ export async function authenticate(
   const chain = await selectChain(parsed.certificates, signingKey, roots, checks);
   const crls = selectCrls(parsed.crls, chain);
   checkChainShape(chain, checks);
-  const outcomes = await verifySignatures(chain, crls, signed);
+  const outcomes = await verifySignatures(chain, crls, signed, options);
   requireSignatures(outcomes.chain, checks);
   checkValidity(chain, now, checks);
   requireCrl(crls, chain, checks);

@@ -1,7 +1,8 @@
-import { equalBytes, plainBytes, toHex } from '@fastness/codec';
+import { equalBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { sha256Hex } from '../../digest.ts';
 import { snpProductNames, type SnpProductName } from '../../trust/anchors.ts';
 import { snpProducts, type SnpProduct } from './products.ts';
 
@@ -121,8 +122,4 @@ function only(candidates: readonly Certificate[]): Certificate {
     );
   }
   return first;
-}
-
-async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', plainBytes(bytes))));
 }

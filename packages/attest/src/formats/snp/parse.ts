@@ -1,7 +1,7 @@
-import { parseCertificate, parseCrl } from '@fastness/codec/x509';
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
 import type { Cmw } from '../../cmw.ts';
+import { readCertificate, readCrl, type VerificationMeans } from '../../means.ts';
 import { decodeSnpEndorsements, decodeSnpEvidence } from './evidence.ts';
 import { readFields } from './fields.ts';
 import { REPORT_BYTES, REPORT_VERSIONS, reportLayout, SIGNED_BYTES, type Field } from './layout.ts';
@@ -18,7 +18,7 @@ const MAX_ENDORSEMENTS = 8;
  * Throws SNP_REPORT_SIZE, SNP_REPORT_VERSION, SNP_REPORT_PADDING, errors of the envelopes (ATTEST_..., CMW_...) and of the
  * certificates and revocation lists (CODEC_..., X509_...).
  */
-export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedReport {
+export function parse(evidence: Cmw, endorsements: readonly Cmw[] = [], means: VerificationMeans = {}): ParsedReport {
   if (endorsements.length > MAX_ENDORSEMENTS) {
     throw new FastnessError(
       'ATTEST_ENDORSEMENT_MALFORMED',
@@ -53,8 +53,8 @@ export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedR
     {
       simulated,
       report: fields,
-      certificates: Object.freeze(ders.map((der) => parseCertificate(der))),
-      crls: Object.freeze(crlDers.map((der) => parseCrl(der))),
+      certificates: Object.freeze(ders.map((der) => readCertificate(der, means))),
+      crls: Object.freeze(crlDers.map((der) => readCrl(der, means))),
       checks: checks.results().checks,
     },
     { message: report.slice(0, SIGNED_BYTES), signature },

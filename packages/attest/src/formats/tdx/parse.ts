@@ -1,4 +1,5 @@
 import type { Cmw } from '../../cmw.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { parseQuote } from '../dcap/parse.ts';
 import type { ParsedQuote } from '../dcap/stages.ts';
 import { readTdBody, type TdBody } from './body.ts';
@@ -9,6 +10,10 @@ import { tdxFlavour } from './flavour.ts';
  * Throws DCAP_QUOTE_..., DCAP_COLLATERAL_MALFORMED and errors of the envelopes and certificates (ATTEST_..., CMW_...,
  * CODEC_..., X509_...).
  */
-export function parse(evidence: Cmw, endorsements: readonly Cmw[] = []): ParsedQuote<TdBody> {
-  return parseQuote(evidence, endorsements, tdxFlavour, readTdBody);
+export function parse(
+  evidence: Cmw,
+  endorsements: readonly Cmw[] = [],
+  means: VerificationMeans = {},
+): ParsedQuote<TdBody> {
+  return parseQuote(evidence, endorsements, tdxFlavour, readTdBody, means);
 }
