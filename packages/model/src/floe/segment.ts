@@ -1,18 +1,11 @@
 import { concatBytes, u64be } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { gcm } from './gcm.ts';
 import { aeadIvLength, aeadTagLength, segmentOverhead, segmentPrefixLength } from './parameters.ts';
 import type { SegmentKeys } from './segment-keys.ts';
 
-const algorithm = 'aes-256-gcm';
 /** The length field of every segment but the last. */
 const notFinal = 0xffff_ffff;
-
-/**
- * Bytes given to OpenSSL at once. `update` returns newly allocated memory; up to this size allocators take it from a
- * free list that is still in the processor's cache (glibc below 128 KiB, musl below 112), above it they map fresh pages.
- */
-const pieceLength = 96 * 1024;
 
 export interface SegmentPosition {
   /** Counted from 0. */
@@ -34,17 +27,16 @@ export function encryptSegment(
   const length = plaintext.length + segmentOverhead;
   if (isFinal ? length > keys.segmentSize : length !== keys.segmentSize) throw new FastnessError('FLOE_SEGMENT_RANGE');
   if (iv.length !== aeadIvLength || target.length !== length) throw new FastnessError('FLOE_SEGMENT_RANGE');
-  const cipher = createCipheriv(algorithm, keys.keyFor(position), iv, { authTagLength: aeadTagLength });
-  cipher.setAAD(segmentAad(position, isFinal));
   new DataView(target.buffer, target.byteOffset).setUint32(0, isFinal ? length : notFinal);
   target.set(iv, 4);
-  for (let offset = 0; offset < plaintext.length; offset += pieceLength) {
-    const piece = cipher.update(plaintext.subarray(offset, offset + pieceLength));
-    target.set(piece, segmentPrefixLength + offset);
-    release(piece);
-  }
-  cipher.final();
-  target.set(cipher.getAuthTag(), length - aeadTagLength);
+  gcm().encrypt({
+    key: keys.keyFor(position),
+    iv,
+    aad: segmentAad(position, isFinal),
+    source: plaintext,
+    target: target.subarray(segmentPrefixLength, length - aeadTagLength),
+    tag: target.subarray(length - aeadTagLength),
+  });
 }
 
 /**
@@ -60,22 +52,15 @@ export function decryptSegment(
 ): void {
   checkLength(keys.segmentSize, { position, isFinal }, segment);
   if (target.length !== segment.length - segmentOverhead) throw new FastnessError('FLOE_SEGMENT_RANGE');
-  const iv = segment.subarray(4, segmentPrefixLength);
-  const decipher = createDecipheriv(algorithm, keys.keyFor(position), iv, { authTagLength: aeadTagLength });
-  decipher.setAAD(segmentAad(position, isFinal));
-  decipher.setAuthTag(segment.subarray(segment.length - aeadTagLength));
-  const ciphertext = segment.subarray(segmentPrefixLength, segment.length - aeadTagLength);
-  for (let offset = 0; offset < ciphertext.length; offset += pieceLength) {
-    const piece = decipher.update(ciphertext.subarray(offset, offset + pieceLength));
-    target.set(piece, offset);
-    release(piece);
-  }
-  try {
-    decipher.final();
-  } catch {
-    target.fill(0);
-    throw new FastnessError('FLOE_SEGMENT_TAG', `Segment ${position}.`);
-  }
+  const message = {
+    key: keys.keyFor(position),
+    iv: segment.subarray(4, segmentPrefixLength),
+    aad: segmentAad(position, isFinal),
+    source: segment.subarray(segmentPrefixLength, segment.length - aeadTagLength),
+    target,
+    tag: segment.subarray(segment.length - aeadTagLength),
+  };
+  gcm().decrypt(message, `Segment ${position}.`);
 }
 
 function checkLength(segmentSize: number, { position, isFinal }: SegmentPosition, segment: Uint8Array): void {
@@ -97,13 +82,4 @@ function checkLength(segmentSize: number, { position, isFinal }: SegmentPosition
 
 function segmentAad(position: number, isFinal: boolean): Uint8Array {
   return concatBytes(u64be(position), Uint8Array.of(isFinal ? 1 : 0));
-}
-
-/**
- * Gives the memory of a cipher's output back at once, so that the next output gets the same, still in cache. Left to
- * the collector, thousands of pieces pile up and each new one is cold memory: measured, half the throughput.
- */
-function release(piece: Uint8Array): void {
-  const { buffer } = piece;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === piece.byteLength) buffer.transfer(0);
 }
