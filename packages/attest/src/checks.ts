@@ -13,11 +13,37 @@ export interface CheckRecord {
   readonly expected: string;
   /** What the evidence held; empty for `not-applicable`. */
   readonly actual: string;
+  /** The part of a collection that was looked at (cpu0, gpu0, ...). Absent: there is one piece of evidence, or it is about the whole. */
+  readonly part?: string;
+}
+
+/** How far a verification got before it was refused. Untrusted input may have passed the checks before the one that failed. */
+export interface FailedChecks {
+  /** The checks that ran before, in their order. Those after it were not run. */
+  readonly before: readonly CheckRecord[];
+  /** What the failed check compared. Absent: the evidence could not be read that far. */
+  readonly failed?: Omit<CheckRecord, 'outcome'>;
 }
 
 interface Compared {
   readonly expected: string;
   readonly actual: string;
+}
+
+const failures = new WeakMap<object, FailedChecks>();
+
+/**
+ * The checks that ran before a verification was refused, for people who ask why. Undefined for an error that no check
+ * raised. What it says is no verdict: nothing about the evidence is established once a check has failed.
+ */
+export function checksOf(error: unknown): FailedChecks | undefined {
+  return typeof error === 'object' && error !== null ? failures.get(error) : undefined;
+}
+
+/** Notes how far a verification got; returns the error. */
+export function withChecks<E extends Error>(error: E, checks: FailedChecks): E {
+  failures.set(error, Object.freeze({ ...checks, before: Object.freeze([...checks.before]) }));
+  return error;
 }
 
 /**
@@ -40,7 +66,7 @@ export class Checklist {
 
   /** Records the check when `passed`; otherwise throws it. */
   require(code: ErrorCode, passed: boolean, compared: Compared): asserts passed {
-    if (!passed) throw failed(code, compared);
+    if (!passed) throw withChecks(failed(code, compared), { before: this.#records, failed: { code, ...compared } });
     this.#records.push(Object.freeze({ code, outcome: 'passed', ...compared }));
   }
 

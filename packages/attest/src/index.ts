@@ -1,7 +1,15 @@
 /** Verification of TEE evidence: pure, offline, the same in Node and browser. */
-export { keyConfigDigestOf, reportDataOf, type ReportDataFields } from './binding.ts';
+export {
+  deviceEvidenceDigestOf,
+  deviceNonceOf,
+  keyConfigDigestOf,
+  reportDataFor,
+  reportDataOf,
+  type ReportDataFields,
+  type SessionBinding,
+} from './binding.ts';
 export { VerificationCache } from './cache.ts';
-export type { CheckOutcome, CheckRecord } from './checks.ts';
+export { checksOf, type CheckOutcome, type CheckRecord, type FailedChecks } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
 export type { NitroClaims } from './claims/nitro.ts';
 export type { SnpClaims, SnpIdentity, SnpTcb } from './claims/snp.ts';
@@ -18,6 +26,20 @@ export {
   type Cmw,
   type CmwJson,
 } from './cmw.ts';
+export {
+  CMW_MAX_COLLECTION,
+  CMW_MAX_RECORDS,
+  cmwCollectionFromCbor,
+  cmwCollectionFromJson,
+  cmwCollectionToCbor,
+  cmwCollectionToJson,
+  cmwFromCbor,
+  cmwToCbor,
+  EVIDENCE_COLLECTION_TYPE,
+  isCmwCollection,
+  type CmwCollection,
+  type CmwCollectionJson,
+} from './cmw-collection.ts';
 export { earProfiles, readEar, type Ear, type EarSubmodule } from './ear/read-ear.ts';
 export { EAR_PROFILE, earClaimsSchema, type EarAppraisal, type EarClaims, type VerifierId } from './ear/schema.ts';
 export {
@@ -30,7 +52,7 @@ export {
   type TrustworthinessVector,
 } from './ear/tiers.ts';
 export { CPU_SUBMODULE, toEar, trustworthinessOf } from './ear/to-ear.ts';
-export type { EvidenceFormat, VerifyEvidenceOptions } from './formats/format.ts';
+export type { EvidenceFormat, VerifyEvidenceOptions, VerifySessionOptions } from './formats/format.ts';
 export { evidenceFormats } from './formats/registry.ts';
 export type { VerificationMeans } from './means.ts';
 export {
@@ -56,6 +78,7 @@ export {
   withMeasurements,
   type AttestationPolicy,
 } from './policy/policy.ts';
+export { deviceKinds, roleOf, type DeviceKind, type TeeRole } from './roles.ts';
 export { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';
 export { awsAnchors, nitroRoots, type NitroTrustAnchor } from './trust/aws.ts';
@@ -68,6 +91,8 @@ export {
 } from './trust/anchors.ts';
 export { intelRoots } from './trust/intel.ts';
 export { vendorAnchors } from './trust/vendors.ts';
-export type { AttestationVerdict } from './verdict.ts';
+export { isCompositeVerdict, type AttestationVerdict, type CompositeVerdict } from './verdict.ts';
 export { verifyEvidence } from './verify.ts';
+export { formatOf } from './verify-one.ts';
+export { verifyRecordedEvidence } from './verify-recorded.ts';
 export { waivableChecks, type AppliedWaiver, type WaivableCheck, type Waiver } from './waivers.ts';

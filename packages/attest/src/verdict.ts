@@ -12,3 +12,16 @@ export interface AttestationVerdict {
   /** Name of the policy that was applied. */
   readonly policyId: string;
 }
+
+/**
+ * The outcome for a collection: what holds for the whole, as of one piece of evidence, and each part. `claims` are those of
+ * the processor; `waivers` and `checks` are those of every part, and name it.
+ */
+export interface CompositeVerdict extends AttestationVerdict {
+  /** By label: cpu0, gpu0, ... Each as if it had been verified by itself. */
+  readonly parts: Readonly<Record<string, AttestationVerdict>>;
+}
+
+export function isCompositeVerdict(verdict: AttestationVerdict): verdict is CompositeVerdict {
+  return 'parts' in verdict;
+}

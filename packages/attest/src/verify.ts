@@ -1,23 +1,40 @@
 import { FastnessError } from '@fastness/codec/errors';
-import { checkCmw } from './cmw.ts';
-import type { VerifyEvidenceOptions } from './formats/format.ts';
-import { evidenceFormats } from './formats/registry.ts';
-import { parseAttestationPolicy, sectionOf } from './policy/policy.ts';
-import { policySectionOf } from './tees.ts';
-import type { AttestationVerdict } from './verdict.ts';
+import type { SessionBinding } from './binding.ts';
+import type { Cmw } from './cmw.ts';
+import { isCmwCollection } from './cmw-collection.ts';
+import { verifyComposite } from './composite.ts';
+import { requireDevices } from './devices.ts';
+import type { VerifyEvidenceOptions, VerifySessionOptions } from './formats/format.ts';
+import { parseAttestationPolicy } from './policy/policy.ts';
+import { roleOf } from './roles.ts';
+import type { AttestationVerdict, CompositeVerdict } from './verdict.ts';
+import { formatOf, verifyOne } from './verify-one.ts';
 
 /**
  * Verifies evidence: reads it, checks that a pinned root vouches for it, and applies the policy. Pure: the result depends
  * on the arguments alone. Returns facts about an acceptable machine, or throws a FastnessError whose code names the first
- * check that failed, in an order that does not depend on timing.
+ * check that failed, in an order that does not depend on timing; `checksOf` says which checks ran before it.
  *
  * The type of the evidence decides which roots count. Evidence of hardware ends in `anchors`, never in a simulated root;
  * simulated evidence ends in the root that the policy names, never in `anchors`.
  *
+ * What the evidence must be bound to is either given as bytes (`expectedReportData`) or derived from the `session`, with the
+ * functions that the attester uses. With a session the evidence may be a collection (CPU, GPUs, switches, TPM; RFC 9999):
+ * exactly one processor, whose report data carries the digest of all device evidence, and devices that the policy lists,
+ * each with a nonce of its own and an identity of its own. The result then has a verdict for each part.
+ *
  * Not protected against: physical attacks on the processor, keys extracted from it before the vendor revokes them, a revocation
- * later than the lists that came with the evidence, and whatever the measured software itself does wrong.
+ * later than the lists that came with the evidence, and whatever the measured software itself does wrong. Nor does a
+ * collection prove that a device sits in the machine: on NVIDIA Hopper nothing in the evidence says so.
  */
-export async function verifyEvidence(options: VerifyEvidenceOptions): Promise<AttestationVerdict> {
+export async function verifyEvidence(options: VerifyEvidenceOptions): Promise<AttestationVerdict>;
+export async function verifyEvidence(
+  options: VerifySessionOptions & { readonly evidence: Cmw },
+): Promise<AttestationVerdict>;
+export async function verifyEvidence(options: VerifySessionOptions): Promise<AttestationVerdict | CompositeVerdict>;
+export async function verifyEvidence(
+  options: VerifyEvidenceOptions | VerifySessionOptions,
+): Promise<AttestationVerdict | CompositeVerdict> {
   const { evidence, endorsements, anchors, now } = options;
   const policy = parseAttestationPolicy(options.policy);
   if (!(now instanceof Date) || Number.isNaN(now.getTime()))
@@ -25,12 +42,25 @@ export async function verifyEvidence(options: VerifyEvidenceOptions): Promise<At
   if (!Array.isArray(endorsements) || typeof anchors !== 'object' || anchors === null) {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'endorsements must be a list, and anchors must be given.');
   }
-  const format = evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(checkCmw(evidence).type));
-  if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
-  const stray = endorsements.find((endorsement) => !format.endorsementTypes.includes(checkCmw(endorsement).type));
-  if (stray !== undefined) throw new FastnessError('ATTEST_ENDORSEMENT_UNSUPPORTED', `Type ${stray.type}.`);
-  const section = sectionOf(policy, policySectionOf[format.tee]);
-  if ('measurements' in section && section.measurements === 'from-release')
-    throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
-  return format.verify({ ...options, policy });
+  const session = 'session' in options ? options.session : undefined;
+  const expected = 'expectedReportData' in options ? options.expectedReportData : undefined;
+  if ((session === undefined) === (expected === undefined)) {
+    throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'Give expectedReportData or session, and not both.');
+  }
+  if (isCmwCollection(evidence)) {
+    if (session === undefined)
+      throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'A collection is verified for a session.');
+    return verifyComposite({ ...options, evidence, policy, session: sessionOf(session) });
+  }
+  requireDevices(policy, []);
+  if (roleOf(formatOf(evidence).tee).role === 'device' && policy.devices !== undefined) {
+    // A policy that speaks of devices is about machines, not about one device by itself.
+    throw new FastnessError('ATTEST_CPU_NOT_ONE', `Policy ${policy.id} asks for a processor with devices.`);
+  }
+  return verifyOne({ ...options, evidence, policy }, expected ?? { ...sessionOf(session), deviceEvidenceDigest: null });
+}
+
+function sessionOf(session: SessionBinding | undefined): SessionBinding {
+  if (typeof session === 'object' && session !== null) return session;
+  throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'The session is not an object.');
 }

@@ -27,10 +27,16 @@ export interface Waiver {
   readonly reason: string;
 }
 
+/** What `verifyRecordedEvidence` leaves out; no policy can name it. */
+export const BINDING_UNCHECKED = 'ATTEST_BINDING_UNCHECKED';
+
 /** A waiver that let evidence pass that would have been refused. A waiver that was not needed is not reported. */
-export interface AppliedWaiver extends Waiver {
+export interface AppliedWaiver extends Omit<Waiver, 'check'> {
+  readonly check: WaivableCheck | typeof BINDING_UNCHECKED;
   /** What the check would have required. */
   readonly expected: string;
   /** What the evidence held instead. */
   readonly actual: string;
+  /** The part of a collection that it is about. Absent: there is one piece of evidence. */
+  readonly part?: string;
 }

@@ -163,6 +163,7 @@ describe('readEar', () => {
   it('reads the dotted names of older drafts and tiers as numbers', () => {
     expect(readEar(dotted)).toEqual({
       profile: dotted.eat_profile,
+      status: 'affirming',
       issuedAt: 1,
       expiresAt: 2,
       verifierId: { developer: 'd', build: 'b' },

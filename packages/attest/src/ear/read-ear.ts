@@ -11,7 +11,9 @@ export interface Ear {
   readonly expiresAt?: number;
   readonly verifierId: { readonly developer: string; readonly build: string };
   readonly nonces: readonly string[];
-  /** As sent: a CMW record in draft 04, base64url text before. */
+  /** The status of the whole as stated, otherwise the worst of the submodules. */
+  readonly status: TrustTier;
+  /** As sent: a CMW record or collection in draft 04, base64url text before. */
   readonly rawEvidence?: unknown;
   readonly submodules: Readonly<Record<string, EarSubmodule>>;
 }
@@ -69,6 +71,7 @@ const submodule = z.object({
 
 const ear = z.object({
   eat_profile: z.string(),
+  ear_status: status.optional(),
   iat: z.int().min(0),
   exp: z.int().min(0).optional(),
   ear_verifier_id: verifierIdSchema,
@@ -90,14 +93,23 @@ export function readEar(value: unknown): Ear {
   const read = check(ear, claims);
   const entries = Object.entries(read.submods);
   if (entries.length === 0) throw new FastnessError('EAR_MALFORMED', 'No submodules.');
+  const submodules = Object.fromEntries(entries.map(([label, content]) => [label, readSubmodule(label, content)]));
+  const worst = Object.values(submodules).reduce<TrustTier>(
+    (tier, each) => (isWorse(each.status, tier) ? each.status : tier),
+    'none',
+  );
+  if (read.ear_status !== undefined && isWorse(worst, read.ear_status)) {
+    throw new FastnessError('EAR_STATUS_OVERSTATED', `Status ${read.ear_status}, worst submodule ${worst}.`);
+  }
   return {
     profile,
+    status: read.ear_status ?? worst,
     issuedAt: read.iat,
     ...(read.exp === undefined ? {} : { expiresAt: read.exp }),
     verifierId: read.ear_verifier_id,
     nonces: read.eat_nonce,
     ...(read.ear_raw_evidence === undefined ? {} : { rawEvidence: read.ear_raw_evidence }),
-    submodules: Object.fromEntries(entries.map(([label, content]) => [label, readSubmodule(label, content)])),
+    submodules,
   };
 }
 

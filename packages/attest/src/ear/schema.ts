@@ -27,6 +27,7 @@ export const trustworthinessVectorSchema = z.strictObject({
   'sourced-data': trustClaim.exactOptional(),
 });
 
+const cmwRecord = z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string(), z.string(), z.int()])]);
 const claimsMap = z.record(z.string(), z.json());
 
 /** One appraised device. */
@@ -48,9 +49,9 @@ export const earClaimsSchema = z.object({
   exp: seconds.exactOptional(),
   ear_verifier_id: verifierIdSchema,
   ear_raw_evidence: z
-    .union([z.tuple([z.string(), z.string()]), z.tuple([z.string(), z.string(), z.int()])])
+    .union([cmwRecord, z.record(z.string(), z.union([z.string(), cmwRecord]))])
     .exactOptional()
-    .describe('The evidence as a CMW record.'),
+    .describe('The evidence as a CMW record, or a collection of records by label.'),
   eat_nonce: z.union([nonce, z.array(nonce).min(1).max(16)]).exactOptional(),
   submods: z.record(z.string().min(1).max(128), earAppraisalSchema),
 });

@@ -1,4 +1,6 @@
+import type { SessionBinding } from '../binding.ts';
 import type { Cmw } from '../cmw.ts';
+import type { CmwCollection } from '../cmw-collection.ts';
 import type { Trustworthiness } from '../ear/tiers.ts';
 import type { VerificationMeans } from '../means.ts';
 import type { AttestationPolicy } from '../policy/policy.ts';
@@ -6,17 +8,32 @@ import type { Tee } from '../tees.ts';
 import type { TrustAnchors } from '../trust/anchors.ts';
 import type { AttestationVerdict } from '../verdict.ts';
 
-/** Everything a verification depends on. Nothing is taken from elsewhere: no clock, no network, no built-in trust. */
+/**
+ * Everything a verification depends on, and the means it may use. Nothing is taken from elsewhere: no clock, no network, no
+ * built-in trust.
+ */
 export interface VerifyEvidenceOptions extends VerificationMeans {
   readonly evidence: Cmw;
   /** Certificates and revocation lists. Untrusted; what counts is the root that they end in. */
   readonly endorsements: readonly Cmw[];
   readonly policy: AttestationPolicy;
   readonly anchors: TrustAnchors;
-  /** What the enclave must have bound: see `reportDataOf`. 64 bytes. */
+  /**
+   * What the attester must have bound, compared with all its bytes: 64 for processors (see `reportDataOf`); other evidence
+   * takes the lengths that its nonce can have.
+   */
   readonly expectedReportData: Uint8Array;
   /** The time as of which certificates and lists must be valid. */
   readonly now: Date;
+}
+
+/**
+ * As {@link VerifyEvidenceOptions}, for one piece of evidence or a collection of it that belongs to a session. The verifier
+ * derives what each piece must carry, so that nobody has to do it by hand.
+ */
+export interface VerifySessionOptions extends Omit<VerifyEvidenceOptions, 'evidence' | 'expectedReportData'> {
+  readonly evidence: Cmw | CmwCollection;
+  readonly session: SessionBinding;
 }
 
 /** One kind of evidence and its verifier. */

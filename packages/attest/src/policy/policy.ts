@@ -1,5 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import * as z from 'zod';
+import { CMW_MAX_RECORDS } from '../cmw-collection.ts';
+import { deviceKinds } from '../roles.ts';
 import { policySectionNames, policySections } from './sections.ts';
 import { policySectionOf, type PolicySectionName, type Tee } from '../tees.ts';
 import { waivableChecks } from '../waivers.ts';
@@ -21,10 +23,34 @@ const waiverSchema = z
   })
   .describe('A check that may fail. Every waiver that was needed ends up in the result.');
 
+const deviceCount = z.int().min(0).max(CMW_MAX_RECORDS);
+const devicesSchema = z
+  .array(
+    z
+      .strictObject({
+        kind: z.enum(deviceKinds).describe('The kind of device; the section of its name says what it must look like.'),
+        minimum: deviceCount.describe('How many there must be at least. 0: it may be absent.'),
+        maximum: deviceCount
+          .min(1)
+          .exactOptional()
+          .describe('How many there may be at most. Absent: as many as `minimum`.'),
+      })
+      .refine(({ minimum, maximum = minimum }) => maximum >= Math.max(minimum, 1), 'no number of devices fits'),
+  )
+  .min(1)
+  .max(deviceKinds.length)
+  .refine((list) => new Set(list.map(({ kind }) => kind)).size === list.length, 'a kind is listed twice')
+  .describe('Devices whose evidence comes in one collection with that of the processor.');
+
 const policyObject = z.strictObject({
   version: z.literal(1).describe('Version of this schema.'),
   id: z.string().min(1).max(128).describe('Name of the policy, as it appears in attestation results.'),
   ...policySections,
+  devices: devicesSchema
+    .exactOptional()
+    .describe(
+      'Devices that must or may be part of the evidence; a kind that is not listed is refused. Absent: none, and a collection with devices is refused.',
+    ),
   simulated: simulatedSchema.exactOptional().describe('Absent: evidence of the simulated TEE is refused.'),
   waivers: z
     .array(waiverSchema)

@@ -61,10 +61,61 @@ export const attestErrors = Object.freeze({
     message: 'A field of the report-data binding is missing or has the wrong length.',
     next: 'Pass digests and nonces of exactly 32 bytes.',
   },
+  ATTEST_BINDING_UNCHECKED: {
+    class: 'denied',
+    message: 'The evidence was verified without a challenge: nobody knows whether it is fresh or whose keys it means.',
+    next: 'Verify evidence that answers your own nonce; this result is for records only.',
+  },
+  ATTEST_BINDING_UNKNOWN: {
+    class: 'usage',
+    message: 'The challenge cannot be left out: the evidence is bound to nothing, or its binding cannot be read.',
+    next: 'Give the nonce or the report data that the evidence was made for.',
+  },
+  ATTEST_COLLECTION_UNSUPPORTED: {
+    class: 'not-mine',
+    message: 'The collection is not of the type whose labels this verifier knows.',
+    next: 'Set __cmwc_t to tag:fastness.dev,2026:evidence#1 and name the parts cpu0, gpu0, nvswitch0, tpm0.',
+  },
+  ATTEST_LABEL_MISMATCH: {
+    class: 'invalid',
+    message: 'A part of the collection stands under a label that is not for its kind of evidence.',
+    next: 'Label the parts by kind and number: cpu0, gpu0, gpu1, nvswitch0, tpm0.',
+  },
+  ATTEST_CPU_NOT_ONE: {
+    class: 'invalid',
+    message: 'The evidence does not have exactly one processor as its root of trust.',
+    next: 'Send the evidence of one processor together with that of its devices.',
+  },
+  ATTEST_DEVICE_NOT_ALLOWED: {
+    class: 'denied',
+    message: 'The evidence brings a device of a kind that the policy does not list.',
+    next: 'Add the kind to policy.devices with a section that says what it must look like, or leave the device out.',
+  },
+  ATTEST_DEVICE_MISSING: {
+    class: 'denied',
+    message: 'The evidence has fewer devices of a kind than the policy requires.',
+    next: 'Send a collection with the evidence of every device; if one is gone, find out why.',
+  },
+  ATTEST_DEVICE_TOO_MANY: {
+    class: 'denied',
+    message: 'The evidence has more devices of a kind than the policy accepts.',
+    next: 'Raise the maximum in policy.devices if the machine is meant to have them.',
+  },
+  ATTEST_DEVICE_EVIDENCE_REPEATED: {
+    class: 'invalid',
+    message: 'The same evidence stands for two devices.',
+    next: 'Collect evidence from every device by itself; do not trust this machine until you know why.',
+  },
+  ATTEST_DEVICE_IDENTITY_REPEATED: {
+    class: 'invalid',
+    message: 'Two pieces of evidence come from the same device.',
+    next: 'Collect evidence from every device by itself; do not trust this machine until you know why.',
+  },
   CMW_MALFORMED: {
     class: 'invalid',
-    message: 'The conceptual message wrapper is not a record of media type, value and optional indicator.',
-    next: 'Send a CMW record (RFC 9999): [media type, base64url value, indicator].',
+    message:
+      'The conceptual message wrapper is neither a record nor a collection of records as this reader knows them.',
+    next: 'Send a CMW (RFC 9999): a record of media type, value and indicator, or an object of such records by label.',
   },
   CMW_TOO_LARGE: {
     class: 'invalid',
