@@ -18,6 +18,7 @@ const policy = {
 };
 const withSnp = (changes: object) => ({ ...policy, snp: { ...policy.snp, ...changes } });
 const withRoot = (changes: object) => ({ ...policy, ...changes });
+const gpu = { kind: 'nvidia-gpu', minimum: 1 };
 const waiver = { check: 'SNP_CRL_MISSING', reason: 'no network' };
 
 describe('attestation policy', () => {
@@ -42,7 +43,9 @@ describe('attestation policy', () => {
         requireAliasCheck: true,
         requiredMitigations: '0000000000000003',
         requireProtections: ['ciphertext-hiding'],
+        denyProducts: ['Turin'],
       }),
+      devices: [gpu, { kind: 'tpm', minimum: 0, maximum: 1 }],
       simulated: { arkSpkiSha256: 'ab'.repeat(32) },
       waivers: [waiver],
     };
@@ -57,6 +60,13 @@ describe('attestation policy', () => {
     ['no SNP section', { version: 1, id: 'test', waivers: [] }],
     ['no waivers list', { version: 1, id: 'test', snp: policy.snp }],
     ['no measurements', withSnp({ measurements: [] })],
+    ['neither products nor denied ones', withSnp({ products: undefined })],
+    ['products that are all denied', withSnp({ denyProducts: ['Milan'] })],
+    ['devices of an unknown kind', withRoot({ devices: [{ kind: 'toaster', minimum: 1 }] })],
+    ['devices of one kind twice', withRoot({ devices: [gpu, gpu] })],
+    ['no device at most', withRoot({ devices: [{ ...gpu, minimum: 0, maximum: 0 }] })],
+    ['no device exactly', withRoot({ devices: [{ ...gpu, minimum: 0 }] })],
+    ['more devices than at most', withRoot({ devices: [{ ...gpu, maximum: 1, minimum: 2 }] })],
     ['a short measurement', withSnp({ measurements: ['ab'] })],
     ['an upper-case measurement', withSnp({ measurements: ['AB'.repeat(48)] })],
     ['a measurement twice', withSnp({ measurements: [measurement, measurement] })],

@@ -51,6 +51,7 @@ export const appraisalFailures: readonly Failure[] = [
   ],
 
   ['SNP_PRODUCT_NOT_ALLOWED', 'Milan', { snp: { products: ['Genoa', 'Turin'] } }],
+  ['SNP_PRODUCT_DENIED', 'Milan', { snp: { products: ['Milan', 'Genoa'], denyProducts: ['Milan'] } }],
   ['SNP_SIGNING_KEY_NOT_ALLOWED', 'a VLEK', { kind: 'vlek', snp: { signingKeys: ['vcek'] } }],
   ['SNP_SIGNING_KEY_NOT_ALLOWED', 'a VCEK', { snp: { signingKeys: ['vlek'] } }],
   [

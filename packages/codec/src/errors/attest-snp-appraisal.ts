@@ -69,6 +69,11 @@ export const snpAppraisalErrors = Object.freeze({
     message: 'The policy does not allow this processor generation.',
     next: 'Run on an allowed product, or add it to policy.snp.products.',
   },
+  SNP_PRODUCT_DENIED: {
+    class: 'denied',
+    message: 'The policy refuses this processor generation by name.',
+    next: 'Run on another generation; take it out of policy.snp.denyProducts only if you know why it was denied.',
+  },
   SNP_SIGNING_KEY_NOT_ALLOWED: {
     class: 'denied',
     message: 'The policy does not allow this kind of signing key.',

@@ -1,15 +1,13 @@
 import { anyOf, type Checklist } from '../../checks.ts';
 import type { SnpPolicy } from '../../policy/snp.ts';
+import type { SnpProductName } from '../../trust/anchors.ts';
 import type { AuthenticReport } from './stages.ts';
 import { describeTcb, meetsFloor } from './tcb.ts';
 
 /** Which machine the guest runs on, and the state of its firmware. */
 export function appraisePlatform(authentic: AuthenticReport, policy: SnpPolicy, checks: Checklist): void {
   const { product, signingKey, report } = authentic;
-  checks.require('SNP_PRODUCT_NOT_ALLOWED', policy.products.includes(product.name), {
-    expected: anyOf(policy.products),
-    actual: product.name,
-  });
+  appraiseProduct(product.name, policy, checks);
   checks.require('SNP_SIGNING_KEY_NOT_ALLOWED', policy.signingKeys.includes(signingKey), {
     expected: anyOf(policy.signingKeys),
     actual: signingKey,
@@ -30,6 +28,17 @@ export function appraisePlatform(authentic: AuthenticReport, policy: SnpPolicy, 
     checks.notApplicable('SNP_ALIAS_CHECK_MISSING', 'the policy does not require it');
   }
   appraiseIdentity(authentic, policy, checks);
+}
+
+function appraiseProduct(name: SnpProductName, { products, denyProducts }: SnpPolicy, checks: Checklist): void {
+  if (products === undefined) checks.notApplicable('SNP_PRODUCT_NOT_ALLOWED', 'the policy lists none');
+  else checks.require('SNP_PRODUCT_NOT_ALLOWED', products.includes(name), { expected: anyOf(products), actual: name });
+  if (denyProducts === undefined) checks.notApplicable('SNP_PRODUCT_DENIED', 'the policy lists none');
+  else
+    checks.require('SNP_PRODUCT_DENIED', !denyProducts.includes(name), {
+      expected: `none of ${anyOf(denyProducts)}`,
+      actual: name,
+    });
 }
 
 /**
