@@ -3,7 +3,6 @@ import {
   evidenceFormats,
   keyConfigDigestOf,
   policySectionOf,
-  reportDataOf,
   sectionOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
   verifyEvidence,
@@ -82,19 +81,12 @@ export async function authorise(
     ohttpKeyConfig: keyConfig,
     receiptKey: fromBase64Url(request.receiptKey),
   });
-  const expectedReportData = await reportDataOf({
-    purpose: 'key-release',
-    nonce,
-    keyConfigDigest,
-    releaseDigest: fromHex(request.releaseDigest),
-    deviceEvidenceDigest: null,
-  });
   const verdict = await verifyEvidence({
     evidence,
     endorsements: request.endorsements.map(cmwFromJson),
     policy: withMeasurements(policy.policy.attestation, measurements.values, measurements.tee),
     anchors,
-    expectedReportData,
+    session: { purpose: 'key-release', nonce, keyConfigDigest, releaseDigest: fromHex(request.releaseDigest) },
     now,
   });
   const { claims } = verdict;

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '@fastness/codec/errors';
-import { parseApproval, verifyRelease, type ReleasePackage, type VerifyReleaseOptions } from '../src/release/index.ts';
+import {
+  measurementBytes,
+  parseApproval,
+  parseRelease,
+  verifyRelease,
+  type ReleasePackage,
+  type VerifyReleaseOptions,
+} from '../src/release/index.ts';
 import { expectCode, testKey } from './release-support.ts';
 import {
   approvers,
@@ -136,10 +143,30 @@ describe('release.json', () => {
       'a measurement that does not say whether it is simulated',
       { ...release, measurements: [{ tee: 'sev-snp', value: measurement.value }] },
     ],
-    ['an unknown TEE', { ...release, measurements: [{ ...measurement, tee: 'tdx' }] }],
+    ['an unknown TEE', { ...release, measurements: [{ ...measurement, tee: 'toaster' }] }],
+    ['a device', { ...release, measurements: [{ ...measurement, tee: 'nvidia-gpu' }] }],
+    [
+      'a measurement of another length than its TEE has',
+      { ...release, measurements: [{ ...measurement, tee: 'sgx' }] },
+    ],
+    [
+      'a simulated TEE of another kind',
+      { ...release, measurements: [{ ...measurement, tee: 'tdx', simulated: true }] },
+    ],
     ['a broker key of another kind', { ...release, brokerKey: Buffer.from(owner.spki).toString('base64url') }],
     ['no broker key', { ...release, brokerKey: '!' }],
   ])('is refused with %s', (_, value) => expectRefused({ release: JSON.stringify(value) }, 'RELEASE_MALFORMED'));
+});
+
+describe('measurements', () => {
+  it.each(Object.entries(measurementBytes).flatMap(([tee, lengths]) => lengths.map((bytes) => [tee, bytes] as const)))(
+    'of %s may have %i bytes',
+    (tee, bytes) => {
+      const release = makeRelease();
+      const measurements = [{ tee, simulated: false, value: 'ab'.repeat(bytes) }];
+      expect(parseRelease(JSON.stringify({ ...release, measurements })).measurements).toEqual(measurements);
+    },
+  );
 });
 
 describe('time and version', () => {

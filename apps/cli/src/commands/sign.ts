@@ -4,7 +4,14 @@ import { Command, InvalidArgumentError } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
 import { parseManifest, signRelease } from '@fastness/model';
-import { parseRelease, releaseDigestOf, releaseSchema, type Release } from '@fastness/model/release';
+import {
+  measurementBytes,
+  parseRelease,
+  releaseDigestOf,
+  releaseSchema,
+  releaseTees,
+  type Release,
+} from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
 import { modelDirectory, readHomeConfig, readText } from '../support/home.ts';
@@ -51,8 +58,8 @@ export function signCommand(): Command {
       parseDuration(defaultLifetime),
     )
     .option(
-      '--measurement <hex>',
-      'launch measurement of an enclave that may open it, repeatable (default with the simulated TEE: this checkout)',
+      '--measurement <[tee:]hex>',
+      'measurement of an enclave that may open it, such as tdx:HEX or aws-nitro:HEX (without a TEE: sev-snp), repeatable (default with the simulated TEE: this checkout)',
       collect,
     )
     .action(action<SignOptions>(async (context, options) => void (await signHome(context, options))));
@@ -72,12 +79,6 @@ export async function signHome(
     throw new FastnessError(
       'CLI_USAGE',
       `Version ${version} is not higher than ${previous.version}, which is signed already.`,
-    );
-  }
-  if (options.measurement?.some((value) => !/^[0-9a-f]{96}$/i.test(value)) === true) {
-    throw new FastnessError(
-      'CLI_USAGE',
-      '--measurement is 48 bytes in hex: the launch measurement as SEV-SNP reports it.',
     );
   }
   await using broker = await openStore(home, 'broker');
@@ -107,14 +108,7 @@ async function measurementsFor(
   tee: 'simulated' | 'auto',
   given: readonly string[] | undefined,
 ): Promise<Release['measurements']> {
-  if (given !== undefined) {
-    // On a simulated home the owner names simulated enclaves; a production policy never accepts those.
-    return given.map((value) => ({
-      tee: 'sev-snp' as const,
-      simulated: tee === 'simulated',
-      value: value.toLowerCase(),
-    }));
-  }
+  if (given !== undefined) return given.map((text) => measurementOf(text, tee === 'simulated'));
   if (tee !== 'simulated') {
     throw new FastnessError(
       'CLI_USAGE',
@@ -122,6 +116,22 @@ async function measurementsFor(
     );
   }
   return [{ tee: 'sev-snp', simulated: true, value: (await simulatedTrust(context.home)).measurement }];
+}
+
+/** "tdx:HEX", or HEX alone for SEV-SNP. On a simulated home those are simulated enclaves; a production policy never accepts them. */
+function measurementOf(text: string, simulatedHome: boolean): Release['measurements'][number] {
+  const [, name = 'sev-snp', hex = ''] = /^(?:([a-z-]+):)?([0-9a-f]*)$/i.exec(text) ?? [];
+  const tee = releaseTees.find((each) => each === name);
+  const value = hex.toLowerCase();
+  if (tee === undefined)
+    throw new FastnessError(
+      'CLI_USAGE',
+      `--measurement ${JSON.stringify(text)}: the TEE is one of ${releaseTees.join(', ')}.`,
+    );
+  const lengths = measurementBytes[tee];
+  if (!lengths.some((bytes) => value.length === 2 * bytes))
+    throw new FastnessError('CLI_USAGE', `--measurement of ${tee} is ${lengths.join(' or ')} bytes in hex.`);
+  return { tee, simulated: simulatedHome && tee === 'sev-snp', value };
 }
 
 async function readPreviousRelease(dir: string): Promise<Release | undefined> {

@@ -3,7 +3,6 @@ import {
   evidenceFormats,
   keyConfigDigestOf,
   policySectionOf,
-  reportDataOf,
   sectionOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
   toEar,
@@ -11,6 +10,7 @@ import {
   verifyEvidence,
   withMeasurements,
   type CheckRecord,
+  type Tee,
   type TrustAnchors,
 } from '@fastness/attest';
 import { evidenceDigestOf } from '@fastness/channel';
@@ -73,13 +73,7 @@ export async function verifyEnclave(options: {
     endorsements: bundle.endorsements.map((endorsement) => cmwFromJson(endorsement)),
     policy: attestationPolicyFor(policy, release, evidence.type),
     anchors: options.anchors ?? vendorAnchors,
-    expectedReportData: await reportDataOf({
-      purpose: 'client',
-      nonce,
-      keyConfigDigest,
-      releaseDigest,
-      deviceEvidenceDigest: null,
-    }),
+    session: { purpose: 'client', nonce, keyConfigDigest, releaseDigest },
     now,
   });
   const ear = toEar(verdict, {
@@ -91,7 +85,7 @@ export async function verifyEnclave(options: {
   });
   return {
     simulated: verdict.claims.simulated,
-    scope: scopeOf(policy),
+    scope: scopeOf(policy, verdict.claims.tee),
     claims: verdict.claims,
     verdict,
     ear,
@@ -130,7 +124,16 @@ function attestationPolicyFor(policy: ClientPolicy, { release }: VerifiedRelease
   return withMeasurements(attestation, accepted, tee);
 }
 
-function scopeOf({ attestation: { snp } }: ClientPolicy): DeploymentScope {
-  const pins = [snp?.chipIds?.allow, snp?.hostData, snp?.idKeyDigests, snp?.authorKeyDigests];
-  return pins.some((pin) => pin !== undefined) ? 'pinned' : 'any-of-release';
+/** Members of a policy's section that tell one deployment from others; which ones a section has depends on the TEE. */
+const pinning = ['idKeyDigests', 'authorKeyDigests', 'hostData', 'mrOwners', 'mrConfigIds'] as const;
+const identityLists = ['chipIds', 'ppids', 'instances'] as const;
+
+/** Only the section of the evidence counts: what is pinned for another TEE says nothing about this machine. */
+function scopeOf({ attestation }: ClientPolicy, tee: Tee): DeploymentScope {
+  const section: Readonly<Record<string, unknown>> = { ...sectionOf(attestation, policySectionOf[tee]) };
+  const lists = identityLists.map((name) => section[name]);
+  const pinned =
+    pinning.some((name) => section[name] !== undefined) ||
+    lists.some((list) => typeof list === 'object' && list !== null && 'allow' in list);
+  return pinned ? 'pinned' : 'any-of-release';
 }

@@ -10,7 +10,14 @@ export { clockToleranceMs } from './clock-tolerance.ts';
 export { parseOmsBundle, releaseDigestOf, type BundleMethod, type OmsBundle } from './bundle.ts';
 export type { DsseEnvelope } from './dsse.ts';
 export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';
-export { parseRelease, releaseSchema, type Release } from './release-document.ts';
+export {
+  measurementBytes,
+  parseRelease,
+  releaseSchema,
+  releaseTees,
+  type Release,
+  type ReleaseTee,
+} from './release-document.ts';
 export { parseReleasePackage, releasePackageSchema, type ReleasePackage } from './release-package.ts';
 export { parseStatement, type ModelStatement, type Resource, type Serialization } from './statement.ts';
 export {

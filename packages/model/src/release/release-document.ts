@@ -5,6 +5,41 @@ import { modelIdPattern } from '../manifest.ts';
 import { parseJsonText } from './json.ts';
 import { algorithmOf } from './verify-key.ts';
 
+/** TEEs whose measurements a release can list: those that run the software, and never an attached device. */
+export const releaseTees = Object.freeze([
+  'sev-snp',
+  'tdx',
+  'sgx',
+  'aws-nitro',
+  'aws-nitrotpm',
+  'arm-cca',
+  'azure-vtpm',
+  'gcp-vtpm',
+] as const);
+export type ReleaseTee = (typeof releaseTees)[number];
+
+/** Lengths in bytes of the one measurement that stands for the enclave; what it covers is said at the claims of each TEE. */
+export const measurementBytes: Readonly<Record<ReleaseTee, readonly number[]>> = Object.freeze({
+  'sev-snp': [48],
+  tdx: [48],
+  sgx: [32],
+  'aws-nitro': [48],
+  'aws-nitrotpm': [48],
+  'arm-cca': [32, 48, 64],
+  'azure-vtpm': [32, 48],
+  'gcp-vtpm': [32, 48],
+});
+
+const measurementSchema = z
+  .strictObject({
+    tee: z.enum(releaseTees),
+    simulated: z.boolean(),
+    value: z.string().regex(/^(?:[0-9a-f]{2}){1,64}$/),
+  })
+  .refine(({ tee, value }) => measurementBytes[tee].some((bytes) => value.length === 2 * bytes), { path: ['value'] })
+  // The simulated TEE speaks SEV-SNP and nothing else.
+  .refine(({ tee, simulated }) => !simulated || tee === 'sev-snp', { path: ['simulated'] });
+
 /** Characters of release.json. */
 export const maxReleaseLength = 256 * 1024;
 
@@ -24,16 +59,7 @@ export const releaseSchema = z
     /** First instant at which it no longer is. */
     expires: z.iso.datetime(),
     /** Measurements of the enclaves that may open the model; simulated ones are marked and count as nothing else. */
-    measurements: z
-      .array(
-        z.strictObject({
-          tee: z.literal('sev-snp'),
-          simulated: z.boolean(),
-          value: z.string().regex(/^[0-9a-f]{96}$/),
-        }),
-      )
-      .min(1)
-      .max(256),
+    measurements: z.array(measurementSchema).min(1).max(256),
     /** The key broker's public key that signs leases: Ed25519, SubjectPublicKeyInfo DER in base64url. */
     brokerKey: z.string().max(256).refine(isEd25519Spki),
   })
