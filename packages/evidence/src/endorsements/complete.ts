@@ -1,0 +1,33 @@
+import { SGX_QUOTE_TYPE, SNP_EVIDENCE_TYPE, TDX_QUOTE_TYPE, TSM_REPORT_TYPE } from '@fastness/attest';
+import { completeDcap } from './plan/dcap.ts';
+import { completeSnp } from './plan/snp.ts';
+import type { Completed, CompleteOptions } from './plan/types.ts';
+
+/** Which evidence needs endorsements from a vendor. Simulated evidence is not here: no vendor knows it. */
+const planners: ReadonlyMap<string, (options: CompleteOptions) => Promise<Completed>> = new Map([
+  [SNP_EVIDENCE_TYPE, completeSnp],
+  [TSM_REPORT_TYPE, completeSnp],
+  [TDX_QUOTE_TYPE, completeDcap],
+  [SGX_QUOTE_TYPE, completeDcap],
+]);
+
+/** Whether `completeEndorsements` can fetch anything for evidence of this media type. */
+export function needsEndorsements(evidenceType: string): boolean {
+  return planners.has(evidenceType);
+}
+
+/**
+ * Fetches the endorsements that evidence lacks and returns all of them, for `verifyEvidence`. Evidence that brings
+ * everything, or that needs nothing of the kind, keeps what it came with.
+ *
+ * Fails closed: what cannot be fetched is an error, and what was fetched is judged again by the verifier.
+ *
+ * Not protected against: whoever sends evidence chooses what is asked for - one chip id, one kind of platform - so that a
+ * service that verifies for strangers should limit them before it comes here.
+ * @throws ENDORSEMENT_..., and for evidence that cannot be read the codes of its format
+ */
+export async function completeEndorsements(options: CompleteOptions): Promise<Completed> {
+  const complete = planners.get(options.evidence.type);
+  if (complete === undefined) return { endorsements: [...options.endorsements], fetched: [] };
+  return complete(options);
+}

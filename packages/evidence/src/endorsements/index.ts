@@ -1,0 +1,22 @@
+/** Fetching, keeping and carrying endorsements (Node): what vendors say about the hardware that evidence comes from. */
+export { openEndorsementCache, type CacheOptions, type EndorsementCache } from './cache/cache.ts';
+export { completeEndorsements, needsEndorsements } from './complete.ts';
+export type { Completed, CompleteOptions } from './plan/types.ts';
+export type { Fetch, HttpAnswer } from './http/answer.ts';
+export type { HttpOptions } from './http/client.ts';
+export { AZURE_PCCS, pccsServices, vendorServices, type EndorsementServices } from './services.ts';
+export { createEndorsementSource, type EndorsementSource, type EndorsementSourceOptions } from './source.ts';
+export type { Endorsement, EndorsementItem, EndorsementRequest, Judgement } from './types.ts';
+export { amdChainRequest, certificatesOf, vcekRequest, type AmdKeyKind } from './amd/certificates.ts';
+export { amdCrlRequest } from './amd/lists.ts';
+export {
+  evaluationNumbersRequest,
+  qeIdentityRequest,
+  readEvaluationNumbers,
+  tcbInfoRequest,
+  type EvaluationNumbers,
+  type IntelTee,
+  type IntelUpdate,
+} from './intel/documents.ts';
+export { pckCrlRequest, rootCrlRequest, type PckCa } from './intel/lists.ts';
+export { pckCertificateRequest, type PckQuery } from './intel/pck-certificate.ts';

@@ -1,0 +1,195 @@
+import type { TrustAnchors } from '@fastness/attest';
+import { FastnessError } from '@fastness/codec/errors';
+import type { EndorsementCache } from './cache/cache.ts';
+import { createHttpClient, type HttpOptions } from './http/client.ts';
+import { withoutQuery } from './http/url.ts';
+import { vendorServices, type EndorsementServices } from './services.ts';
+import type { Endorsement, EndorsementItem, EndorsementRequest, Judgement } from './types.ts';
+
+export interface EndorsementSourceOptions {
+  /** The roots that endorsements must end in: those of the verifier. */
+  readonly anchors: TrustAnchors;
+  /** Addresses that take the place of the vendors' own. */
+  readonly services?: Partial<EndorsementServices>;
+  readonly http?: HttpOptions;
+  /** Absent: nothing is kept beyond the life of this object, nor remembered. */
+  readonly cache?: EndorsementCache;
+  /** Items that were brought along, for instance of a bundle. They are judged like any other. */
+  readonly items?: readonly EndorsementItem[];
+  /** Never use the network. */
+  readonly offline?: boolean;
+  /** Default: the time of this machine. */
+  readonly now?: () => Date;
+}
+
+/** Where endorsements come from: bundle, cache and network behind one question. */
+export interface EndorsementSource {
+  /**
+   * One endorsement: authentic, within its period of validity, and not older than any seen here before. A copy from bundle
+   * or cache is judged exactly like one from the network. Callers that ask for the same at the same time share one request.
+   * @throws ENDORSEMENT_... and the reason of `signal` when it is raised
+   */
+  get(request: EndorsementRequest, signal?: AbortSignal): Promise<Endorsement>;
+  /** Judges an item and keeps it, as `import` of a bundle does. */
+  put(request: EndorsementRequest, item: EndorsementItem): Promise<Endorsement>;
+}
+
+/** How long "there is none" is believed: platforms get registered, and attackers ask for what does not exist. */
+const NOT_FOUND_MS = 5 * 60 * 1000;
+const MAX_NOT_FOUND = 1024;
+
+export function createEndorsementSource(options: EndorsementSourceOptions): EndorsementSource {
+  const { anchors, cache, items = [], offline = false, now = () => new Date() } = options;
+  const services: EndorsementServices = Object.freeze({ ...vendorServices, ...options.services });
+  const http = createHttpClient({ now, ...options.http });
+  const inProgress = new Map<string, Promise<Endorsement>>();
+  const notFound = new Map<string, number>();
+
+  /** The one judgement that every copy goes through. */
+  const judge = async (request: EndorsementRequest, item: EndorsementItem): Promise<Judgement> => {
+    if (item.subject !== request.subject || item.mediaType !== request.mediaType) {
+      throw new FastnessError('ENDORSEMENT_MISMATCH', `${item.subject} instead of ${request.subject}.`);
+    }
+    const judgement = await request.judge(item, { anchors });
+    requireCurrent(request.subject, judgement, now());
+    if (!request.replaceable) await cache?.marks.check(request.subject, judgement);
+    return judgement;
+  };
+
+  const keep = async (request: EndorsementRequest, item: EndorsementItem, judgement: Judgement): Promise<void> => {
+    if (cache === undefined) return;
+    // The mark first: a process that dies in between must not have shown a newer one that it then forgets.
+    if (!request.replaceable) await cache.marks.raise(request.subject, judgement);
+    if (request.signed || cache.keyed) await cache.write(item);
+  };
+
+  const fromCache = async (request: EndorsementRequest): Promise<Endorsement | undefined> => {
+    if (cache === undefined || !(request.signed || cache.keyed)) return undefined;
+    const item = await cache.read(request.subject);
+    if (item === undefined) return undefined;
+    try {
+      return { item, judgement: await judge(request, item), from: 'cache' };
+    } catch (error) {
+      if (!(error instanceof FastnessError) || error.code === 'ENDORSEMENT_CACHE_FAILED') throw error;
+      // Forged, expired or put back: not worth keeping, and the network may have better.
+      await cache.drop(request.subject);
+      return undefined;
+    }
+  };
+
+  const fromItems = async (request: EndorsementRequest): Promise<Endorsement | undefined> => {
+    const item = items.find(({ subject }) => subject === request.subject);
+    if (item === undefined || !request.signed) return undefined;
+    const judgement = await judge(request, item);
+    await keep(request, item, judgement);
+    return { item, judgement, from: 'bundle' };
+  };
+
+  const fromNetwork = async (request: EndorsementRequest, signal?: AbortSignal): Promise<Endorsement> => {
+    refuseNotFound(notFound, request.subject, now().getTime());
+    const url = request.url(services);
+    try {
+      const answer = await http.send(
+        {
+          url,
+          maxBytes: request.maxBytes,
+          ...(request.method === undefined ? {} : { method: request.method }),
+          ...(request.headers === undefined ? {} : { headers: request.headers }),
+          ...(request.plainHost === undefined ? {} : { plainHost: request.plainHost }),
+        },
+        signal,
+      );
+      const { subject, mediaType } = request;
+      const item = Object.freeze({
+        subject,
+        mediaType,
+        source: withoutQuery(url),
+        fetchedAt: now(),
+        ...request.receive(answer),
+      });
+      const judgement = await judge(request, item);
+      await keep(request, item, judgement);
+      return { item, judgement, from: 'network' };
+    } catch (error) {
+      if (error instanceof FastnessError && error.code === 'ENDORSEMENT_NOT_FOUND') {
+        if (notFound.size >= MAX_NOT_FOUND) notFound.clear();
+        notFound.set(request.subject, now().getTime() + NOT_FOUND_MS);
+      }
+      throw error;
+    }
+  };
+
+  const find = async (request: EndorsementRequest, signal?: AbortSignal): Promise<Endorsement> => {
+    const kept = await fromCache(request);
+    const age = kept === undefined ? Number.NaN : now().getTime() - kept.item.fetchedAt.getTime();
+    // A time of fetching in the future would keep a copy from ever being refreshed.
+    if (kept !== undefined && age >= 0 && age < request.refreshAfterMs) return kept;
+    let brought: Endorsement | undefined;
+    let fault: unknown;
+    try {
+      brought = await fromItems(request);
+    } catch (error) {
+      fault = error;
+    }
+    if (offline) {
+      const best = newer(kept, brought);
+      if (best !== undefined) return best;
+      throw fault ?? new FastnessError('ENDORSEMENT_OFFLINE', `${request.subject}.`);
+    }
+    if (brought !== undefined && kept === undefined) return brought;
+    try {
+      return await fromNetwork(request, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const best = newer(kept, brought);
+      if (best === undefined || !(error instanceof FastnessError)) throw error;
+      return { ...best, refreshFailed: error.code };
+    }
+  };
+
+  return Object.freeze<EndorsementSource>({
+    async get(request, signal) {
+      signal?.throwIfAborted();
+      // With a signal of its own a caller must not end what others wait for, so it shares with none.
+      if (signal !== undefined) return find(request, signal);
+      const running = inProgress.get(request.subject);
+      if (running !== undefined) return running;
+      const started = find(request).finally(() => inProgress.delete(request.subject));
+      inProgress.set(request.subject, started);
+      return started;
+    },
+    async put(request, item) {
+      if (!request.signed) throw new FastnessError('ENDORSEMENT_UNSIGNED', `${request.subject}.`);
+      const judgement = await judge(request, item);
+      await keep(request, item, judgement);
+      return { item, judgement, from: 'bundle' };
+    },
+  });
+}
+
+/** Both ends included. Throws ENDORSEMENT_STALE. */
+function requireCurrent(subject: string, { issued, expires }: Judgement, now: Date): void {
+  if (issued > now) {
+    throw new FastnessError(
+      'ENDORSEMENT_STALE',
+      `${subject}: from ${issued.toISOString()}, and it is ${now.toISOString()}.`,
+    );
+  }
+  if (expires !== undefined && now > expires) {
+    throw new FastnessError(
+      'ENDORSEMENT_STALE',
+      `${subject}: until ${expires.toISOString()}, and it is ${now.toISOString()}.`,
+    );
+  }
+}
+
+function refuseNotFound(notFound: ReadonlyMap<string, number>, subject: string, time: number): void {
+  if ((notFound.get(subject) ?? 0) > time) {
+    throw new FastnessError('ENDORSEMENT_NOT_FOUND', `${subject}: the service said so a moment ago.`);
+  }
+}
+
+function newer(a: Endorsement | undefined, b: Endorsement | undefined): Endorsement | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.judgement.issued > a.judgement.issued ? b : a;
+}
