@@ -1,5 +1,5 @@
 import { concatBytes, u32be, u64be, utf8Encode } from '@fastness/codec/bytes';
-import { sha256 } from './web-crypto.ts';
+import { webPrimitives, type Awaitable, type Primitives } from './primitives.ts';
 
 /** Size in bytes of the blocks a body is hashed in. */
 const blockLength = 65_536;
@@ -19,17 +19,19 @@ const stateLength = 32;
  * apart; the length ends the chain, so no digest is the start of another.
  */
 export class MessageDigest {
-  #state: Promise<Uint8Array>;
+  readonly #sha256: Primitives['sha256'];
+  #state: Awaitable<Uint8Array>;
   readonly #block = new Uint8Array(1 + stateLength + blockLength);
   #filled = 0;
   #length = 0;
 
-  constructor(label: string, fields: readonly string[]) {
+  constructor(label: string, fields: readonly string[], primitives: Primitives = webPrimitives) {
+    this.#sha256 = primitives.sha256;
     const framed = [label, ...fields].flatMap((text) => {
       const bytes = utf8Encode(text);
       return [u32be(bytes.length), bytes];
     });
-    this.#state = sha256(concatBytes(...framed));
+    this.#state = this.#sha256(concatBytes(...framed));
     this.#block[0] = blockPrefix;
   }
 
@@ -47,7 +49,7 @@ export class MessageDigest {
   /** The digest, 32 bytes. Call it once, after the last `update`. */
   async finish(): Promise<Uint8Array> {
     if (this.#filled > 0) await this.#hashBlock();
-    return sha256(concatBytes(Uint8Array.of(endPrefix), await this.#state, u64be(BigInt(this.#length))));
+    return this.#sha256(concatBytes(Uint8Array.of(endPrefix), await this.#state, u64be(BigInt(this.#length))));
   }
 
   async #hashBlocks(bytes: Uint8Array): Promise<void> {
@@ -65,20 +67,19 @@ export class MessageDigest {
 
   async #hashBlock(): Promise<void> {
     this.#block.set(await this.#state, 1);
-    const state = await sha256(this.#block.subarray(0, 1 + stateLength + this.#filled));
-    this.#state = Promise.resolve(state);
+    this.#state = await this.#sha256(this.#block.subarray(0, 1 + stateLength + this.#filled));
     this.#filled = 0;
   }
 }
 
 /** Starts the digest of a request: `path` with its query, as the gateway hands it to the application. */
-export function startRequestDigest(request: { method: string; path: string }): MessageDigest {
-  return new MessageDigest('fastness/request/v1', [request.method, request.path]);
+export function startRequestDigest(request: { method: string; path: string }, primitives?: Primitives): MessageDigest {
+  return new MessageDigest('fastness/request/v1', [request.method, request.path], primitives);
 }
 
 /** Starts the digest of a response. */
-export function startResponseDigest(response: { status: number }): MessageDigest {
-  return new MessageDigest('fastness/response/v1', [String(response.status)]);
+export function startResponseDigest(response: { status: number }, primitives?: Primitives): MessageDigest {
+  return new MessageDigest('fastness/response/v1', [String(response.status)], primitives);
 }
 
 /** Digest of a request whose body is on hand. */

@@ -1,6 +1,7 @@
 import { defaultMessageLimits } from './bhttp/limits.ts';
 import type { GatewayKeys } from './gateway-keys.ts';
 import { openRequest, type GatewayLimits, type OpenedRequest } from './open-request.ts';
+import { webPrimitives, type Primitives } from './primitives.ts';
 import type { ReplayCache } from './replay-cache.ts';
 
 export const defaultGatewayLimits: GatewayLimits = Object.freeze({
@@ -35,21 +36,23 @@ export const defaultChunkInterval = 4;
  * @param options.replayCache belongs to this gateway alone
  * @param options.chunkInterval least time in milliseconds between two chunks of a response that are neither full nor
  *   last. Bytes that come slower than that never wait. Default: 4; 0 seals whatever has arrived when the last chunk left
+ * @param options.primitives Default: WebCrypto's
  */
 export function createGateway(options: {
   keys: GatewayKeys;
   replayCache: ReplayCache;
   limits?: Partial<GatewayLimits>;
   chunkInterval?: number;
+  primitives?: Primitives;
 }): Gateway {
   const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
-  const { replayCache, chunkInterval = defaultChunkInterval } = options;
+  const { replayCache, chunkInterval = defaultChunkInterval, primitives = webPrimitives } = options;
   let { keys } = options;
   return {
     get keys() {
       return keys;
     },
-    open: async (stream) => openRequest({ stream, keys: () => keys, replayCache, limits, chunkInterval }),
+    open: async (stream) => openRequest({ stream, keys: () => keys, replayCache, limits, chunkInterval, primitives }),
     rotate: (next) => {
       keys = next;
       replayCache.clear();

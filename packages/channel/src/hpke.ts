@@ -1,5 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import * as hpke from 'hpke';
+import { webPrimitives, type Primitives } from './primitives.ts';
 
 /** Identifiers of the algorithms of an HPKE suite (RFC 9180 section 7, draft-ietf-hpke-pq for X-Wing). */
 export interface SuiteId {
@@ -32,10 +33,12 @@ export const kems: ReadonlyMap<number, KemFacts> = new Map<number, KemFacts>([
 ]);
 
 /** The AEADs of this package; lengths in bytes. Both have a nonce of 12 bytes and a tag of 16. */
-export const aeads: ReadonlyMap<number, { readonly keyLength: number; readonly factory: hpke.AEADFactory }> = new Map([
-  [aeadAes128Gcm, { keyLength: 16, factory: hpke.AEAD_AES_128_GCM }],
-  [aeadAes256Gcm, { keyLength: 32, factory: hpke.AEAD_AES_256_GCM }],
+export const aeads: ReadonlyMap<number, { readonly keyLength: number; readonly name: AeadName }> = new Map([
+  [aeadAes128Gcm, { keyLength: 16, name: 'hpkeAes128Gcm' }],
+  [aeadAes256Gcm, { keyLength: 32, name: 'hpkeAes256Gcm' }],
 ]);
+
+type AeadName = 'hpkeAes128Gcm' | 'hpkeAes256Gcm';
 
 export const aeadNonceLength = 12;
 export const aeadTagLength = 16;
@@ -46,23 +49,26 @@ export type HpkeKeyPair = hpke.KeyPair;
 export type SenderContext = hpke.SenderContext;
 export type RecipientContext = hpke.RecipientContext;
 
-const suites = new Map<string, HpkeSuite>();
+const suites = new WeakMap<Primitives, Map<string, HpkeSuite>>();
 
 /**
- * The suite of `id`, one instance each.
+ * The suite of `id`, one instance each for each set of primitives. Keys are made and read by WebCrypto whatever they are,
+ * so that every suite of a KEM takes them.
  * @throws FastnessError `CHANNEL_SUITE_UNSUPPORTED` when this package has no such algorithm.
  */
-export function suiteOf(id: SuiteId): HpkeSuite {
+export function suiteOf(id: SuiteId, primitives: Primitives = webPrimitives): HpkeSuite {
   const name = `${id.kem}/${id.kdf}/${id.aead}`;
-  const known = suites.get(name);
+  const own = suites.get(primitives) ?? new Map<string, HpkeSuite>();
+  suites.set(primitives, own);
+  const known = own.get(name);
   if (known !== undefined) return known;
   const kem = kems.get(id.kem);
   const aead = aeads.get(id.aead);
   if (kem === undefined || aead === undefined || id.kdf !== kdfHkdfSha256) {
     throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', `KEM ${id.kem}, KDF ${id.kdf}, AEAD ${id.aead}.`);
   }
-  const suite = new hpke.CipherSuite(kem.factory, hpke.KDF_HKDF_SHA256, aead.factory);
-  suites.set(name, suite);
+  const suite = new hpke.CipherSuite(kem.factory, primitives.hpkeKdf, primitives[aead.name]);
+  own.set(name, suite);
   return suite;
 }
 

@@ -7,8 +7,9 @@ import type { GatewayKeys } from './gateway-keys.ts';
 import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
 import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts';
+import type { Primitives } from './primitives.ts';
 import { PullReader } from './pull-reader.ts';
-import { replayDigestOf, type ReplayCache } from './replay-cache.ts';
+import type { ReplayCache } from './replay-cache.ts';
 import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
 import { pullStream, streamSource } from './stream-source.ts';
 
@@ -55,20 +56,21 @@ export async function openRequest(options: {
   replayCache: ReplayCache;
   limits: GatewayLimits;
   chunkInterval: number;
+  primitives: Primitives;
 }): Promise<OpenedRequest> {
-  const { keys, replayCache, limits, chunkInterval } = options;
+  const { keys, replayCache, limits, chunkInterval, primitives } = options;
   const source = streamSource(options.stream);
   try {
     const reader = new PullReader(source.next, truncated);
-    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels);
+    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels, primitives);
     const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
     const chunks = new ChunkReader({ reader, open: openRequestChunk(context), limit });
     // Remembered only once the first chunk authenticates: noise cannot fill the cache.
-    const [first, replayDigest] = await Promise.all([chunks.next(), replayDigestOf(enc)]);
+    const [first, replayDigest] = await Promise.all([chunks.next(), primitives.sha256(enc)]);
     // Rotation emptied the cache: a request to the keys before it could have been answered already.
     if (keys() !== usedKeys) throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were rotated meanwhile.');
     replayCache.claim(replayDigest);
-    const sealer = prepareResponse({ context, enc, suite });
+    const sealer = prepareResponse({ context, enc, suite, primitives });
     let answered = false;
     let pending: Uint8Array | undefined = first;
     const nextChunk = async () => {
@@ -78,7 +80,7 @@ export async function openRequest(options: {
     };
     const message = await decodeRequest(new PullReader(nextChunk, incomplete), limits);
     const { method, authority, path, headers } = message;
-    const digest = startRequestDigest({ method, path });
+    const digest = startRequestDigest({ method, path }, primitives);
     const ended = Promise.withResolvers<{ trailers: Headers; requestDigest: Uint8Array }>();
     const trailers = ended.promise.then((end) => end.trailers);
     const requestDigest = ended.promise.then((end) => end.requestDigest);
@@ -125,7 +127,7 @@ export async function openRequest(options: {
       sealResponse: (response) => {
         // A second response would be sealed with the nonces of the first.
         if (answered) throw new FastnessError('CHANNEL_ALREADY_ANSWERED');
-        const stream = sealResponse({ sealer, response, chunkInterval });
+        const stream = sealResponse({ sealer, response, chunkInterval, primitives });
         answered = true;
         return stream;
       },

@@ -6,6 +6,7 @@ import { startResponseDigest } from './digest.ts';
 import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
 import { openResponseChunk } from './ohttp/response-chunks.ts';
 import { deriveResponseKey, responseNonceLength, type ResponseSecret } from './ohttp/response-key.ts';
+import type { Primitives } from './primitives.ts';
 import { PullReader } from './pull-reader.ts';
 import { pullStream, streamSource } from './stream-source.ts';
 
@@ -42,6 +43,7 @@ const defaultMaxResponseBytes = 2 ** 30;
 export async function openResponse(
   options: {
     secret: Promise<ResponseSecret>;
+    primitives: Primitives;
     stream: ReadableStream<Uint8Array>;
   } & OpenResponseOptions,
 ): Promise<OpenedResponse> {
@@ -57,7 +59,7 @@ export async function openResponse(
     } as const;
     const chunks = new ChunkReader({ reader, open: openResponseChunk(key), limit });
     const message = await decodeResponse(new PullReader(() => chunks.next(), incomplete), defaultMessageLimits);
-    const digest = startResponseDigest(message);
+    const digest = startResponseDigest(message, options.primitives);
     const ended = Promise.withResolvers<ResponseEnd>();
     const trailers = ended.promise.then((end) => end.trailers);
     const responseDigest = ended.promise.then((end) => end.responseDigest);

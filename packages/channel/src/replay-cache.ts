@@ -1,9 +1,8 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { latin1Decode } from './bhttp/fields.ts';
-import { sha256 } from './web-crypto.ts';
 
 /**
- * Remembers the requests that a gateway has answered, by the digest of their encapsulated secret, for as long as the key
+ * Remembers the requests that a gateway has answered, by the SHA-256 of their encapsulated secret, for as long as the key
  * they are sealed to lives. It never forgets one to make room: a full cache refuses until the keys are rotated.
  */
 export interface ReplayCache {
@@ -33,9 +32,4 @@ export function createReplayCache(options: { capacity?: number } = {}): ReplayCa
     },
     clear: () => seen.clear(),
   };
-}
-
-/** What the cache remembers a request by. */
-export function replayDigestOf(enc: Uint8Array): Promise<Uint8Array> {
-  return sha256(enc);
 }

@@ -11,6 +11,7 @@ import { chunkedLabels } from './ohttp/labels.ts';
 import { acceptableKeys, sealRequestChunk, setUpFirst, type RequestContext } from './ohttp/request-sealer.ts';
 import { exportResponseSecret, type ResponseSecret } from './ohttp/response-key.ts';
 import { openResponse, type OpenedResponse, type OpenResponseOptions } from './open-response.ts';
+import { webPrimitives, type Primitives } from './primitives.ts';
 import { streamSource } from './stream-source.ts';
 
 /** A sealed request and the means to open its response, and no other. */
@@ -39,6 +40,7 @@ export interface PreparedSeal {
 
 interface Prepared extends RequestContext {
   readonly secret: Promise<ResponseSecret>;
+  readonly primitives: Primitives;
 }
 
 /** Which keys a request may be sealed to. */
@@ -47,6 +49,8 @@ export interface SealTarget {
   readonly keyConfig: Uint8Array;
   /** Accept X25519 alone, without post-quantum protection, where the runtime lacks ML-KEM-768. Default: false. */
   readonly allowX25519?: boolean;
+  /** Default: WebCrypto's. */
+  readonly primitives?: Primitives;
 }
 
 const preparations = new WeakMap<PreparedSeal, Prepared>();
@@ -57,13 +61,14 @@ const preparations = new WeakMap<PreparedSeal, Prepared>();
  */
 export async function prepareSeal(target: SealTarget): Promise<PreparedSeal> {
   const keys = acceptableKeys(target.keyConfig, target.allowX25519 ?? false);
-  const request = await setUpFirst(keys, chunkedLabels);
+  const { primitives = webPrimitives } = target;
+  const request = await setUpFirst(keys, chunkedLabels, primitives);
   const { suite, enc, context } = request;
   // Ready before the response is: what it is derived from does not depend on the response.
-  const secret = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc });
+  const secret = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc, primitives });
   secret.catch(() => undefined);
   const prepared: PreparedSeal = Object.freeze({ kem: suite.kem });
-  preparations.set(prepared, { ...request, secret });
+  preparations.set(prepared, { ...request, secret, primitives });
   return prepared;
 }
 
@@ -77,18 +82,18 @@ export async function sealRequest(
   options: { request: BinaryRequest | Request } & (SealTarget | { prepared: PreparedSeal }),
 ): Promise<SealedRequest> {
   const request = binaryRequestOf(options.request);
-  const digest = startRequestDigest(request);
+  const prepared = 'prepared' in options ? options.prepared : await prepareSeal(options);
+  const { suite, header, enc, context, secret, primitives } = take(prepared);
+  const digest = startRequestDigest(request, primitives);
   const done = Promise.withResolvers<Uint8Array>();
   done.promise.catch(() => undefined);
   const source = await messageOf(request, digest, done.resolve);
-  const prepared = 'prepared' in options ? options.prepared : await prepareSeal(options);
-  const { suite, header, enc, context, secret } = take(prepared);
   return {
     body: sealStream({ prefix: concatBytes(header, enc), source, seal: sealRequestChunk(context) }),
     keyId: header[0] ?? 0,
     kem: suite.kem,
     requestDigest: done.promise,
-    openResponse: (stream, openOptions = {}) => openResponse({ secret, stream, ...openOptions }),
+    openResponse: (stream, openOptions = {}) => openResponse({ secret, primitives, stream, ...openOptions }),
   };
 }
 

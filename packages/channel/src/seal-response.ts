@@ -7,6 +7,7 @@ import { sealStream, type SealChunk } from './ohttp/chunk-writer.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
 import { sealResponseChunk } from './ohttp/response-chunks.ts';
 import { deriveResponseKey, exportResponseSecret, responseNonceLength } from './ohttp/response-key.ts';
+import type { Primitives } from './primitives.ts';
 import { bodySource, type MessageBody } from './stream-source.ts';
 import { randomBytes } from './web-crypto.ts';
 
@@ -34,10 +35,11 @@ export function prepareResponse(options: {
   context: RecipientContext;
   enc: Uint8Array;
   suite: SuiteId;
+  primitives: Primitives;
 }): ResponseSealer {
-  const { context, enc, suite } = options;
+  const { context, enc, suite, primitives } = options;
   const responseNonce = randomBytes(responseNonceLength(suite.aead));
-  const sealer = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc })
+  const sealer = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc, primitives })
     .then((secret) => deriveResponseKey(secret, responseNonce, 'encrypt'))
     .then(sealResponseChunk);
   sealer.catch(() => undefined);
@@ -48,10 +50,11 @@ export function sealResponse(options: {
   sealer: ResponseSealer;
   response: GatewayResponse;
   chunkInterval: number;
+  primitives: Primitives;
 }): ReadableStream<Uint8Array> {
-  const { response, chunkInterval } = options;
+  const { response, chunkInterval, primitives } = options;
   const { responseNonce, seal } = options.sealer;
-  const digest = startResponseDigest(response);
+  const digest = startResponseDigest(response, primitives);
   const source = streamedMessage({
     head: encodeResponseHead({ status: response.status, fields: fieldLinesOf(response.headers) }),
     body: bodySource(response.body),

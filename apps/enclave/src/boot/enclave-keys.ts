@@ -1,5 +1,6 @@
 import { keyConfigDigestOf } from '@fastness/attest';
-import { generateGatewayKeys, generateReceiptKey, type GatewayKeys, type ReceiptKey } from '@fastness/channel';
+import { generateGatewayKeys, type GatewayKeys, type ReceiptKey } from '@fastness/channel';
+import { generateNodeReceiptKey } from '@fastness/channel/node';
 
 /** The public half of a generation of keys: what evidence commits to. */
 export interface PublicKeys {
@@ -19,10 +20,8 @@ export interface EnclaveKeys {
 
 /** `previous` keeps key ids apart, so that a request to replaced keys is told so. */
 export async function generateEnclaveKeys(previous?: EnclaveKeys): Promise<EnclaveKeys> {
-  const [gateway, receipt] = await Promise.all([
-    generateGatewayKeys(previous === undefined ? {} : { previous: previous.gateway }),
-    generateReceiptKey(),
-  ]);
+  const gateway = await generateGatewayKeys(previous === undefined ? {} : { previous: previous.gateway });
+  const receipt = generateNodeReceiptKey();
   const { keyConfig } = gateway;
   const receiptKey = receipt.publicKey;
   const digest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });

@@ -1,8 +1,10 @@
-import { concatBytes, plainBytes } from '@fastness/codec/bytes';
+import { concatBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { RecipientContext, SenderContext, SuiteId } from '../hpke.ts';
 import { plainLabels } from './labels.ts';
 import { deriveResponseKey, exportResponseSecret, responseNonceLength } from './response-key.ts';
+
+const emptyAad = new Uint8Array(0);
 
 /** One side of an exchange after HPKE's set-up with `plainLabels`. */
 export interface PlainExchange {
@@ -17,10 +19,8 @@ export async function sealPlainResponse(
 ): Promise<Uint8Array> {
   const { suite, responseNonce, response } = options;
   const secret = await exportResponseSecret({ ...options, label: plainLabels.response, aead: suite.aead });
-  const { key, baseNonce } = await deriveResponseKey(secret, responseNonce, 'encrypt');
-  const parameters = { name: 'AES-GCM', iv: plainBytes(baseNonce) };
-  const sealed = await globalThis.crypto.subtle.encrypt(parameters, key, plainBytes(response));
-  return concatBytes(responseNonce, new Uint8Array(sealed));
+  const { cipher, baseNonce } = await deriveResponseKey(secret, responseNonce, 'encrypt');
+  return concatBytes(responseNonce, await cipher.seal(baseNonce, emptyAad, response));
 }
 
 /** Opens a response in one piece. @throws FastnessError `CHANNEL_TRUNCATED`, `CHANNEL_RESPONSE_MISMATCH` */
@@ -29,11 +29,9 @@ export async function openPlainResponse(options: PlainExchange & { response: Uin
   const length = responseNonceLength(suite.aead);
   if (response.length < length) throw new FastnessError('CHANNEL_TRUNCATED', 'Within the response nonce.');
   const secret = await exportResponseSecret({ ...options, label: plainLabels.response, aead: suite.aead });
-  const { key, baseNonce } = await deriveResponseKey(secret, response.subarray(0, length), 'decrypt');
+  const { cipher, baseNonce } = await deriveResponseKey(secret, response.subarray(0, length), 'decrypt');
   try {
-    const parameters = { name: 'AES-GCM', iv: plainBytes(baseNonce) };
-    const opened = await globalThis.crypto.subtle.decrypt(parameters, key, plainBytes(response.subarray(length)));
-    return new Uint8Array(opened);
+    return await cipher.open(baseNonce, emptyAad, response.subarray(length));
   } catch (error) {
     throw new FastnessError('CHANNEL_RESPONSE_MISMATCH', undefined, { cause: error });
   }

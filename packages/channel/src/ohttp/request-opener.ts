@@ -2,6 +2,7 @@ import { ByteReader } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { gatewayKeyOf, type GatewayKey, type GatewayKeys } from '../gateway-keys.ts';
 import { kems, suiteOf, type RecipientContext, type SuiteId } from '../hpke.ts';
+import type { Primitives } from '../primitives.ts';
 import type { PullReader } from '../pull-reader.ts';
 import type { OpenChunk } from './chunk-reader.ts';
 import { headerLength, requestInfo, type OhttpLabels } from './labels.ts';
@@ -26,13 +27,16 @@ export async function openRequestContext(
   reader: PullReader,
   keys: () => GatewayKeys,
   labels: OhttpLabels,
+  primitives?: Primitives,
 ): Promise<OpenedContext> {
   const header = await reader.take(headerLength);
   const usedKeys = keys();
   const { key, suite } = findKey(header, usedKeys);
   const enc = (await reader.take(kems.get(suite.kem)?.enc ?? 0)).slice();
   try {
-    const context = await suiteOf(suite).SetupRecipient(key.pair, enc, { info: requestInfo(labels, header) });
+    const context = await suiteOf(suite, primitives).SetupRecipient(key.pair, enc, {
+      info: requestInfo(labels, header),
+    });
     return { suite, enc, context, usedKeys };
   } catch (error) {
     throw new FastnessError('CHANNEL_REQUEST_UNOPENABLE', 'The key does not decapsulate.', { cause: error });

@@ -12,6 +12,7 @@ import {
   type SenderContext,
   type SuiteId,
 } from '../hpke.ts';
+import type { Primitives } from '../primitives.ts';
 import { parseKeyConfigList, type KeyConfig } from './key-config.ts';
 import { encodeHeader, requestInfo, type OhttpLabels } from './labels.ts';
 
@@ -71,11 +72,15 @@ export function acceptableKeys(keyConfig: Uint8Array, allowX25519: boolean): Cho
 }
 
 /** Tries acceptable keys in order; only a runtime without the algorithm leads on to the next. */
-export async function setUpFirst(keys: readonly ChosenKey[], labels: OhttpLabels): Promise<RequestContext> {
+export async function setUpFirst(
+  keys: readonly ChosenKey[],
+  labels: OhttpLabels,
+  primitives?: Primitives,
+): Promise<RequestContext> {
   let unsupported = new FastnessError('CHANNEL_SUITE_UNSUPPORTED');
   for (const key of keys) {
     try {
-      return await setUpRequest(key, labels);
+      return await setUpRequest(key, labels, suiteOf(key.suite, primitives));
     } catch (error) {
       if (!(error instanceof FastnessError) || error.code !== 'CHANNEL_SUITE_UNSUPPORTED') throw error;
       unsupported = error;

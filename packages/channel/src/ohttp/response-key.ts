@@ -1,9 +1,10 @@
-import { concatBytes, plainBytes, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes, utf8Encode } from '@fastness/codec/bytes';
 import { aeadNonceLength, aeads, type RecipientContext, type SenderContext } from '../hpke.ts';
+import { webPrimitives, type AesGcm, type Hkdf, type Primitives } from '../primitives.ts';
 
-/** Key of a response: an AES-GCM key that cannot be exported, and the nonce that counters are mixed into. */
+/** Key of a response: AES-GCM under a key that cannot be read, and the nonce that counters are mixed into. */
 export interface ResponseKey {
-  readonly key: CryptoKey;
+  readonly cipher: AesGcm;
   readonly baseNonce: Uint8Array;
 }
 
@@ -14,7 +15,7 @@ export function responseNonceLength(aead: number): number {
 
 /** The exported secret as an HKDF key: what a response key is derived from once its nonce is known. */
 export interface ResponseSecret {
-  readonly base: CryptoKey;
+  readonly hkdf: Hkdf;
   readonly aead: number;
   readonly enc: Uint8Array;
 }
@@ -25,33 +26,30 @@ export async function exportResponseSecret(options: {
   label: string;
   aead: number;
   enc: Uint8Array;
+  primitives?: Primitives;
 }): Promise<ResponseSecret> {
-  const { context, aead, enc } = options;
+  const { context, aead, enc, primitives = webPrimitives } = options;
   const secret = await context.Export(utf8Encode(options.label), responseNonceLength(aead));
-  const usages: KeyUsage[] = ['deriveBits', 'deriveKey'];
-  const base = await globalThis.crypto.subtle.importKey('raw', plainBytes(secret), 'HKDF', false, usages);
+  const hkdf = await primitives.hkdf(secret);
   secret.fill(0);
-  return { base, aead, enc };
+  return { hkdf, aead, enc };
 }
 
-/**
- * RFC 9458 section 4.4: `prk = Extract(enc | nonce, secret)`, then Expand for key and nonce. WebCrypto's HKDF extracts and
- * expands in one call, so neither the pseudorandom key nor the AEAD key is ever readable.
- */
+const keyInfo = utf8Encode('key');
+const nonceInfo = utf8Encode('nonce');
+
+/** RFC 9458 section 4.4: `prk = Extract(enc | nonce, secret)`, then Expand for key and nonce. */
 export async function deriveResponseKey(
-  { base, aead, enc }: ResponseSecret,
+  { hkdf, aead, enc }: ResponseSecret,
   responseNonce: Uint8Array,
   usage: 'encrypt' | 'decrypt',
 ): Promise<ResponseKey> {
-  const { subtle } = globalThis.crypto;
   const salt = concatBytes(enc, responseNonce);
-  const from = (info: string) => ({ name: 'HKDF', hash: 'SHA-256', salt, info: utf8Encode(info) });
-  const length = (aeads.get(aead)?.keyLength ?? 0) * 8;
-  const [key, nonce] = await Promise.all([
-    subtle.deriveKey(from('key'), base, { name: 'AES-GCM', length }, false, [usage]),
-    subtle.deriveBits(from('nonce'), base, aeadNonceLength * 8),
+  const [cipher, baseNonce] = await Promise.all([
+    hkdf.aesGcm(salt, keyInfo, aeads.get(aead)?.keyLength ?? 0, usage),
+    hkdf.bytes(salt, nonceInfo, aeadNonceLength),
   ]);
-  return { key, baseNonce: new Uint8Array(nonce) };
+  return { cipher, baseNonce };
 }
 
 /** The nonce of response chunk `counter`: the base nonce XOR the counter, big-endian (draft 08 section 6.2). */

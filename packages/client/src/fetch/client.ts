@@ -1,4 +1,5 @@
 import type { TrustAnchors } from '@fastness/attest';
+import type { Primitives } from '@fastness/channel';
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { ClientPolicy } from '../policy.ts';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
@@ -37,6 +38,8 @@ export interface ClientOptions {
   readonly responseTimeoutMs?: number;
   /** Sealed bytes that one response may have. Default: 1 GiB. */
   readonly maxResponseBytes?: number;
+  /** What the channel computes with. Default: WebCrypto; in Node, Node's own cryptography, which is faster. */
+  readonly primitives?: Primitives;
   readonly onEvent?: (event: ClientEvent) => void;
   /** Roots of the vendors. Default: AMD's, pinned. */
   readonly anchors?: TrustAnchors;

@@ -31,7 +31,7 @@ const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 export function createClient(options: ClientOptions): FastnessClient {
   const now = options.now ?? (() => new Date());
   const tell = options.onEvent ?? (() => undefined);
-  const { policy, anchors, maxResponseBytes } = options;
+  const { policy, anchors, maxResponseBytes, primitives } = options;
   const seconds = options.sessionSeconds ?? defaultSessionSeconds;
   if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
   const attestTimeoutMs = timeOption('attestTimeoutMs', options.attestTimeoutMs, defaultAttestTimeoutMs);
@@ -50,7 +50,10 @@ export function createClient(options: ClientOptions): FastnessClient {
     },
     ...(anchors === undefined ? {} : { anchors }),
   });
-  const ahead = new SealsAhead(policy.allowX25519 ?? false);
+  const ahead = new SealsAhead({
+    allowX25519: policy.allowX25519 ?? false,
+    ...(primitives === undefined ? {} : { primitives }),
+  });
   const receipts = new WeakMap<Response, Promise<ReceiptBundle>>();
 
   /** One exchange with one verified enclave. */

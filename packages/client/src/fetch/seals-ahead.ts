@@ -1,13 +1,13 @@
-import { prepareSeal, type PreparedSeal } from '@fastness/channel';
+import { prepareSeal, type PreparedSeal, type Primitives } from '@fastness/channel';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 
 /** Keeps one key agreement ready for each verified enclave, so that a request need not wait for it. */
 export class SealsAhead {
-  readonly #allowX25519: boolean;
+  readonly #options: { readonly allowX25519: boolean; readonly primitives?: Primitives };
   readonly #ready = new WeakMap<VerifiedEnclave, Promise<PreparedSeal>>();
 
-  constructor(allowX25519: boolean) {
-    this.#allowX25519 = allowX25519;
+  constructor(options: { readonly allowX25519: boolean; readonly primitives?: Primitives }) {
+    this.#options = options;
   }
 
   /** Starts a key agreement unless one is ready. Whoever takes it learns of its failure. */
@@ -26,6 +26,6 @@ export class SealsAhead {
   }
 
   #make({ keyConfig }: VerifiedEnclave): Promise<PreparedSeal> {
-    return prepareSeal({ keyConfig, allowX25519: this.#allowX25519 });
+    return prepareSeal({ keyConfig, ...this.#options });
   }
 }

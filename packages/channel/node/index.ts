@@ -1,0 +1,2 @@
+export { generateNodeReceiptKey } from './receipt-key.ts';
+export { nodePrimitives } from './primitives.ts';
