@@ -3,8 +3,9 @@ import { FastnessError } from '@fastness/codec/errors';
 import { geometryOf } from '../floe/geometry.ts';
 import { openFloe } from '../floe/header.ts';
 import { floeHeaderLength } from '../floe/parameters.ts';
-import { asIoError, readFully } from '../threads/file-io.ts';
-import type { ThreadPool } from '../threads/pool.ts';
+import { readFully } from '../threads/file-io.ts';
+import { createThreadPool, type ThreadPool } from '../threads/pool.ts';
+import { prepareTarget, type PreparedTarget } from './prepare-target.ts';
 import { openRegularFile } from './regular-file.ts';
 import { runSegments } from './run-segments.ts';
 
@@ -21,6 +22,8 @@ export interface OpenSealedFileOptions {
   readonly expectedSegmentSize?: number;
   /** Where the plaintext goes: a descriptor open for writing, of a memory file for example. It is cut to the plaintext's size. */
   readonly fd: number;
+  /** The same file, prepared ahead (`prepareTarget`) for `expectedSize` bytes; unmapped when this settles. */
+  readonly prepared?: PreparedTarget | undefined;
   /** 1 to 64, the calling thread included; default: one for each processor, at most 4. Ignored when `pool` is given. */
   readonly threads?: number;
   /** Threads kept for several files. */
@@ -37,7 +40,10 @@ export interface OpenSealedFileOptions {
  * FLOE_TRAILING, MODEL_FILE_MISSING, SEAL_THREADS, SEAL_CANCELLED, SEAL_IO, SEAL_WORKER.
  */
 export async function openSealedFile(options: OpenSealedFileOptions): Promise<void> {
-  const { fd, key, aad, expectedSize, expectedSegmentSize } = options;
+  const { fd, key, aad, expectedSize, expectedSegmentSize, signal, onProgress } = options;
+  await using threads = new AsyncDisposableStack();
+  using mapped = new DisposableStack();
+  const given = mapped.use(options.prepared);
   await using source = await openRegularFile(options.sealedPath, 'MODEL_FILE_MISSING');
   const header = new Uint8Array(floeHeaderLength);
   const start = openFloe(key, {
@@ -51,8 +57,13 @@ export async function openSealedFile(options: OpenSealedFileOptions): Promise<vo
       throw new FastnessError('FLOE_TRUNCATED', sizes(source.size, geometry.sealedSize));
     if (source.size > geometry.sealedSize)
       throw new FastnessError('FLOE_TRAILING', sizes(source.size, geometry.sealedSize));
-    cutTo(fd, expectedSize);
-    await runSegments({ kind: 'open', sourceFd: source.handle.fd, targetFd: fd, geometry, start }, options);
+    if (given !== undefined && (given.memory.fd !== fd || given.memory.size !== expectedSize)) {
+      throw new FastnessError('FLOE_SEGMENT_RANGE', 'The target was prepared for another file.');
+    }
+    const pool = options.pool ?? threads.use(createThreadPool(options.threads));
+    const { memory } = given ?? mapped.use(await prepareTarget({ fd, size: expectedSize, pool, signal })) ?? {};
+    const job = { kind: 'open', sourceFd: source.handle.fd, targetFd: fd, memory, geometry, start } as const;
+    await runSegments(job, { pool, signal, onProgress });
   } catch (error) {
     discard(fd);
     throw error;
@@ -63,14 +74,6 @@ export async function openSealedFile(options: OpenSealedFileOptions): Promise<vo
 
 function sizes(actual: number, expected: number): string {
   return `It has ${actual} bytes, not ${expected}.`;
-}
-
-function cutTo(fd: number, size: number): void {
-  try {
-    ftruncateSync(fd, size);
-  } catch (error) {
-    throw asIoError(error);
-  }
 }
 
 /** Not even verified segments stay: half a model must not be mistaken for one. */

@@ -9,6 +9,7 @@ import type { Manifest, ManifestFile } from '../manifest.ts';
 import { asIoError, writeFully } from '../threads/file-io.ts';
 import type { ThreadPool } from '../threads/pool.ts';
 import { deriveFileKey, fileAad } from './derive.ts';
+import { prepareTarget } from './prepare-target.ts';
 import { runSegments } from './run-segments.ts';
 import { checkUnchanged, openSource, type SourceFile, type SourceModel } from './source.ts';
 
@@ -55,10 +56,19 @@ async function sealFile(file: ManifestFile, from: SourceFile, options: SealFileO
     await using source = await openSource(from);
     await using target = await open(
       path,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
     );
+    // Gains where the sealed model is made in memory, and does nothing elsewhere.
+    using prepared = await prepareTarget({ fd: target.fd, size: geometry.sealedSize, pool, signal });
     writeFully(target.fd, start.header, 0);
-    const job = { kind: 'seal', sourceFd: source.fd, targetFd: target.fd, geometry, start } as const;
+    const job = {
+      kind: 'seal',
+      sourceFd: source.fd,
+      targetFd: target.fd,
+      memory: prepared?.memory,
+      geometry,
+      start,
+    } as const;
     await runSegments(job, { pool, signal, onProgress });
     await checkUnchanged(from, source);
     await target.sync();

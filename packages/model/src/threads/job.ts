@@ -5,6 +5,7 @@ import { aeadIvLength, aeadTagLength, defaultRotationMask, segmentPrefixLength }
 import { createSegmentKeys, type FloeContext, type SegmentKeys } from '../floe/segment-keys.ts';
 import { decryptSegment, encryptSegment } from '../floe/segment.ts';
 import { readFully, writeFully } from './file-io.ts';
+import { copyIntoMemory, prepareMemory, preparedPiece, type FileMemory } from './file-memory.ts';
 import type { SharedState } from './shared-state.ts';
 
 /** Seal or open the segments of one file, from one descriptor to another. */
@@ -12,6 +13,8 @@ export interface SegmentJob {
   readonly kind: 'seal' | 'open';
   readonly sourceFd: number;
   readonly targetFd: number;
+  /** The target's memory, prepared, where it is mapped: then it is written there. */
+  readonly memory?: FileMemory | undefined;
   readonly geometry: FloeGeometry;
   readonly context: FloeContext;
   /** 48 bytes, over shared memory: one copy for all threads, wiped by the thread that made it. */
@@ -26,10 +29,17 @@ export interface HashJob {
   readonly digests: Uint8Array;
 }
 
-export type Job = SegmentJob | HashJob;
+/** Gives a mapped file its pages. */
+export interface PrepareJob {
+  readonly kind: 'prepare';
+  readonly memory: FileMemory;
+}
+
+export type Job = SegmentJob | HashJob | PrepareJob;
 
 /** How many items a job has, and how many bytes they are in all. */
 export function extentOf(job: Job): { items: number; bytes: number } {
+  if (job.kind === 'prepare') return { items: Math.ceil(job.memory.size / preparedPiece), bytes: job.memory.size };
   if (job.kind !== 'hash') return { items: job.geometry.segments, bytes: job.geometry.size };
   const bytes = job.ranges.reduce((sum, { start, end }) => sum + (end - start), 0);
   return { items: job.ranges.length, bytes };
@@ -47,6 +57,7 @@ export interface Processor extends Disposable {
 }
 
 export function createProcessor(job: Job, shared: SharedState): Processor {
+  if (job.kind === 'prepare') return prepareProcessor(job, shared);
   return job.kind === 'hash' ? hashProcessor(job, shared) : segmentProcessor(job, shared);
 }
 
@@ -85,7 +96,14 @@ function plaintextWithin(segment: Uint8Array): Uint8Array {
   return segment.subarray(segmentPrefixLength, segment.length - aeadTagLength);
 }
 
-function sealer({ geometry, sourceFd, targetFd }: SegmentJob, keys: SegmentKeys): SegmentHandler {
+/** Puts ciphertext, or plaintext that verified, in its place. */
+function writeTarget({ targetFd, memory }: SegmentJob, bytes: Uint8Array, offset: number): void {
+  if (memory === undefined) writeFully(targetFd, bytes, offset);
+  else copyIntoMemory(memory, bytes, offset);
+}
+
+function sealer(job: SegmentJob, keys: SegmentKeys): SegmentHandler {
+  const { geometry, sourceFd } = job;
   const memory = new Uint8Array(placeOf(geometry, 0).sealedLength);
   const iv = new Uint8Array(aeadIvLength);
   return {
@@ -97,13 +115,20 @@ function sealer({ geometry, sourceFd, targetFd }: SegmentJob, keys: SegmentKeys)
         throw new FastnessError('SEAL_SOURCE_CHANGED', 'It became shorter.');
       }
       encryptSegment(keys, place, { iv: randomFillSync(iv), plaintext, target });
-      writeFully(targetFd, target, place.sealedOffset);
+      writeTarget(job, target, place.sealedOffset);
     },
     wipe: () => void memory.fill(0),
   };
 }
 
-function opener({ geometry, sourceFd, targetFd }: SegmentJob, keys: SegmentKeys): SegmentHandler {
+/**
+ * The source is read into memory of our own and decrypted there, once: mapped, it would spare that copy, but whoever can
+ * write to the file could exchange bytes between the two times that the cipher looks at them, and cutting it short would
+ * end the process. The copy into the target is what keeps bytes that did not verify out of it. Measured, both together
+ * cost as much as the decryption.
+ */
+function opener(job: SegmentJob, keys: SegmentKeys): SegmentHandler {
+  const { geometry, sourceFd } = job;
   const memory = new Uint8Array(placeOf(geometry, 0).sealedLength);
   return {
     segment(position) {
@@ -114,9 +139,26 @@ function opener({ geometry, sourceFd, targetFd }: SegmentJob, keys: SegmentKeys)
       }
       const target = plaintextWithin(segment);
       decryptSegment(keys, place, { segment, target });
-      writeFully(targetFd, target, place.plaintextOffset);
+      writeTarget(job, target, place.plaintextOffset);
     },
     wipe: () => void memory.fill(0),
+  };
+}
+
+function prepareProcessor({ memory }: PrepareJob, shared: SharedState): Processor {
+  let item = 0;
+  return {
+    get item() {
+      return item;
+    },
+    step() {
+      const claimed = shared.claim(Math.ceil(memory.size / preparedPiece));
+      if (claimed === undefined) return false;
+      item = claimed;
+      shared.addBytes(prepareMemory(memory, claimed * preparedPiece));
+      return true;
+    },
+    [Symbol.dispose]: () => undefined,
   };
 }
 
