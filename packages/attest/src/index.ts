@@ -12,6 +12,14 @@ export { VerificationCache } from './cache.ts';
 export { checksOf, type CheckOutcome, type CheckRecord, type FailedChecks } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
 export type { NitroClaims } from './claims/nitro.ts';
+export type {
+  AzureMaaClaims,
+  GcpConfidentialSpaceClaims,
+  IntelTrustAuthorityClaims,
+  NrasDevice,
+  NvidiaNrasClaims,
+  TokenClaimsBase,
+} from './claims/token.ts';
 export type { SnpClaims, SnpIdentity, SnpTcb } from './claims/snp.ts';
 export type { DcapTcbClaims, SgxClaims, TdxClaims } from './claims/dcap.ts';
 export type { Claims } from './claims/claims.ts';
@@ -56,6 +64,11 @@ export type { EvidenceFormat, VerifyEvidenceOptions, VerifySessionOptions } from
 export { evidenceFormats } from './formats/registry.ts';
 export type { VerificationMeans } from './means.ts';
 export {
+  AZURE_MAA_TOKEN_TYPE,
+  GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
+  INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
+  JWK_SET_TYPE,
+  NVIDIA_NRAS_EAT_TYPE,
   NITRO_EVIDENCE_TYPE,
   NITRO_TPM_EVIDENCE_TYPE,
   SIMULATED_SNP_EVIDENCE_TYPE,
@@ -67,6 +80,10 @@ export {
   TSM_REPORT_TYPE,
 } from './media-types.ts';
 export type { NitroPolicy } from './policy/nitro.ts';
+export type { AzureMaaPolicy } from './policy/azure-maa.ts';
+export { confidentialSpaceHardware, type GcpConfidentialSpacePolicy } from './policy/gcp-confidential-space.ts';
+export type { IntelTrustAuthorityPolicy } from './policy/intel-trust-authority.ts';
+export type { NvidiaNrasPolicy } from './policy/nvidia-nras.ts';
 export { tcbStatuses, type DcapPolicy, type TcbStatus } from './policy/dcap.ts';
 export type { SgxPolicy } from './policy/sgx.ts';
 export type { TdxPolicy } from './policy/tdx.ts';
@@ -90,6 +107,7 @@ export {
   type TrustAnchors,
 } from './trust/anchors.ts';
 export { intelRoots } from './trust/intel.ts';
+export { tokenAnchors, tokenRoots, type TokenTrustAnchor } from './trust/tokens.ts';
 export { vendorAnchors } from './trust/vendors.ts';
 export { isCompositeVerdict, type AttestationVerdict, type CompositeVerdict } from './verdict.ts';
 export { verifyEvidence } from './verify.ts';

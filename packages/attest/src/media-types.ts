@@ -29,3 +29,18 @@ export const SGX_QUOTE_TYPE = 'application/vnd.fastness.sgx-quote';
 
 /** Endorsements of both: JSON with the answers of Intel's PCS as text, their issuer chains (PEM) and the lists (base64url). */
 export const DCAP_COLLATERAL_TYPE = 'application/vnd.fastness.dcap-collateral+json';
+
+/** A token of Microsoft Azure Attestation: the JWS, compact. */
+export const AZURE_MAA_TOKEN_TYPE = 'application/vnd.fastness.azure-maa+jwt';
+
+/** A token of Intel Trust Authority: the JWS, compact. */
+export const INTEL_TRUST_AUTHORITY_TOKEN_TYPE = 'application/vnd.fastness.intel-trust-authority+jwt';
+
+/** A token of Google Confidential Space: the JWS, compact. */
+export const GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE = 'application/vnd.fastness.gcp-confidential-space+jwt';
+
+/** What NVIDIA's Remote Attestation Service returns: JSON `[["JWT", token], {"GPU-0": token, ...}]` (RFC 9711, section 5). */
+export const NVIDIA_NRAS_EAT_TYPE = 'application/vnd.fastness.nvidia-nras-eat+json';
+
+/** Endorsement of tokens: a JWK set (RFC 7517) with the keys of their issuer. Untrusted transport. */
+export const JWK_SET_TYPE = 'application/jwk-set+json';

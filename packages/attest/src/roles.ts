@@ -36,6 +36,7 @@ const roles: ReadonlyMap<string, RoleFacts> = new Map([
   ['nvidia-gpu', device('gpu')],
   ['nvidia-nvswitch', device('nvswitch')],
   ['tpm', device('tpm')],
+  ['nvidia-nras', Object.freeze({ ...alone, boundBytes: 32 })],
 ]);
 
 /** Kinds of device that a policy can ask for. */

@@ -8,6 +8,10 @@ export const policySectionOf = Object.freeze({
   sgx: 'sgx',
   'aws-nitro': 'nitro',
   'aws-nitrotpm': 'nitroTpm',
+  'azure-maa': 'azureMaa',
+  'intel-trust-authority': 'intelTrustAuthority',
+  'gcp-confidential-space': 'gcpConfidentialSpace',
+  'nvidia-nras': 'nvidiaNras',
 } as const);
 
 /** A kind of TEE, as claims and releases name it. */

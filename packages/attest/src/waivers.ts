@@ -1,3 +1,7 @@
+import { azureMaaWaivableChecks } from './formats/azure-maa/waivable.ts';
+import { gcpConfidentialSpaceWaivableChecks } from './formats/gcp-confidential-space/waivable.ts';
+import { intelTrustAuthorityWaivableChecks } from './formats/intel-trust-authority/waivable.ts';
+import { nvidiaNrasWaivableChecks } from './formats/nvidia-nras/waivable.ts';
 import { nitroWaivableChecks } from './formats/nitro/waivable.ts';
 import { dcapWaivableChecks } from './formats/dcap/waivable.ts';
 import { sgxWaivableChecks } from './formats/sgx/waivable.ts';
@@ -16,6 +20,10 @@ export const waivableChecks = Object.freeze([
   ...tdxWaivableChecks,
   ...sgxWaivableChecks,
   ...nitroWaivableChecks,
+  ...azureMaaWaivableChecks,
+  ...intelTrustAuthorityWaivableChecks,
+  ...gcpConfidentialSpaceWaivableChecks,
+  ...nvidiaNrasWaivableChecks,
 ] as const);
 
 export type WaivableCheck = (typeof waivableChecks)[number];

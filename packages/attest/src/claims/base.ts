@@ -6,9 +6,11 @@ import type { Tee } from '../tees.ts';
  * - `csp-id`: the provider, as the VLEK certificate names it.
  * - `ppid`: Intel platform provisioning id, 16 bytes.
  * - `instance-id`: an AWS enclave's module id (text), or the UEID or instance id of an Arm token.
+ * - `token-issuer`: an attestation service that does not say which machine it saw; its `iss` (text).
+ * - `ueid`: NVIDIA devices, the decimal UEIDs sorted and joined with commas.
  */
 export interface PlatformIdentity {
-  readonly kind: 'chip-id' | 'csp-id' | 'ppid' | 'instance-id';
+  readonly kind: 'chip-id' | 'csp-id' | 'ppid' | 'instance-id' | 'token-issuer' | 'ueid';
   readonly value: string;
 }
 

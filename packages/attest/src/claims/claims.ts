@@ -1,6 +1,20 @@
+import type {
+  AzureMaaClaims,
+  GcpConfidentialSpaceClaims,
+  IntelTrustAuthorityClaims,
+  NvidiaNrasClaims,
+} from './token.ts';
 import type { NitroClaims } from './nitro.ts';
 import type { SgxClaims, TdxClaims } from './dcap.ts';
 import type { SnpClaims } from './snp.ts';
 
 /** Facts that were authenticated and that the policy accepts; `tee` says of which kind. */
-export type Claims = SnpClaims | TdxClaims | SgxClaims | NitroClaims;
+export type Claims =
+  | SnpClaims
+  | TdxClaims
+  | SgxClaims
+  | NitroClaims
+  | AzureMaaClaims
+  | IntelTrustAuthorityClaims
+  | GcpConfidentialSpaceClaims
+  | NvidiaNrasClaims;

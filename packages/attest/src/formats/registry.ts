@@ -5,7 +5,20 @@ import {
   SNP_ENDORSEMENTS_TYPE,
   TDX_QUOTE_TYPE,
   DCAP_COLLATERAL_TYPE,
+  AZURE_MAA_TOKEN_TYPE,
+  GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
+  INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
+  JWK_SET_TYPE,
+  NVIDIA_NRAS_EAT_TYPE,
 } from '../media-types.ts';
+import { azureMaaTrustworthiness } from './azure-maa/trustworthiness.ts';
+import { verify as verifyAzureMaa } from './azure-maa/verify.ts';
+import { gcpConfidentialSpaceTrustworthiness } from './gcp-confidential-space/trustworthiness.ts';
+import { verify as verifyGcpConfidentialSpace } from './gcp-confidential-space/verify.ts';
+import { intelTrustAuthorityTrustworthiness } from './intel-trust-authority/trustworthiness.ts';
+import { verify as verifyIntelTrustAuthority } from './intel-trust-authority/verify.ts';
+import { nvidiaNrasTrustworthiness } from './nvidia-nras/trustworthiness.ts';
+import { verify as verifyNvidiaNras } from './nvidia-nras/verify.ts';
 import type { EvidenceFormat } from './format.ts';
 import { nitroTrustworthiness } from './nitro/trustworthiness.ts';
 import { verify as verifyNitro } from './nitro/verify.ts';
@@ -52,5 +65,33 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([]),
     trustworthiness: nitroTrustworthiness,
     verify: verifyNitro,
+  }),
+  Object.freeze({
+    tee: 'azure-maa',
+    evidenceTypes: Object.freeze([AZURE_MAA_TOKEN_TYPE]),
+    endorsementTypes: Object.freeze([JWK_SET_TYPE]),
+    trustworthiness: azureMaaTrustworthiness,
+    verify: verifyAzureMaa,
+  }),
+  Object.freeze({
+    tee: 'intel-trust-authority',
+    evidenceTypes: Object.freeze([INTEL_TRUST_AUTHORITY_TOKEN_TYPE]),
+    endorsementTypes: Object.freeze([JWK_SET_TYPE]),
+    trustworthiness: intelTrustAuthorityTrustworthiness,
+    verify: verifyIntelTrustAuthority,
+  }),
+  Object.freeze({
+    tee: 'gcp-confidential-space',
+    evidenceTypes: Object.freeze([GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE]),
+    endorsementTypes: Object.freeze([JWK_SET_TYPE]),
+    trustworthiness: gcpConfidentialSpaceTrustworthiness,
+    verify: verifyGcpConfidentialSpace,
+  }),
+  Object.freeze({
+    tee: 'nvidia-nras',
+    evidenceTypes: Object.freeze([NVIDIA_NRAS_EAT_TYPE]),
+    endorsementTypes: Object.freeze([JWK_SET_TYPE]),
+    trustworthiness: nvidiaNrasTrustworthiness,
+    verify: verifyNvidiaNras,
   }),
 ]);

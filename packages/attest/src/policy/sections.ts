@@ -1,3 +1,7 @@
+import { azureMaaPolicySchema } from './azure-maa.ts';
+import { gcpConfidentialSpacePolicySchema } from './gcp-confidential-space.ts';
+import { intelTrustAuthorityPolicySchema } from './intel-trust-authority.ts';
+import { nvidiaNrasPolicySchema } from './nvidia-nras.ts';
 import { nitroPolicySchema } from './nitro.ts';
 import { sgxPolicySchema } from './sgx.ts';
 import { snpPolicySchema } from './snp.ts';
@@ -11,6 +15,10 @@ export const policySections = Object.freeze({
   sgx: sgxPolicySchema.exactOptional(),
   nitro: nitroPolicySchema.exactOptional(),
   nitroTpm: nitroPolicySchema.exactOptional(),
+  azureMaa: azureMaaPolicySchema.exactOptional(),
+  intelTrustAuthority: intelTrustAuthorityPolicySchema.exactOptional(),
+  gcpConfidentialSpace: gcpConfidentialSpacePolicySchema.exactOptional(),
+  nvidiaNras: nvidiaNrasPolicySchema.exactOptional(),
 } satisfies Record<PolicySectionName, unknown>);
 
 export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
@@ -19,4 +27,8 @@ export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
   'sgx',
   'nitro',
   'nitroTpm',
+  'azureMaa',
+  'intelTrustAuthority',
+  'gcpConfidentialSpace',
+  'nvidiaNras',
 ]);

@@ -1,4 +1,5 @@
 import type { NitroTrustAnchor } from './aws.ts';
+import type { TokenTrustAnchor } from './tokens.ts';
 
 /** Products whose SEV-SNP reports this verifier reads. Each has its own root, TCB layout and CPUID range. */
 export const snpProductNames = Object.freeze(['Milan', 'Genoa', 'Turin'] as const);
@@ -38,4 +39,5 @@ export interface TrustAnchors {
   readonly snp?: readonly SnpTrustAnchor[];
   readonly intel?: readonly IntelTrustAnchor[];
   readonly nitro?: readonly NitroTrustAnchor[];
+  readonly tokens?: readonly TokenTrustAnchor[];
 }

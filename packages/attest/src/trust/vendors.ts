@@ -2,10 +2,12 @@ import { amdRoots } from './amd.ts';
 import type { TrustAnchors } from './anchors.ts';
 import { intelRoots } from './intel.ts';
 import { nitroRoots } from './aws.ts';
+import { tokenRoots } from './tokens.ts';
 
 /** The pinned roots of every vendor, in the form that the verifier takes. */
 export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({
   snp: amdRoots,
   intel: intelRoots,
   nitro: nitroRoots,
+  tokens: tokenRoots,
 });

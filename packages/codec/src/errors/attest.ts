@@ -1,4 +1,10 @@
 import type { ErrorFacts } from './class.ts';
+import { azureMaaErrors } from './attest-azure-maa.ts';
+import { gcpConfidentialSpaceErrors } from './attest-gcp-confidential-space.ts';
+import { intelTrustAuthorityErrors } from './attest-intel-trust-authority.ts';
+import { jwsErrors } from './attest-jws.ts';
+import { nvidiaNrasErrors } from './attest-nvidia-nras.ts';
+import { tokenErrors } from './attest-token.ts';
 import { nitroErrors } from './attest-nitro.ts';
 import { tpmErrors } from './attest-tpm.ts';
 import { dcapCollateralErrors } from './attest-dcap-collateral.ts';
@@ -155,5 +161,11 @@ export const attestErrors = Object.freeze({
   ...sgxErrors,
   ...eventLogErrors,
   ...nitroErrors,
+  ...jwsErrors,
+  ...tokenErrors,
+  ...azureMaaErrors,
+  ...intelTrustAuthorityErrors,
+  ...gcpConfidentialSpaceErrors,
+  ...nvidiaNrasErrors,
   ...tpmErrors,
 } as const satisfies Record<string, ErrorFacts>);

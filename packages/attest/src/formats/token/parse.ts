@@ -1,0 +1,58 @@
+import { utf8Decode } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
+import { Checklist } from '../../checks.ts';
+import { checkCmw, CMW_ENDORSEMENTS, CMW_EVIDENCE, type Cmw } from '../../cmw.ts';
+import { parseJws } from '../../jws/compact.ts';
+import { parseJsonObject } from '../../jws/json.ts';
+import { joinKeySets, parseJwkSet } from '../../jws/key-set.ts';
+import { JWK_SET_TYPE } from '../../media-types.ts';
+import type { TokenService } from './service.ts';
+import { ParsedToken, type TokenPart } from './stages.ts';
+
+/** What one token may say. Confidential Space lists arguments and environment; Azure its runtime claims. */
+const claimLimits = Object.freeze({ maxBytes: 49_152, maxDepth: 10, maxValues: 4096 });
+
+/** Reads evidence that is one token. Throws JWS_..., CODEC_..., X509_..., JWK_..., ATTEST_..., CMW_.... */
+export function parseToken(evidence: Cmw, endorsements: readonly Cmw[], service: TokenService): ParsedToken {
+  const checks: Checklist = new Checklist([]);
+  const token = readToken(utf8Decode(evidenceOf(evidence, service)), service, checks);
+  return finish({ token, parts: new Map() }, endorsements, service, checks);
+}
+
+/** One token and its claims. */
+export function readToken(text: string, { algorithms }: TokenService, checks: Checklist): TokenPart {
+  const jws = parseJws(text, algorithms, checks);
+  return Object.freeze({ jws, claims: parseJsonObject(jws.payload, claimLimits) });
+}
+
+/** Completes what `parse` of a service read with the key sets that came as endorsements. */
+export function finish(
+  read: Pick<ParsedToken, 'token' | 'parts'>,
+  endorsements: readonly Cmw[],
+  { tee }: TokenService,
+  checks: Checklist,
+): ParsedToken {
+  const sets = endorsements.map((endorsement) => {
+    const { type, value } = checkCmw(endorsement);
+    if (type !== JWK_SET_TYPE) throw new FastnessError('ATTEST_ENDORSEMENT_UNSUPPORTED', `Type ${type}.`);
+    return parseJwkSet(value.slice());
+  });
+  return new ParsedToken({ ...read, tee, checks: checks.results().checks }, joinKeySets(sets));
+}
+
+/** The bytes of the evidence, as a private copy. Throws ATTEST_EVIDENCE_UNSUPPORTED. */
+export function evidenceOf(evidence: Cmw, { evidenceType }: TokenService): Uint8Array {
+  const { type, value } = checkCmw(evidence);
+  if (type !== evidenceType) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${type}.`);
+  return value.slice();
+}
+
+/** Wraps what the service returned (ASCII text) as evidence. */
+export function encodeTokenEvidence(text: string, { evidenceType }: TokenService): Cmw {
+  return { type: evidenceType, value: new TextEncoder().encode(text), ind: CMW_EVIDENCE };
+}
+
+/** Wraps a JWK set, as the service publishes it, as an endorsement: transport only, trusted for nothing. */
+export function encodeKeySet(json: string): Cmw {
+  return { type: JWK_SET_TYPE, value: new TextEncoder().encode(json), ind: CMW_ENDORSEMENTS };
+}
