@@ -3,6 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { createBrokerClient } from './boot/broker-client.ts';
 import { chooseCollector } from './boot/collector.ts';
 import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
+import { reserveMemory } from './boot/model-memory.ts';
 import { requestKey, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
 import { readSealed, type SealedModel } from './boot/sealed-model.ts';
 import type { EnclaveConfig } from './config.ts';
@@ -149,13 +150,22 @@ class Enclave {
   async #session(sealed: SealedModel, runtime: EngineRuntime): Promise<unknown> {
     const keys = await generateEnclaveKeys();
     const request = this.#keyRequest(sealed);
-    const grant = await this.#waitForKey(request, keys);
+    const { tmpfsDir } = this.#config.memory;
+    const memory = reserveMemory({ manifest: sealed.manifest, tmpfsDir, signal: this.#closing.signal });
+    let grant: KeyGrant;
+    try {
+      grant = await this.#waitForKey(request, keys);
+    } catch (error) {
+      await memory.close();
+      throw error;
+    }
     return runSession({
       config: this.#config,
       sealed,
       runtime,
       keys,
       grant,
+      memory,
       request,
       facts: this.#facts,
       log: this.#log,

@@ -1,5 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import type { EnclaveKeys } from './boot/enclave-keys.ts';
+import type { ModelMemory } from './boot/model-memory.ts';
 import { openModel, type OpenedModel } from './boot/open-model.ts';
 import { renewLease, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
 import type { SealedModel } from './boot/sealed-model.ts';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   /** Those the key was released to. */
   readonly keys: EnclaveKeys;
   readonly grant: KeyGrant;
+  /** Where the model goes. */
+  readonly memory: ModelMemory;
   readonly request: KeyRequestOptions;
   readonly facts: HealthFacts;
   readonly log: Log;
@@ -41,8 +44,8 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
   let engine: Engine | undefined;
   try {
     enter('opening');
-    const { tmpfsDir, lock } = config.memory;
-    model = await openModel({ sealed, root: grant.root, tmpfsDir, lock, signal: stop });
+    const { lock } = config.memory;
+    model = await openModel({ sealed, root: grant.root, memory: options.memory, lock, signal: stop });
     log('info', 'opened', { memory: [...model.files.values()][0]?.kind, locked: model.locked });
     engine = await load(runtime, { files: model.files, task: sealed.manifest.task, limits: config.engine });
     // An engine that has read the files needs no second copy of them.

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import { deriveFileKey, fileAad, openSealedFile } from '@fastness/model';
-import { createMemoryFile, type MemoryFile } from '../memory/index.ts';
+import { FastnessError } from '@fastness/codec/errors';
+import type { MemoryFile } from '../memory/index.ts';
+import type { ModelMemory } from './model-memory.ts';
 import type { SealedModel } from './sealed-model.ts';
 
 export interface OpenModelOptions {
   readonly sealed: SealedModel;
   /** Wiped before this returns, however it ends. */
   readonly root: Uint8Array;
-  readonly tmpfsDir?: string | undefined;
+  /** Where to; becomes the opened model's, and is given back when opening fails. */
+  readonly memory: ModelMemory;
   readonly lock: boolean;
   readonly signal: AbortSignal;
 }
@@ -22,21 +25,18 @@ export interface OpenedModel {
 
 /**
  * Decrypts every file straight into memory that has no name and that nothing can write to afterwards. Plaintext never
- * reaches a disk. Throws FLOE_*, MODEL_*, ENCLAVE_NO_MEMORY_FILE, ENCLAVE_NOT_TMPFS, ENCLAVE_MEMORY_NOT_SEALED.
+ * reaches a disk. Throws FLOE_*, MODEL_*, SEAL_*, ENCLAVE_MEMORY_NOT_SEALED.
  */
 export async function openModel(options: OpenModelOptions): Promise<OpenedModel> {
-  const { sealed, root, signal } = options;
+  const { sealed, root, memory, signal } = options;
   const { manifest } = sealed;
-  const files = new Map<string, MemoryFile>();
-  const close = (): void => {
-    for (const file of files.values()) file.close();
-    files.clear();
-  };
+  const { files, pool } = memory;
   try {
+    const prepared = await memory.prepared;
     let locked = options.lock;
     for (const { path, size, sealedPath, floe } of manifest.files) {
-      const file = createMemoryFile({ name: 'fastness-model', tmpfsDir: options.tmpfsDir });
-      files.set(path, file);
+      const file = files.get(path);
+      if (file === undefined) throw new FastnessError('ENCLAVE_NO_MEMORY_FILE');
       const key = deriveFileKey(root, manifest, path);
       try {
         await openSealedFile({
@@ -46,6 +46,8 @@ export async function openModel(options: OpenModelOptions): Promise<OpenedModel>
           expectedSize: size,
           expectedSegmentSize: floe.segmentSize,
           fd: file.fd,
+          prepared: prepared.get(path),
+          pool,
           signal,
         });
       } finally {
@@ -54,9 +56,10 @@ export async function openModel(options: OpenModelOptions): Promise<OpenedModel>
       file.seal();
       if (locked && size > 0) locked = file.lock();
     }
-    return { files, locked, close };
+    await pool[Symbol.asyncDispose]();
+    return { files, locked, close: () => files.forEach((file) => file.close()) };
   } catch (error) {
-    close();
+    await memory.close();
     throw error;
   } finally {
     root.fill(0);

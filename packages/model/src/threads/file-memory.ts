@@ -25,8 +25,8 @@ const MAP_FAILED = 2n ** 64n - 1n;
 const TMPFS_MAGIC = 0x01021994;
 
 const hugePage = 2 * 1024 * 1024;
-/** Bytes that are prepared in one step; a few milliseconds even where the host has to find the memory first. */
-export const preparedPiece = 4 * hugePage;
+/** Bytes that are prepared in one step; some ten milliseconds where the host has to find the memory first, else one. */
+export const preparedPiece = 2 * hugePage;
 
 /** Where a file is mapped, to hand to other threads. */
 export interface FileMemory {
@@ -57,7 +57,10 @@ function functions(): Functions | undefined {
     munmap: library.func('int munmap(void *addr, size_t len)'),
     madvise: library.func('int madvise(void *addr, size_t len, int advice)'),
     memcpy: library.func('void *memcpy(void *to, const void *from, size_t len)'),
-    errno: () => Object.entries(koffi.os.errno).find(([, number]) => number === koffi.errno())?.[0] ?? 'errno',
+    errno: () => {
+      const number = koffi.errno();
+      return Object.entries(koffi.os.errno).find((entry) => entry[1] === number)?.[0] ?? `errno ${number}`;
+    },
   };
   return bound;
 }
