@@ -11,7 +11,10 @@ export {
 export { VerificationCache } from './cache.ts';
 export { checksOf, type CheckOutcome, type CheckRecord, type FailedChecks } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
+export type { AzureVtpmClaims } from './claims/azure-vtpm.ts';
+export type { GceInstance, GcpVtpmClaims } from './claims/gcp-vtpm.ts';
 export type { NitroClaims } from './claims/nitro.ts';
+export type { QuoteClaims, TpmClaims } from './claims/tpm.ts';
 export type {
   AzureMaaClaims,
   GcpConfidentialSpaceClaims,
@@ -78,8 +81,15 @@ export {
   SGX_QUOTE_TYPE,
   TDX_QUOTE_TYPE,
   TSM_REPORT_TYPE,
+  AZURE_VTPM_EVIDENCE_TYPE,
+  GCP_VTPM_EVIDENCE_TYPE,
+  TPM_EVIDENCE_TYPE,
+  VTPM_ENDORSEMENTS_TYPE,
 } from './media-types.ts';
+export type { AzureVtpmPolicy } from './policy/azure-vtpm.ts';
+export type { GcpVtpmPolicy } from './policy/gcp-vtpm.ts';
 export type { NitroPolicy } from './policy/nitro.ts';
+export type { QuotePolicy, TpmPolicy } from './policy/tpm.ts';
 export type { AzureMaaPolicy } from './policy/azure-maa.ts';
 export { confidentialSpaceHardware, type GcpConfidentialSpacePolicy } from './policy/gcp-confidential-space.ts';
 export type { IntelTrustAuthorityPolicy } from './policy/intel-trust-authority.ts';
@@ -98,6 +108,9 @@ export {
 export { deviceKinds, roleOf, type DeviceKind, type TeeRole } from './roles.ts';
 export { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';
+export { azureAnchors, azureVtpmRoots } from './trust/azure.ts';
+export { gcpVtpmRoots, googleAnchors } from './trust/google.ts';
+export type { VtpmTrustAnchor } from './trust/vtpm-anchor.ts';
 export { awsAnchors, nitroRoots, type NitroTrustAnchor } from './trust/aws.ts';
 export {
   snpProductNames,

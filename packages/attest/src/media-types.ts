@@ -21,6 +21,18 @@ export const NITRO_EVIDENCE_TYPE = 'application/vnd.fastness.aws-nitro+cose';
 /** Evidence of an EC2 instance with NitroTPM: the attestation document as `nitro-tpm-attest` returns it, a COSE_Sign1 message. */
 export const NITRO_TPM_EVIDENCE_TYPE = 'application/vnd.fastness.aws-nitrotpm+cose';
 
+/** TPM 2.0 evidence: CBOR map {1: TPMS_ATTEST, 2: TPMT_SIGNATURE, 3: registers by bank and index, ? 4: event log, 5: attestation key}. */
+export const TPM_EVIDENCE_TYPE = 'application/vnd.fastness.tpm+cbor';
+
+/** Evidence of a virtual TPM of Google Compute Engine: CBOR map {1 to 4 as in {@link TPM_EVIDENCE_TYPE}, 5: [certificate DER, ...]}. */
+export const GCP_VTPM_EVIDENCE_TYPE = 'application/vnd.fastness.gcp-vtpm+cbor';
+
+/** Evidence of a confidential VM of Azure: CBOR map {1 to 4 as in {@link TPM_EVIDENCE_TYPE}, 5: HCL report, ? 6: TD quote, ? 7: [certificate DER, ...]}. */
+export const AZURE_VTPM_EVIDENCE_TYPE = 'application/vnd.fastness.azure-vtpm+cbor';
+
+/** Endorsements of the attestation keys of virtual TPMs: CBOR map {? 1: [certificate DER, ...], ? 2: [CRL DER, ...]}. Untrusted transport. */
+export const VTPM_ENDORSEMENTS_TYPE = 'application/vnd.fastness.vtpm-endorsements+cbor';
+
 /** Intel TDX evidence: the quote, version 4 or 5, as it came from the quoting enclave; zero padding may follow. */
 export const TDX_QUOTE_TYPE = 'application/vnd.fastness.tdx-quote';
 

@@ -7,6 +7,7 @@ import { dcapWaivableChecks } from './formats/dcap/waivable.ts';
 import { sgxWaivableChecks } from './formats/sgx/waivable.ts';
 import { snpWaivableChecks } from './formats/snp/waivable.ts';
 import { tdxWaivableChecks } from './formats/tdx/waivable.ts';
+import { tpmWaivableChecks } from './formats/tpm/waivable.ts';
 
 /**
  * Checks that a policy may waive by name; each format lists its own and says what is lost. The set is short on purpose: a
@@ -20,6 +21,7 @@ export const waivableChecks = Object.freeze([
   ...tdxWaivableChecks,
   ...sgxWaivableChecks,
   ...nitroWaivableChecks,
+  ...tpmWaivableChecks,
   ...azureMaaWaivableChecks,
   ...intelTrustAuthorityWaivableChecks,
   ...gcpConfidentialSpaceWaivableChecks,

@@ -1,105 +1,151 @@
 import { concatBytes, fromHex, toHex, utf8Encode } from '@fastness/codec';
+import { errorRegistry, type ErrorCode } from '@fastness/codec/errors';
+import { forgeEventLog, startupLocality, type ForgedEvent } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { parseEventLog, replayDigests, verifyEventLog } from '../src/event-log/index.ts';
-import { parse } from '../src/formats/tdx/index.ts';
-import { CMW_EVIDENCE, TDX_QUOTE_TYPE } from '../src/index.ts';
+import {
+  eventTypeName,
+  extendedDigests,
+  firstDifference,
+  parseEventLog,
+  replayDigests,
+  replayToPcrs,
+  verifyEventLog,
+} from '../src/event-log/index.ts';
 import { codeOf } from './support/errors.ts';
-import { readVector, readVectorText, vectorsPresent } from './support/vectors.ts';
+import { eventLogFailures } from './support/event-log-failures.ts';
+import { scramble } from './support/scramble.ts';
 
-const u32 = (value: number) => Uint8Array.of(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, value >>> 24);
-const u16 = (value: number) => Uint8Array.of(value & 0xff, value >> 8);
-const spec = concatBytes(utf8Encode('Spec ID Event03\0'), new Uint8Array(8));
-const header = concatBytes(u32(1), u32(3), new Uint8Array(20), u32(spec.length), spec);
-const digest = (fill: number) => new Uint8Array(48).fill(fill);
-
-function event(register: number, fill: number, options: { type?: number; algorithm?: number } = {}): Uint8Array {
-  const { type = 0x8000_0003, algorithm = 0x0c } = options;
-  const data = utf8Encode(`event ${fill}`);
-  return concatBytes(u32(register), u32(type), u32(1), u16(algorithm), digest(fill), u32(data.length), data);
-}
-
-const end = new Uint8Array(64).fill(0xff);
-const log = concatBytes(header, event(1, 1), event(2, 2), event(1, 3), event(1, 9, { type: 3 }), end);
+const sha = async (hash: string, ...parts: Uint8Array[]) =>
+  new Uint8Array(await crypto.subtle.digest(hash, concatBytes(...parts)));
+const event = (register: number, text: string, type = 0x8000_0003): ForgedEvent => ({
+  pcr: register,
+  type,
+  data: utf8Encode(text),
+});
+const filler = new Uint8Array(64).fill(0xff);
+const ccel = await forgeEventLog([event(1, 'a'), event(2, 'b'), event(1, 'c'), event(1, 'x', 3)], { padding: filler });
 const zeros = '00'.repeat(48);
 
 async function registersOf(): Promise<string[]> {
-  return [
-    await replayDigests([toHex(digest(1)), toHex(digest(3))]),
-    await replayDigests([toHex(digest(2))]),
-    zeros,
-    zeros,
-  ];
+  const [a, b, c] = await Promise.all(
+    ['a', 'b', 'c'].map(async (text) => toHex(await sha('SHA-384', utf8Encode(text)))),
+  );
+  return [await replayDigests([a ?? '', c ?? '']), await replayDigests([b ?? '']), zeros, zeros];
 }
 
-describe('an event log', () => {
+describe('an event log of a TD', () => {
   it('replays to the registers', async () => {
     const rtmrs = await registersOf();
-    const events = await verifyEventLog({ log, rtmrs, registers: [0, 1, 2, 3] });
+    const events = await verifyEventLog({ log: ccel, rtmrs, registers: [0, 1, 2, 3] });
     expect(events.map(({ register }) => register)).toEqual([1, 2, 1]);
     expect(rtmrs[0]).toHaveLength(96);
-    const first = await crypto.subtle.digest('SHA-384', concatBytes(new Uint8Array(48), digest(2)));
-    expect(rtmrs[1]).toBe(toHex(new Uint8Array(first)));
+    const once = await sha('SHA-384', new Uint8Array(48), await sha('SHA-384', utf8Encode('b')));
+    expect(rtmrs[1]).toBe(toHex(once));
   });
 
   it('returns only events of registers that were compared', async () => {
     const [first = '', second = ''] = await registersOf();
-    const events = await verifyEventLog({ log, rtmrs: [first, zeros, zeros, zeros], registers: [0] });
+    const events = await verifyEventLog({ log: ccel, rtmrs: [first, zeros, zeros, zeros], registers: [0] });
     expect(events.map(({ register }) => register)).toEqual([1, 1]);
-    const attempt = verifyEventLog({ log, rtmrs: [first, zeros], registers: [1] });
+    const attempt = verifyEventLog({ log: ccel, rtmrs: [first, zeros], registers: [1] });
     expect(await codeOf(attempt)).toBe('EVENT_LOG_MISMATCH');
-    expect(await codeOf(verifyEventLog({ log, rtmrs: [second], registers: [0] }))).toBe('EVENT_LOG_MISMATCH');
-    expect(await codeOf(verifyEventLog({ log, rtmrs: [first], registers: [1] }))).toBe('EVENT_LOG_MISMATCH');
-    expect(await codeOf(verifyEventLog({ log, rtmrs: [first], registers: [] }))).toBe('ATTEST_ARGUMENT_INVALID');
+    expect(await codeOf(verifyEventLog({ log: ccel, rtmrs: [second], registers: [0] }))).toBe('EVENT_LOG_MISMATCH');
+    expect(await codeOf(verifyEventLog({ log: ccel, rtmrs: [first], registers: [1] }))).toBe('EVENT_LOG_MISMATCH');
+    expect(await codeOf(verifyEventLog({ log: ccel, rtmrs: [first], registers: [] }))).toBe('ATTEST_ARGUMENT_INVALID');
   });
 
-  it.each([
-    ['nothing', new Uint8Array(0)],
-    ['no header', event(1, 1)],
-    ['another header', concatBytes(u32(1), u32(3), new Uint8Array(20), u32(16), utf8Encode('Spec ID Event02\0'))],
-    ['an unknown algorithm', concatBytes(header, event(1, 1, { algorithm: 0x12 }))],
-    ['an unknown register', concatBytes(header, event(99, 1))],
-    ['an end inside an event', concatBytes(header, event(1, 1).subarray(0, -1))],
-    ['too many digests', concatBytes(header, u32(1), u32(1), u32(0xffff_ffff))],
-    ['a huge log', new Uint8Array((4 << 20) + 1)],
-  ])('is refused with %s', async (_, bytes) => {
-    expect(await codeOf(() => parseEventLog(bytes))).toBe('EVENT_LOG_MALFORMED');
-  });
-
-  it('needs SHA-384 digests', async () => {
-    const sha256 = concatBytes(u32(1), u32(1), u32(1), u16(0x0b), new Uint8Array(32), u32(0));
-    const attempt = verifyEventLog({ log: concatBytes(header, sha256), rtmrs: [zeros], registers: [0] });
-    expect(await codeOf(attempt)).toBe('EVENT_LOG_MALFORMED');
-    expect(await codeOf(replayDigests(['00']))).toBe('EVENT_LOG_MALFORMED');
+  it('may fill up its area with 0xff or zeros and nothing else', async () => {
+    const bare = await forgeEventLog([event(1, 'a')]);
+    const { events } = parseEventLog(bare);
+    expect(events).toHaveLength(1);
+    for (const byte of [0, 0xff]) {
+      for (const length of [1, 7, 8, 500]) {
+        const padded = concatBytes(bare, new Uint8Array(length).fill(byte));
+        expect(parseEventLog(padded, { padding: 'accepted' }).events).toHaveLength(1);
+        expect(await codeOf(() => parseEventLog(padded))).toMatch(/^EVENT_LOG_(?:MALFORMED|REGISTER)$/);
+      }
+    }
+    const mixed = concatBytes(bare, new Uint8Array(8), filler);
+    expect(await codeOf(() => parseEventLog(mixed, { padding: 'accepted' }))).toBe('EVENT_LOG_MALFORMED');
   });
 });
 
-describe.skipIf(!vectorsPresent)('recorded event logs', () => {
-  const folder = 'tdx/google__go-tdx-guest/testing/testdata/ccel';
-
-  it('of COS 113 replays to the registers of its quote', async () => {
-    const quote = readVector(`${folder}/cos-113-tdx-quote.dat`);
-    const { body } = parse({ type: TDX_QUOTE_TYPE, value: quote, ind: CMW_EVIDENCE });
-    const ccel = readVector(`${folder}/ccel_data.dat`);
-    const events = await verifyEventLog({ log: ccel, rtmrs: body.rtmrs, registers: [0, 1, 2, 3] });
-    expect(events.length).toBeGreaterThan(20);
-    // Any digest changed, and it says nothing any more.
-    const changed = ccel.slice();
-    const at = 4 + 4 + 20 + 4 + (new DataView(ccel.buffer, ccel.byteOffset).getUint32(28, true) + 16);
-    changed[at] = (changed[at] ?? 0) ^ 1;
-    const attempt = verifyEventLog({ log: changed, rtmrs: body.rtmrs, registers: [0, 1, 2, 3] });
-    expect(await codeOf(attempt)).toBe('EVENT_LOG_MISMATCH');
+describe('an event log of a TPM', () => {
+  it('replays to registers, from the locality that it states', async () => {
+    const log = parseEventLog(await forgeEventLog([startupLocality(3), event(0, 'a'), event(4, 'a'), event(4, 'a')]));
+    expect(log).toMatchObject({ format: 'crypto-agile', banks: ['SHA-1', 'SHA-256', 'SHA-384'] });
+    const digest = await sha('SHA-256', utf8Encode('a'));
+    const initial = new Uint8Array(32);
+    initial[31] = 3;
+    const once = await sha('SHA-256', new Uint8Array(32), digest);
+    const replayed = await replayToPcrs(log, 'SHA-256');
+    expect([...replayed]).toEqual([
+      [0, toHex(await sha('SHA-256', initial, digest))],
+      [4, toHex(await sha('SHA-256', once, digest))],
+    ]);
+    const onlyStarted = parseEventLog(await forgeEventLog([startupLocality(3)]));
+    expect([...(await replayToPcrs(onlyStarted, 'SHA-256'))]).toEqual([[0, toHex(initial)]]);
   });
 
-  it('of dstack replays to RTMR3', async () => {
-    const report: unknown = JSON.parse(
-      readVectorText('tdx/Dstack-TEE__dstack/dstack/verifier/fixtures/quote-report.json'),
+  it('may have the format of TPM 1.2', async () => {
+    const log = parseEventLog(await forgeEventLog([event(4, 'a')], { legacy: true }));
+    expect(log).toMatchObject({ format: 'sha-1', banks: ['SHA-1'] });
+    const digest = await sha('SHA-1', utf8Encode('a'));
+    expect((await replayToPcrs(log, 'SHA-1')).get(4)).toBe(toHex(await sha('SHA-1', new Uint8Array(20), digest)));
+    expect(await codeOf(replayToPcrs(log, 'SHA-256'))).toBe('EVENT_LOG_BANK');
+  });
+
+  it('says which event is the first that differs', async () => {
+    const log = parseEventLog(await forgeEventLog([event(4, 'a'), event(0, 'z'), event(4, 'b', 4)]));
+    const digests = extendedDigests(log, 'SHA-256').get(4) ?? [];
+    expect(firstDifference(log, 4, 'SHA-256', digests)).toBeUndefined();
+    const [first = '', second = ''] = digests;
+    expect(firstDifference(log, 4, 'SHA-256', [first, first])).toBe(
+      `event 2 (EV_SEPARATOR) of PCR4: expected ${first}; found ${second}`,
     );
-    const { quote, event_log: text } = report as { quote: string; event_log: string };
-    const entries = JSON.parse(text) as { imr: number; digest: string }[];
-    const { body } = parse({ type: TDX_QUOTE_TYPE, value: fromHex(quote), ind: CMW_EVIDENCE });
-    for (const register of [0, 1, 2, 3] as const) {
-      const digests = entries.filter(({ imr }) => imr === register).map((entry) => entry.digest);
-      expect(await replayDigests(digests)).toBe(body.rtmrs[register]);
+    expect(firstDifference(log, 4, 'SHA-256', [first])).toContain(
+      'event 2 (EV_SEPARATOR) of PCR4: expected no more events',
+    );
+    expect(firstDifference(log, 4, 'SHA-256', [first, second, first])).toContain('found no more events');
+    expect(firstDifference(log, 9, 'SHA-256', [])).toBeUndefined();
+    expect(eventTypeName(0x77)).toBe('event type 0x77');
+  });
+
+  it('is refused or read when it was scrambled, and never crashes the reader', async () => {
+    const log = await forgeEventLog([startupLocality(3), event(0, 'a'), event(4, 'b')]);
+    const codes = new Set<string>();
+    for (let seed = 0; seed < 1500; seed += 1) {
+      for (const padding of ['refused', 'accepted'] as const) {
+        const scrambled = scramble(log, seed);
+        codes.add(await codeOf(async () => replayToPcrs(parseEventLog(scrambled, { padding }), 'SHA-256')));
+      }
     }
+    expect(
+      [...codes].filter((code) => code !== 'accepted' && !code.startsWith('EVENT_LOG_') && !code.startsWith('CODEC_')),
+    ).toEqual([]);
+    expect(codes.size).toBeGreaterThan(2);
+  });
+});
+
+describe('an event log with one thing wrong', () => {
+  it.each(eventLogFailures)('is refused: %s, %s', async (code: ErrorCode, _, attempt) => {
+    expect(await codeOf(attempt)).toBe(code);
+  });
+
+  it('exists for every check', () => {
+    const tested = new Set<string>(eventLogFailures.map(([code]) => code));
+    // Requirements of policies, tested with the quotes that they are about.
+    for (const code of ['EVENT_LOG_MISSING', 'EVENT_LOG_EVENTS_NOT_ALLOWED', 'EVENT_LOG_EVENT_MISSING'])
+      tested.add(code);
+    const codes = Object.keys(errorRegistry).filter((code) => code.startsWith('EVENT_LOG_'));
+    expect(codes.filter((code) => !tested.has(code))).toEqual([]);
+  });
+
+  it('takes digests of the right length alone', async () => {
+    expect(await codeOf(replayDigests(['00']))).toBe('EVENT_LOG_MALFORMED');
+    expect(await replayDigests([])).toBe(zeros);
+    expect(await replayDigests([], { hash: 'SHA-256', initial: fromHex(`${'00'.repeat(31)}03`) })).toBe(
+      `${'00'.repeat(31)}03`,
+    );
   });
 });

@@ -73,5 +73,5 @@ export {
   type ForgedTdFields,
   type ForgeQuoteOptions,
 } from './intel/quote.ts';
-export { forgeEventLog, startupLocality, type ForgedEvent } from './tpm/event-log.ts';
+export { forgeEventLog, startupLocality, type ForgedEvent, type ForgeEventLogOptions } from './tpm/event-log.ts';
 export { forgeTpmQuote, tpmHashIds, tpmSelection, type ForgedScheme, type ForgeTpmQuoteOptions } from './tpm/quote.ts';

@@ -8,9 +8,21 @@ import type { Tee } from '../tees.ts';
  * - `instance-id`: an AWS enclave's module id (text), or the UEID or instance id of an Arm token.
  * - `token-issuer`: an attestation service that does not say which machine it saw; its `iss` (text).
  * - `ueid`: NVIDIA devices, the decimal UEIDs sorted and joined with commas.
+ * - `attestation-key`: SHA-256 of the SubjectPublicKeyInfo of a TPM's pinned key.
+ * - `gce-instance`: projects/<id>/zones/<zone>/instances/<id> (text).
+ * - `vm-id`: unique id of an Azure VM (text).
  */
 export interface PlatformIdentity {
-  readonly kind: 'chip-id' | 'csp-id' | 'ppid' | 'instance-id' | 'token-issuer' | 'ueid';
+  readonly kind:
+    | 'chip-id'
+    | 'csp-id'
+    | 'ppid'
+    | 'instance-id'
+    | 'token-issuer'
+    | 'ueid'
+    | 'attestation-key'
+    | 'gce-instance'
+    | 'vm-id';
   readonly value: string;
 }
 

@@ -4,9 +4,12 @@ import type {
   IntelTrustAuthorityClaims,
   NvidiaNrasClaims,
 } from './token.ts';
+import type { AzureVtpmClaims } from './azure-vtpm.ts';
+import type { GcpVtpmClaims } from './gcp-vtpm.ts';
 import type { NitroClaims } from './nitro.ts';
 import type { SgxClaims, TdxClaims } from './dcap.ts';
 import type { SnpClaims } from './snp.ts';
+import type { TpmClaims } from './tpm.ts';
 
 /** Facts that were authenticated and that the policy accepts; `tee` says of which kind. */
 export type Claims =
@@ -14,6 +17,9 @@ export type Claims =
   | TdxClaims
   | SgxClaims
   | NitroClaims
+  | TpmClaims
+  | GcpVtpmClaims
+  | AzureVtpmClaims
   | AzureMaaClaims
   | IntelTrustAuthorityClaims
   | GcpConfidentialSpaceClaims

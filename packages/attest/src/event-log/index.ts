@@ -1,3 +1,6 @@
 /** Boot event logs: read them, and replay them to registers that evidence vouches for. */
-export { EV_NO_ACTION, parseEventLog, type LogEvent, type LogHash } from './parse.ts';
-export { replayDigests, verifyEventLog, type RtmrIndex } from './replay.ts';
+export { firstDifference } from './compare.ts';
+export { EV_NO_ACTION, eventTypeName, logDigestBytes, type LogHash } from './layout.ts';
+export { parseEventLog, type EventLog, type LogEvent } from './parse.ts';
+export { extendedDigests, replayDigests, replayToPcrs } from './replay.ts';
+export { replayToRtmrs, verifyEventLog, type RtmrIndex } from './rtmr.ts';

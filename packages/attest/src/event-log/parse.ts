@@ -1,87 +1,149 @@
-import { ByteReader, toHex, utf8Decode } from '@fastness/codec';
+import { ByteReader, equalBytes, toHex, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
-
-/** Digest algorithms of event logs (TCG Algorithm Registry) and the length of their digests in bytes. */
-const algorithms: ReadonlyMap<number, { readonly name: LogHash; readonly bytes: number }> = new Map([
-  [0x0004, { name: 'SHA-1', bytes: 20 }],
-  [0x000b, { name: 'SHA-256', bytes: 32 }],
-  [0x000c, { name: 'SHA-384', bytes: 48 }],
-  [0x000d, { name: 'SHA-512', bytes: 64 }],
-]);
-export type LogHash = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512';
-
-/** An event that only informs and is not extended into a register. */
-export const EV_NO_ACTION = 3;
+import {
+  EV_NO_ACTION,
+  logDigestBytes,
+  logHashes,
+  MAX_BANKS,
+  MAX_DIGEST_BYTES,
+  MAX_EVENTS,
+  MAX_LOG_BYTES,
+  MAX_LOG_REGISTER,
+  SPEC_ID,
+  type LogHash,
+} from './layout.ts';
 
 /** One event of a log. Nothing of it is trusted before the log was replayed to registers that evidence vouches for. */
 export interface LogEvent {
   /** As the log counts: PCR index, or for CCEL the CC measurement register index (0 MRTD, 1 to 4 RTMR0 to RTMR3). */
   readonly register: number;
+  /** TCG_EVENTTYPE. Events of type 3 (EV_NO_ACTION) are not extended into a register. */
   readonly type: number;
-  /** Hex by algorithm. */
+  /** Hex by hash. */
   readonly digests: Partial<Readonly<Record<LogHash, string>>>;
-  /** What was measured, or a description of it; the digest need not be of these very bytes. */
+  /**
+   * What was measured, or a description of it: the digest need not be of these very bytes (PC Client Platform Firmware
+   * Profile, section 10.4), so they are not covered by it. A view of the log.
+   */
   readonly data: Uint8Array;
 }
 
-const SIGNATURE = 'Spec ID Event03';
-const MAX_LOG_BYTES = 4 << 20;
-const MAX_EVENTS = 65_536;
-const MAX_REGISTER = 64;
+/** An event log, read and nothing more. */
+export interface EventLog {
+  /** `sha-1`: the format of TPM 1.2, with one digest an event. `crypto-agile`: that of TPM 2.0 and CCEL. */
+  readonly format: 'sha-1' | 'crypto-agile';
+  /** Hashes that every event has a digest of. */
+  readonly banks: readonly LogHash[];
+  readonly events: readonly LogEvent[];
+}
+
+const specId = utf8Encode(SPEC_ID);
 
 /**
- * Reads an event log in the crypto-agile format (TCG PC Client Platform Firmware Profile, section 10; the area that a CCEL
- * table points to has the same). The log ends where the bytes end or where a register index of all ones or, with an event
- * type of zero, of all zeros stands: firmware fills up its area; what follows is not read. Throws EVENT_LOG_MALFORMED.
+ * Reads a TCG event log: crypto-agile (first event "Spec ID Event03") or the older one with SHA-1 alone (PC Client Platform
+ * Firmware Profile, section 10); the area that a CCEL table points to is crypto-agile. Every hash that the header lists must
+ * be in every event, once. `padding` says whether bytes may follow that fill up an area, as CCEL tables have them: all of
+ * them 0xff, or all of them zero; by default nothing may follow.
+ * Throws EVENT_LOG_TOO_LARGE, EVENT_LOG_MALFORMED, EVENT_LOG_REGISTER.
  */
-export function parseEventLog(bytes: Uint8Array): readonly LogEvent[] {
-  if (bytes.length > MAX_LOG_BYTES) throw malformed(`${bytes.length} bytes; at most ${MAX_LOG_BYTES}`);
+export function parseEventLog(
+  bytes: Uint8Array,
+  { padding = 'refused' }: { readonly padding?: 'refused' | 'accepted' } = {},
+): EventLog {
+  if (bytes.length > MAX_LOG_BYTES) throw new FastnessError('EVENT_LOG_TOO_LARGE', `${bytes.length} bytes.`);
   try {
-    const reader = new ByteReader(bytes.slice());
-    readHeader(reader);
-    const events: LogEvent[] = [];
-    while (reader.remaining >= 8) {
-      const register = reader.u32le();
-      const type = reader.u32le();
-      if (register === 0xffff_ffff || (register === 0 && type === 0)) break;
-      if (events.length >= MAX_EVENTS) throw malformed(`more than ${MAX_EVENTS} events`);
-      events.push(readEvent(reader, register, type));
-    }
-    return Object.freeze(events);
+    return readLog(bytes.slice(), padding === 'accepted' ? fillerOf(bytes) : 0);
   } catch (cause) {
-    if (cause instanceof FastnessError && cause.code === 'EVENT_LOG_MALFORMED') throw cause;
+    if (!(cause instanceof FastnessError) || cause.code !== 'CODEC_TRUNCATED') throw cause;
     throw new FastnessError('EVENT_LOG_MALFORMED', 'It ends inside an event.', { cause });
   }
 }
 
-/** The first entry has the old format and says which one follows. */
-function readHeader(reader: ByteReader): void {
-  reader.u32le();
-  if (reader.u32le() !== EV_NO_ACTION) throw malformed('a first event that is no header');
-  reader.take(20);
-  const event = reader.take(reader.u32le());
-  const text = event.subarray(0, SIGNATURE.length);
-  if (event[SIGNATURE.length] !== 0 || text.some((byte) => byte > 0x7f) || utf8Decode(text) !== SIGNATURE) {
-    throw malformed('another kind of log');
+function readLog(bytes: Uint8Array, filler: number): EventLog {
+  const reader = new ByteReader(bytes);
+  const first = readLegacyEvent(reader);
+  const sizes = readHeader(first);
+  const events: LogEvent[] = sizes === undefined ? [first] : [];
+  while (reader.remaining > filler) {
+    if (events.length >= MAX_EVENTS) throw new FastnessError('EVENT_LOG_TOO_LARGE', `More than ${MAX_EVENTS} events.`);
+    events.push(sizes === undefined ? readLegacyEvent(reader) : readEvent(reader, sizes));
   }
+  const banks = sizes === undefined ? (['SHA-1'] as const) : [...sizes.keys()].flatMap((id) => logHashes.get(id) ?? []);
+  return Object.freeze({
+    format: sizes === undefined ? 'sha-1' : 'crypto-agile',
+    banks: Object.freeze(banks),
+    events: Object.freeze(events),
+  });
 }
 
-function readEvent(reader: ByteReader, register: number, type: number): LogEvent {
-  if (register > MAX_REGISTER) throw malformed(`register ${register}`);
+/**
+ * How many bytes at the end are alike and so may fill up an area. The data of the last event may end in the same byte, so the
+ * log ends at the first boundary between events that lies among them.
+ */
+function fillerOf(bytes: Uint8Array): number {
+  const last = bytes.at(-1);
+  if (last !== 0 && last !== 0xff) return 0;
+  let filler = 1;
+  while (filler < bytes.length && bytes[bytes.length - 1 - filler] === last) filler += 1;
+  return filler;
+}
+
+/** Sizes of digests by algorithm, from the first event; undefined when it is an event like any other. */
+function readHeader({ data, type }: LogEvent): ReadonlyMap<number, number> | undefined {
+  if (type !== EV_NO_ACTION || !equalBytes(data.subarray(0, specId.length), specId)) return undefined;
+  const reader = new ByteReader(data.subarray(specId.length));
+  reader.take(8); // Platform class, version and errata, size of UINTN: nothing in the log depends on them.
   const count = reader.u32le();
-  if (count > algorithms.size) throw malformed(`${count} digests`);
+  if (count < 1 || count > MAX_BANKS) throw malformed(`${count} banks`);
+  const sizes = new Map<number, number>();
+  for (let index = 0; index < count; index += 1) {
+    const algorithm = reader.u16le();
+    const size = reader.u16le();
+    const hash = logHashes.get(algorithm);
+    if (sizes.has(algorithm)) throw malformed('a bank twice');
+    if (size === 0 || size > MAX_DIGEST_BYTES) throw malformed(`digests of ${size} bytes`);
+    if (hash !== undefined && logDigestBytes[hash] !== size) throw malformed(`${hash} of ${size} bytes`);
+    sizes.set(algorithm, size);
+  }
+  reader.take(reader.u8());
+  if (reader.remaining > 0) throw malformed('bytes after its header');
+  return sizes;
+}
+
+function readEvent(reader: ByteReader, sizes: ReadonlyMap<number, number>): LogEvent {
+  const register = reader.u32le();
+  const type = reader.u32le();
+  const count = reader.u32le();
+  if (count !== sizes.size) throw malformed(`${count} digests where its header lists ${sizes.size}`);
+  const seen = new Set<number>();
   const digests: Partial<Record<LogHash, string>> = {};
   for (let index = 0; index < count; index += 1) {
-    const id = reader.u16le();
-    const algorithm = algorithms.get(id);
-    if (algorithm === undefined) throw malformed(`digest algorithm ${id}`);
-    if (digests[algorithm.name] !== undefined) throw malformed(`two digests by ${algorithm.name}`);
-    digests[algorithm.name] = toHex(reader.take(algorithm.bytes));
+    const algorithm = reader.u16le();
+    const size = sizes.get(algorithm);
+    if (size === undefined || seen.has(algorithm)) throw malformed('a digest twice or outside its header');
+    seen.add(algorithm);
+    const digest = reader.take(size);
+    const hash = logHashes.get(algorithm);
+    if (hash !== undefined) digests[hash] = toHex(digest);
   }
-  const data = reader.take(reader.u32le());
-  return Object.freeze({ register, type, digests: Object.freeze(digests), data });
+  return eventOf({ register, type, digests, data: reader.take(reader.u32le()) });
+}
+
+function readLegacyEvent(reader: ByteReader): LogEvent {
+  const register = reader.u32le();
+  const type = reader.u32le();
+  const digest = toHex(reader.take(logDigestBytes['SHA-1']));
+  return eventOf({ register, type, digests: { 'SHA-1': digest }, data: reader.take(reader.u32le()) });
+}
+
+function eventOf(event: LogEvent): LogEvent {
+  // An event that is not extended may name no register at all.
+  if (event.type !== EV_NO_ACTION && event.register > MAX_LOG_REGISTER) {
+    throw new FastnessError('EVENT_LOG_REGISTER', `Register ${event.register}.`);
+  }
+  return Object.freeze({ ...event, digests: Object.freeze(event.digests) });
 }
 
 function malformed(what: string): FastnessError {
-  return new FastnessError('EVENT_LOG_MALFORMED', `Found ${what}.`);
+  return new FastnessError('EVENT_LOG_MALFORMED', `It has ${what}.`);
 }

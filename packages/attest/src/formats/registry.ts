@@ -4,6 +4,10 @@ import {
   SGX_QUOTE_TYPE,
   SNP_ENDORSEMENTS_TYPE,
   TDX_QUOTE_TYPE,
+  TPM_EVIDENCE_TYPE,
+  GCP_VTPM_EVIDENCE_TYPE,
+  AZURE_VTPM_EVIDENCE_TYPE,
+  VTPM_ENDORSEMENTS_TYPE,
   DCAP_COLLATERAL_TYPE,
   AZURE_MAA_TOKEN_TYPE,
   GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
@@ -22,6 +26,11 @@ import { verify as verifyNvidiaNras } from './nvidia-nras/verify.ts';
 import type { EvidenceFormat } from './format.ts';
 import { nitroTrustworthiness } from './nitro/trustworthiness.ts';
 import { verify as verifyNitro } from './nitro/verify.ts';
+import { azureVtpmTrustworthiness } from './azure-vtpm/trustworthiness.ts';
+import { verify as verifyAzureVtpm } from './azure-vtpm/verify.ts';
+import { verify as verifyGcpVtpm } from './gcp-vtpm/verify.ts';
+import { tpmTrustworthiness } from './tpm/trustworthiness.ts';
+import { verify as verifyTpm } from './tpm/verify.ts';
 import { dcapTrustworthiness } from './dcap/trustworthiness.ts';
 import { verify as verifySgx } from './sgx/verify.ts';
 import { verify as verifyTdx } from './tdx/verify.ts';
@@ -65,6 +74,27 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([]),
     trustworthiness: nitroTrustworthiness,
     verify: verifyNitro,
+  }),
+  Object.freeze({
+    tee: 'tpm',
+    evidenceTypes: Object.freeze([TPM_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([]),
+    trustworthiness: tpmTrustworthiness,
+    verify: verifyTpm,
+  }),
+  Object.freeze({
+    tee: 'gcp-vtpm',
+    evidenceTypes: Object.freeze([GCP_VTPM_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([VTPM_ENDORSEMENTS_TYPE]),
+    trustworthiness: tpmTrustworthiness,
+    verify: verifyGcpVtpm,
+  }),
+  Object.freeze({
+    tee: 'azure-vtpm',
+    evidenceTypes: Object.freeze([AZURE_VTPM_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([VTPM_ENDORSEMENTS_TYPE, SNP_ENDORSEMENTS_TYPE, DCAP_COLLATERAL_TYPE]),
+    trustworthiness: azureVtpmTrustworthiness,
+    verify: verifyAzureVtpm,
   }),
   Object.freeze({
     tee: 'azure-maa',

@@ -2,10 +2,13 @@ import { azureMaaPolicySchema } from './azure-maa.ts';
 import { gcpConfidentialSpacePolicySchema } from './gcp-confidential-space.ts';
 import { intelTrustAuthorityPolicySchema } from './intel-trust-authority.ts';
 import { nvidiaNrasPolicySchema } from './nvidia-nras.ts';
+import { azureVtpmPolicySchema } from './azure-vtpm.ts';
+import { gcpVtpmPolicySchema } from './gcp-vtpm.ts';
 import { nitroPolicySchema } from './nitro.ts';
 import { sgxPolicySchema } from './sgx.ts';
 import { snpPolicySchema } from './snp.ts';
 import { tdxPolicySchema } from './tdx.ts';
+import { tpmPolicySchema } from './tpm.ts';
 import type { PolicySectionName } from '../tees.ts';
 
 /** The schema of each section of a policy; a section that is absent refuses its TEE. */
@@ -15,6 +18,9 @@ export const policySections = Object.freeze({
   sgx: sgxPolicySchema.exactOptional(),
   nitro: nitroPolicySchema.exactOptional(),
   nitroTpm: nitroPolicySchema.exactOptional(),
+  tpm: tpmPolicySchema.exactOptional(),
+  gcpVtpm: gcpVtpmPolicySchema.exactOptional(),
+  azureVtpm: azureVtpmPolicySchema.exactOptional(),
   azureMaa: azureMaaPolicySchema.exactOptional(),
   intelTrustAuthority: intelTrustAuthorityPolicySchema.exactOptional(),
   gcpConfidentialSpace: gcpConfidentialSpacePolicySchema.exactOptional(),
@@ -27,6 +33,9 @@ export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
   'sgx',
   'nitro',
   'nitroTpm',
+  'tpm',
+  'gcpVtpm',
+  'azureVtpm',
   'azureMaa',
   'intelTrustAuthority',
   'gcpConfidentialSpace',

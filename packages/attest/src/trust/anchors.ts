@@ -1,4 +1,5 @@
 import type { NitroTrustAnchor } from './aws.ts';
+import type { VtpmTrustAnchor } from './vtpm-anchor.ts';
 import type { TokenTrustAnchor } from './tokens.ts';
 
 /** Products whose SEV-SNP reports this verifier reads. Each has its own root, TCB layout and CPUID range. */
@@ -39,5 +40,7 @@ export interface TrustAnchors {
   readonly snp?: readonly SnpTrustAnchor[];
   readonly intel?: readonly IntelTrustAnchor[];
   readonly nitro?: readonly NitroTrustAnchor[];
+  readonly gcpVtpm?: readonly VtpmTrustAnchor[];
+  readonly azureVtpm?: readonly VtpmTrustAnchor[];
   readonly tokens?: readonly TokenTrustAnchor[];
 }

@@ -2,6 +2,8 @@ import { amdRoots } from './amd.ts';
 import type { TrustAnchors } from './anchors.ts';
 import { intelRoots } from './intel.ts';
 import { nitroRoots } from './aws.ts';
+import { azureVtpmRoots } from './azure.ts';
+import { gcpVtpmRoots } from './google.ts';
 import { tokenRoots } from './tokens.ts';
 
 /** The pinned roots of every vendor, in the form that the verifier takes. */
@@ -9,5 +11,7 @@ export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({
   snp: amdRoots,
   intel: intelRoots,
   nitro: nitroRoots,
+  gcpVtpm: gcpVtpmRoots,
+  azureVtpm: azureVtpmRoots,
   tokens: tokenRoots,
 });

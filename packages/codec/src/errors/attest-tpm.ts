@@ -1,12 +1,12 @@
+import { tpmAkErrors } from './attest-tpm-ak.ts';
 import type { ErrorFacts } from './class.ts';
 
 const requote = 'Ask the TPM for a new quote; if it persists, the quote is forged or was damaged on the way.';
-const relog = 'Read the log again from the firmware; if it persists, the log was changed or cut short.';
 
 const invalid = (message: string, next: string) => ({ class: 'invalid', message, next }) as const;
 const denied = (message: string, next: string) => ({ class: 'denied', message, next }) as const;
 
-/** Codes of TPM 2.0 quotes and event logs, in the order in which the checks run. */
+/** Codes of TPM 2.0 quotes, in the order in which the checks run. Those of event logs are apart. */
 export const tpmErrors = Object.freeze({
   // parse
   TPM_SIZE: invalid('The quote or its signature is larger than any TPM makes it.', requote),
@@ -37,11 +37,18 @@ export const tpmErrors = Object.freeze({
   ),
 
   // authenticate
+  ...tpmAkErrors,
+  TPM_KEY_NOT_PINNED: denied(
+    'The attestation key is not one that the policy pins, so nobody vouches for the quote.',
+    'Enrol the machine: add the SHA-256 of its attestation key to policy.tpm.attestationKeys.',
+  ),
   TPM_KEY: invalid('The attestation key does not go with the scheme of the signature, or is too weak.', requote),
   TPM_SIGNATURE: invalid(
     'The quote is not signed by the attestation key.',
     'Do not trust this machine: the quote is forged.',
   ),
+  TPM_PCR_VALUE: invalid('The value of a quoted register is missing or of the wrong size.', requote),
+  TPM_PCR_DIGEST: invalid('The values of the registers are not those that the quote covers.', requote),
 
   // appraise
   TPM_NONCE_MISMATCH: denied(
@@ -50,27 +57,26 @@ export const tpmErrors = Object.freeze({
   ),
   TPM_CLOCK_UNSAFE: denied(
     'The clock of the TPM is not safe: the last shutdown was not orderly.',
-    'Wait until the TPM has saved its clock, or do not require a safe clock.',
+    "Wait until the TPM has saved its clock, or set safeClock to 'any' in the policy.",
   ),
-  TPM_RESET: denied('The TPM was started again since the earlier quote.', 'Attest the machine anew from its boot.'),
+  TPM_RESET: denied(
+    'The TPM was started again since the boot that the policy names.',
+    'Attest the machine anew from its boot.',
+  ),
+  TPM_RESTART: denied(
+    'The TPM was resumed since the moment that the policy names.',
+    'Attest the machine anew after it resumed.',
+  ),
   TPM_PCR_NOT_SELECTED: denied(
-    'The quote does not cover every register that is required.',
-    'Quote the required registers.',
+    'The quote does not cover every register that the policy needs.',
+    'Quote the registers that the detail names, in the bank of the policy.',
   ),
-  TPM_PCR_VALUE: invalid('The value of a quoted register is missing or of the wrong size.', requote),
-  TPM_PCR_DIGEST: invalid('The values of the registers are not those that the quote covers.', requote),
+  TPM_MEASUREMENT_NOT_ALLOWED: denied(
+    'The measurement register does not hold a value that the policy accepts.',
+    'Boot an image of a current release, or add its measurement to the policy; the detail names every register that differs.',
+  ),
   TPM_PCR_NOT_ALLOWED: denied(
-    'A register does not hold an accepted value.',
-    'Run what was measured, or accept its value.',
+    'A register does not hold a value that the policy lists for it.',
+    'The detail names every register that differs, and its first event that does where the policy lists its events.',
   ),
-
-  // event log
-  TPM_LOG_LIMIT: invalid('The event log is larger than this reader accepts.', relog),
-  TPM_LOG_MALFORMED: invalid('The event log does not follow its format.', relog),
-  TPM_LOG_PCR: invalid('An event extends a register that this reader does not replay.', relog),
-  TPM_LOG_BANK: invalid(
-    'The event log does not hold the bank that is asked for.',
-    'Ask for a bank that the log holds.',
-  ),
-  TPM_LOG_MISMATCH: invalid('The event log does not replay to the quoted registers.', relog),
 } as const satisfies Record<string, ErrorFacts>);

@@ -5,6 +5,8 @@ import { intelTrustAuthorityErrors } from './attest-intel-trust-authority.ts';
 import { jwsErrors } from './attest-jws.ts';
 import { nvidiaNrasErrors } from './attest-nvidia-nras.ts';
 import { tokenErrors } from './attest-token.ts';
+import { azureVtpmErrors } from './attest-azure-vtpm.ts';
+import { gcpVtpmErrors } from './attest-gcp-vtpm.ts';
 import { nitroErrors } from './attest-nitro.ts';
 import { tpmErrors } from './attest-tpm.ts';
 import { dcapCollateralErrors } from './attest-dcap-collateral.ts';
@@ -168,4 +170,6 @@ export const attestErrors = Object.freeze({
   ...gcpConfidentialSpaceErrors,
   ...nvidiaNrasErrors,
   ...tpmErrors,
+  ...gcpVtpmErrors,
+  ...azureVtpmErrors,
 } as const satisfies Record<string, ErrorFacts>);

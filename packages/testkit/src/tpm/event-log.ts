@@ -18,31 +18,47 @@ export function startupLocality(locality: number): ForgedEvent {
   return { pcr: 0, type: 3, data: concatBytes(utf8Encode('StartupLocality\0'), Uint8Array.of(locality)) };
 }
 
-/** Writes a crypto-agile event log with SHA-1, SHA-256 and SHA-384. `header` edits the first event. */
+export interface ForgeEventLogOptions {
+  /** Edits the first event, which lists the banks. */
+  readonly header?: (data: Uint8Array) => Uint8Array;
+  /** Writes the format of TPM 1.2: SHA-1 alone, and no header. */
+  readonly legacy?: boolean;
+  /** Follows the events. */
+  readonly padding?: Uint8Array;
+}
+
+/** Writes an event log: crypto-agile with SHA-1, SHA-256 and SHA-384, unless `legacy`. */
 export async function forgeEventLog(
   events: readonly ForgedEvent[],
-  options: { readonly header?: (data: Uint8Array) => Uint8Array } = {},
+  options: ForgeEventLogOptions = {},
 ): Promise<Uint8Array> {
-  const header = concatBytes(
+  const { legacy = false, padding = new Uint8Array() } = options;
+  const spec = concatBytes(
     utf8Encode('Spec ID Event03\0'),
     Uint8Array.of(0, 0, 0, 0, 0, 2, 0, 2),
     u32le(banks.length),
     ...banks.flatMap(([, id, size]) => [u16le(id), u16le(size)]),
     Uint8Array.of(0),
   );
-  const first = options.header?.(header) ?? header;
-  const written = await Promise.all(
-    events.map(async ({ pcr, type, data }) => {
-      const digests = await Promise.all(
-        banks.map(async ([name, id]) => {
-          const digest = await crypto.subtle.digest(name, Uint8Array.from(data));
-          return concatBytes(u16le(id), new Uint8Array(digest));
-        }),
-      );
-      return concatBytes(u32le(pcr), u32le(type), u32le(digests.length), ...digests, u32le(data.length), data);
-    }),
+  const header = options.header?.(spec) ?? spec;
+  const first = concatBytes(u32le(0), u32le(3), new Uint8Array(20), u32le(header.length), header);
+  const written = await Promise.all(events.map(legacy ? writeLegacy : writeEvent));
+  return concatBytes(...(legacy ? [] : [first]), ...written, padding);
+}
+
+async function writeEvent({ pcr, type, data }: ForgedEvent): Promise<Uint8Array> {
+  const digests = await Promise.all(
+    banks.map(async ([name, id]) => concatBytes(u16le(id), await digestOf(name, data))),
   );
-  return concatBytes(u32le(0), u32le(3), new Uint8Array(20), u32le(first.length), first, ...written);
+  return concatBytes(u32le(pcr), u32le(type), u32le(digests.length), ...digests, u32le(data.length), data);
+}
+
+async function writeLegacy({ pcr, type, data }: ForgedEvent): Promise<Uint8Array> {
+  return concatBytes(u32le(pcr), u32le(type), await digestOf('SHA-1', data), u32le(data.length), data);
+}
+
+async function digestOf(hash: string, data: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest(hash, Uint8Array.from(data)));
 }
 
 function u16le(value: number): Uint8Array {

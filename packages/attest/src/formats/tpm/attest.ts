@@ -1,7 +1,7 @@
 import { ByteReader, toHex } from '@fastness/codec';
 import type { HashName } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { MAX_PCR, tpmHashes } from './algorithms.ts';
+import { MAX_PCR, tpmHashes } from './layout.ts';
 
 /** The registers of one bank that a quote covers, in ascending order. */
 export interface PcrSelection {

@@ -1,44 +1,33 @@
-import { FastnessError } from '@fastness/codec/errors';
-import { parseSpki, verifySignature } from '@fastness/codec/x509';
-import { Checklist } from '../../checks.ts';
+import { anyOf, Checklist } from '../../checks.ts';
+import type { VerificationMeans } from '../../means.ts';
+import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { authenticateQuote, sha256Hex } from './quote.ts';
+import type { ClaimedKey } from './parse.ts';
 import { AuthenticQuote, ParsedQuote } from './stages.ts';
 
 /**
- * Establishes that `attestationKey` (DER SubjectPublicKeyInfo) signed the quote. Everything rests on that key: the caller
- * must have it from something authenticated that says it is a TPM's restricted attestation key, such as an AK certificate
- * that chains to the vendor, the runtime data that an Azure hardware report covers, or the `public_key` of a NitroTPM
- * document made on the same instance. A key that came with the quote proves nothing.
- * Throws TPM_KEY, TPM_SIGNATURE, ATTEST_STAGE_SKIPPED, CODEC errors of the key.
+ * Establishes that an attestation key which the policy pins signed the quote, and that the quote covers the registers. No
+ * vendor vouches for the key: whoever wrote the policy took it from the machine and knows that its TPM will not give it away
+ * (`attestationKeyOf` reads a public area and refuses keys that are not restricted).
+ *
+ * Throws the TPM_ code of the first check that fails, ATTEST_STAGE_SKIPPED, ATTEST_POLICY_INVALID, ATTEST_TEE_NOT_ALLOWED.
  */
 export async function authenticate(
-  parsed: ParsedQuote,
-  options: { readonly attestationKey: Uint8Array },
-): Promise<AuthenticQuote> {
-  const signed = ParsedQuote.signedPartOf(parsed);
-  const checks: Checklist = new Checklist([], { checks: parsed.checks, waivers: [] });
-  const { algorithm, bytes } = signed.signature;
-  const fault = await faultOf(async () => {
-    const holder = parseSpki(options.attestationKey.slice());
-    await verifySignature({ holder, algorithm, signature: bytes, message: signed.message });
-  });
-  checks.require('TPM_KEY', fault !== 'X509_KEY', {
-    expected: `a key for ${algorithm.kind}`,
-    actual: fault === 'X509_KEY' ? 'another key' : 'such a key',
-  });
-  checks.require('TPM_SIGNATURE', fault === undefined, {
-    expected: 'signed by the attestation key',
-    actual: fault === undefined ? 'it is' : 'it is not',
-  });
-  return new AuthenticQuote({ quote: parsed.quote, checks: checks.results().checks }, signed);
-}
+  parsed: ParsedQuote<ClaimedKey>,
+  options: VerificationMeans & { readonly policy: AttestationPolicy; readonly now: Date },
+): Promise<AuthenticQuote<undefined>> {
+  const signed = ParsedQuote.signedPartOf(parsed, 'tpm');
+  const policy = parseAttestationPolicy(options.policy);
+  const { attestationKeys } = sectionOf(policy, 'tpm');
+  const now = new Date(options.now);
+  const { attestationKey } = parsed.trust;
+  const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
-async function faultOf(verification: () => Promise<void>): Promise<'X509_KEY' | 'X509_SIGNATURE' | undefined> {
-  try {
-    await verification();
-    return undefined;
-  } catch (error) {
-    const code = error instanceof FastnessError ? error.code : undefined;
-    if (code === 'X509_KEY' || code === 'X509_SIGNATURE') return code;
-    throw error;
-  }
+  const digest = await sha256Hex(attestationKey);
+  checks.require('TPM_KEY_NOT_PINNED', attestationKeys.includes(digest), {
+    expected: anyOf(attestationKeys),
+    actual: digest,
+  });
+  const authentic = await authenticateQuote(parsed, signed, attestationKey, checks, options);
+  return new AuthenticQuote({ ...authentic, trust: undefined, at: now.getTime(), ...checks.results() }, 'tpm');
 }

@@ -1,22 +1,24 @@
 import { Checklist } from '../../checks.ts';
-import { readAttest } from './attest.ts';
-import { readSignature } from './signature.ts';
+import type { Cmw } from '../../cmw.ts';
+import { decodeTpmEvidence } from './evidence.ts';
+import { readQuote } from './quote.ts';
 import { ParsedQuote } from './stages.ts';
 
-/** Bytes of either structure; genuine ones have a few hundred. */
-const MAX_BYTES = 2048;
+/** Where the trust in the key may come from: nowhere but the policy, so that this is a claim like the rest. */
+export interface ClaimedKey {
+  /** DER SubjectPublicKeyInfo. */
+  readonly attestationKey: Uint8Array;
+}
 
 /**
- * Reads a quote: `attest` is the TPMS_ATTEST that was signed, `signature` the TPMT_SIGNATURE over it. Says nothing about
- * whether it is genuine. Throws TPM_SIZE and what `readAttest` and `readSignature` throw.
+ * Reads a quote, the registers, the key and the event log that came with it. Says nothing about whether any of it is genuine.
+ * Throws the TPM_ code of the first field that is wrong, EVENT_LOG_..., errors of the envelope (ATTEST_..., CMW_...,
+ * CODEC_...).
  */
-export function parse(quote: { readonly attest: Uint8Array; readonly signature: Uint8Array }): ParsedQuote {
+export function parse(evidence: Cmw): ParsedQuote<ClaimedKey> {
+  const content = decodeTpmEvidence(evidence);
   const checks: Checklist = new Checklist([]);
-  const longest = Math.max(quote.attest.length, quote.signature.length);
-  checks.require('TPM_SIZE', longest <= MAX_BYTES, { expected: `at most ${MAX_BYTES} bytes`, actual: `${longest}` });
-  // Private copies: the caller's buffers may change while the signature is being verified.
-  const message = quote.attest.slice();
-  const read = readAttest(message, checks);
-  const signature = readSignature(quote.signature.slice(), checks);
-  return new ParsedQuote({ quote: read, checks: checks.results().checks }, { message, signature });
+  const { signed, fields } = readQuote(content, checks);
+  const trust = Object.freeze({ attestationKey: content.attestationKey });
+  return new ParsedQuote({ ...fields, trust, checks: checks.results().checks }, signed, 'tpm');
 }

@@ -2,7 +2,7 @@ import { ByteReader } from '@fastness/codec';
 import { ecdsaSignatureFromRaw } from '@fastness/codec/der';
 import type { HashName, SignatureAlgorithm } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { digestBytes, tpmHashes } from './algorithms.ts';
+import { digestBytes, tpmHashes } from './layout.ts';
 
 /** A TPMT_SIGNATURE in the form that X.509 signatures have. */
 export interface TpmSignature {

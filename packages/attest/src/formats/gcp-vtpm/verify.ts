@@ -1,0 +1,13 @@
+import type { AttestationVerdict } from '../../verdict.ts';
+import type { VerifyEvidenceOptions } from '../format.ts';
+import { appraise } from './appraise.ts';
+import { authenticate } from './authenticate.ts';
+import { parse } from './parse.ts';
+
+/** The three questions in their order: what does it say, is it genuine, is it acceptable. */
+export async function verify(options: VerifyEvidenceOptions): Promise<AttestationVerdict> {
+  const { evidence, endorsements, policy, anchors, expectedReportData, now } = options;
+  const parsed = parse(evidence, endorsements, options);
+  const authentic = await authenticate(parsed, { ...options, policy, anchors, now });
+  return appraise(authentic, { policy, expectedReportData });
+}
