@@ -151,7 +151,7 @@ class Enclave {
     const keys = await generateEnclaveKeys();
     const request = this.#keyRequest(sealed);
     const { tmpfsDir } = this.#config.memory;
-    const memory = reserveMemory({ manifest: sealed.manifest, tmpfsDir, signal: this.#closing.signal });
+    const memory = reserveMemory({ sealed, tmpfsDir, signal: this.#closing.signal });
     let grant: KeyGrant;
     try {
       grant = await this.#waitForKey(request, keys);

@@ -1,8 +1,11 @@
-import { createThreadPool, prepareTarget, type Manifest, type PreparedTarget, type ThreadPool } from '@fastness/model';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createThreadPool, prepareTarget, type PreparedTarget, type ThreadPool } from '@fastness/model';
 import { createMemoryFile, type MemoryFile } from '../memory/index.ts';
+import type { SealedModel } from './sealed-model.ts';
 
 export interface ReserveMemoryOptions {
-  readonly manifest: Manifest;
+  readonly sealed: Pick<SealedModel, 'dir' | 'manifest'>;
   readonly tmpfsDir?: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -20,24 +23,24 @@ export interface ModelMemory {
 
 /**
  * Begins to make room for a model. New memory costs about as much time as decryption does, and needs no key: so it is
- * asked for before the broker is, and a machine with too little of it says so while nothing secret is there. The sizes
- * are the host's word until then, but for files of these sizes whose digests agree.
+ * asked for before the broker is. Nobody has vouched for the manifest yet, so a file gets no more than its ciphertext has.
  * Throws ENCLAVE_NO_MEMORY_FILE, ENCLAVE_NOT_TMPFS; `prepared` rejects with SEAL_IO, SEAL_CANCELLED, SEAL_WORKER.
  */
-export function reserveMemory({ manifest, tmpfsDir, signal }: ReserveMemoryOptions): ModelMemory {
+export function reserveMemory({ sealed, tmpfsDir, signal }: ReserveMemoryOptions): ModelMemory {
   const files = new Map<string, MemoryFile>();
   const closeFiles = (): void => {
     for (const file of files.values()) file.close();
   };
   try {
-    for (const { path } of manifest.files) files.set(path, createMemoryFile({ name: 'fastness-model', tmpfsDir }));
+    for (const { path } of sealed.manifest.files)
+      files.set(path, createMemoryFile({ name: 'fastness-model', tmpfsDir }));
   } catch (error) {
     closeFiles();
     throw error;
   }
   const pool = createThreadPool();
   const broken = new AbortController();
-  const prepared = prepareAll(manifest, files, { pool, signal: AbortSignal.any([signal, broken.signal]) });
+  const prepared = prepareAll(sealed, files, { pool, signal: AbortSignal.any([signal, broken.signal]) });
   // Whoever opens the model learns of a failure; until then nobody may be listening.
   prepared.catch(() => undefined);
   return {
@@ -54,15 +57,16 @@ export function reserveMemory({ manifest, tmpfsDir, signal }: ReserveMemoryOptio
 }
 
 async function prepareAll(
-  manifest: Manifest,
+  { dir, manifest }: ReserveMemoryOptions['sealed'],
   files: ReadonlyMap<string, MemoryFile>,
   run: { readonly pool: ThreadPool; readonly signal: AbortSignal },
 ): Promise<ReadonlyMap<string, PreparedTarget>> {
   const targets = new Map<string, PreparedTarget>();
   try {
-    for (const { path, size } of manifest.files) {
+    for (const { path, size, sealedPath, sealedSize } of manifest.files) {
       const fd = files.get(path)?.fd;
-      const target = fd === undefined ? undefined : await prepareTarget({ fd, size, ...run });
+      if (fd === undefined || (await sizeOf(join(dir, sealedPath))) !== sealedSize) continue;
+      const target = await prepareTarget({ fd, size, ...run });
       if (target !== undefined) targets.set(path, target);
     }
     return targets;
@@ -70,6 +74,14 @@ async function prepareAll(
     unmap(targets);
     throw error;
   }
+}
+
+/** Opening says what is wrong with a file that is not there. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
 }
 
 function unmap(targets: ReadonlyMap<string, PreparedTarget>): void {

@@ -6,7 +6,7 @@ import type { ModelMemory } from './model-memory.ts';
 import type { SealedModel } from './sealed-model.ts';
 
 export interface OpenModelOptions {
-  readonly sealed: SealedModel;
+  readonly sealed: Pick<SealedModel, 'dir' | 'manifest'>;
   /** Wiped before this returns, however it ends. */
   readonly root: Uint8Array;
   /** Where to; becomes the opened model's, and is given back when opening fails. */
