@@ -12,13 +12,18 @@ export const nativeVerifier: SignatureVerifier = async ({ holder, algorithm, sig
   return verify(hashOf(algorithm), message, { key, ...parametersOf(algorithm) }, signature);
 };
 
-function importKey({ spki }: KeyHolder): KeyObject {
+const imported = new WeakMap<KeyHolder, KeyObject>();
+
+/** A parsed certificate does not change, so its key is imported once. */
+function importKey(holder: KeyHolder): KeyObject {
+  const { spki } = holder;
+  const known = imported.get(holder);
+  if (known !== undefined) return known;
   try {
-    return createPublicKey({
-      key: Buffer.from(spki.buffer, spki.byteOffset, spki.length),
-      format: 'der',
-      type: 'spki',
-    });
+    const der = Buffer.from(spki.buffer, spki.byteOffset, spki.length);
+    const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
+    imported.set(holder, key);
+    return key;
   } catch (cause) {
     throw new FastnessError('X509_KEY', 'The key cannot be imported.', { cause });
   }

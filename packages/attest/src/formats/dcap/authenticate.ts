@@ -12,7 +12,7 @@ import { checkDocuments } from './documents.ts';
 import type { DcapFlavour } from './flavour.ts';
 import { readPckFacts } from './pck.ts';
 import { checkRevocation, requireCrl } from './revocation.ts';
-import { checkQeReportData, documentSigned, qeReportSigned, quoteSigned } from './signatures.ts';
+import { checkQeReportData, documentSigned, qeReportSigned, quoteSigned, vouchingReportData } from './signatures.ts';
 import { AuthenticQuote, ParsedQuote } from './stages.ts';
 import { mergeStatus, type TcbAssessment } from './tcb.ts';
 
@@ -50,19 +50,18 @@ export async function authenticateQuote<Body>(
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
   const { leaf, issuer, root, rootKnown } = await selectPckChain(parsed.certificates, anchors, checks);
-  requireSignatures(
-    await Promise.all([
-      rootKnown ? knownRoot('DCAP_ROOT_SIGNATURE', root) : issued('DCAP_ROOT_SIGNATURE', root, root, options),
-      issued('DCAP_PCK_ISSUER_SIGNATURE', issuer, root, options),
-      issued('DCAP_PCK_SIGNATURE', leaf, issuer, options),
-      qeReportSigned(leaf, quote, options),
-      quoteSigned(quote, options),
-    ]),
-    checks,
-  );
-  await checkQeReportData(quote, checks);
+  const [vouching, ...outcomes] = await Promise.all([
+    vouchingReportData(quote, options),
+    rootKnown ? knownRoot('DCAP_ROOT_SIGNATURE', root) : issued('DCAP_ROOT_SIGNATURE', root, root, options),
+    issued('DCAP_PCK_ISSUER_SIGNATURE', issuer, root, options),
+    issued('DCAP_PCK_SIGNATURE', leaf, issuer, options),
+    qeReportSigned(leaf, quote, options),
+    quoteSigned(quote, options),
+  ]);
+  requireSignatures(outcomes, checks);
+  checkQeReportData(quote, vouching, checks);
   checkCertificateWindows([leaf, issuer, root], now, checks);
-  const pck = readPckFacts(leaf);
+  const pck = readPckFacts(leaf, options);
 
   const { collateral } = parsed;
   checks.require('DCAP_COLLATERAL_MISSING', collateral !== undefined, {

@@ -1,7 +1,7 @@
 import { equalBytes } from '@fastness/codec';
 import type { Certificate } from '@fastness/codec/x509';
 import { anyOf, type Checklist } from '../../checks.ts';
-import { sha256Hex } from '../../digest.ts';
+import { fingerprintsOf } from '../../digest.ts';
 import { nameOf } from '../../signatures.ts';
 import type { IntelTrustAnchor } from '../../trust/anchors.ts';
 
@@ -33,7 +33,7 @@ export async function selectPckChain(
     expected: 'PCK certificate, its issuer and the root',
     actual: `${certificates.length} certificates`,
   });
-  const [actual, whole] = await Promise.all([sha256Hex(root.spki), sha256Hex(root.raw)]);
+  const { spki: actual, whole } = await fingerprintsOf(root);
   const anchor = anchors.find(({ spkiSha256 }) => spkiSha256 === actual);
   checks.require('DCAP_ROOT_NOT_PINNED', anchor !== undefined, {
     expected: anyOf(anchors.map(({ spkiSha256 }) => spkiSha256)),

@@ -29,7 +29,7 @@ export function parseQuote<Body>(
     throw new FastnessError('ATTEST_ENDORSEMENT_MALFORMED', `${endorsements.length} sets of collateral; at most one.`);
   }
   const checks: Checklist = new Checklist([]);
-  const quote = readQuote(evidence.value.slice(), flavour, checks);
+  const quote = readQuote(evidence.value.slice(), flavour, checks, means);
   const [endorsement] = endorsements;
   return new ParsedQuote(
     {

@@ -2,6 +2,7 @@ import { toHex } from '@fastness/codec';
 import { DerReader, readDerSequence } from '@fastness/codec/der';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
+import { readOnce, type VerificationMeans } from '../../means.ts';
 
 /** Root of the extensions in PCK certificates (Intel SGX PCK Certificate and CRL Profile Specification, section 1.3.5). */
 export const SGX_EXTENSIONS = '1.2.840.113741.1.13.1';
@@ -19,11 +20,15 @@ export interface PckFacts {
 }
 
 /** Reads the SGX extensions of a PCK certificate. Throws DCAP_PCK_EXTENSION. */
-export function readPckFacts(certificate: Certificate): PckFacts {
+export function readPckFacts(certificate: Certificate, means: VerificationMeans = {}): PckFacts {
   const extension = certificate.extensions.get(SGX_EXTENSIONS);
   if (extension === undefined) throw new FastnessError('DCAP_PCK_EXTENSION', 'The certificate has none.');
+  return readOnce('pck-extension', extension.value, readExtension, means);
+}
+
+function readExtension(value: Uint8Array): PckFacts {
   try {
-    const members = readMembers(extension.value);
+    const members = readMembers(value);
     const tcb = readTcb(member(members, 2));
     return Object.freeze({
       ppid: octets(member(members, 1), 16),

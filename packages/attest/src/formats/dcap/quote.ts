@@ -1,6 +1,7 @@
 import { ByteReader, decodePem, toHex, utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, type Checklist } from '../../checks.ts';
+import { readOnce, type VerificationMeans } from '../../means.ts';
 import { ENCLAVE_REPORT_BYTES } from './enclave-report.ts';
 import { bodyBytes, bodyTypes, type BodyKind, type DcapFlavour } from './flavour.ts';
 
@@ -35,7 +36,7 @@ export interface Quote {
  * Cuts a quote into its parts (Intel SGX ECDSA QuoteGenReference and TDX Quoting Library API, appendix A). Lengths must add
  * up exactly. Quotes are handed out in buffers: bytes after the signature data must be zero and mean nothing.
  */
-export function readQuote(bytes: Uint8Array, flavour: DcapFlavour, checks: Checklist): Quote {
+export function readQuote(bytes: Uint8Array, flavour: DcapFlavour, checks: Checklist, means: VerificationMeans): Quote {
   const reader = new ByteReader(bytes);
   const version = reader.u16le();
   checks.require('DCAP_QUOTE_VERSION', flavour.versions.includes(version), {
@@ -63,7 +64,7 @@ export function readQuote(bytes: Uint8Array, flavour: DcapFlavour, checks: Check
     trailing.every((byte) => byte === 0),
     { expected: 'zeros after the signature data', actual: `${trailing.length} bytes` },
   );
-  return Object.freeze({ version, bodyKind, body, signed, ...readSignatureData(data, version, checks) });
+  return Object.freeze({ version, bodyKind, body, signed, ...readSignatureData(data, version, checks, means) });
 }
 
 function readBodyKind(reader: ByteReader, version: number, flavour: DcapFlavour, checks: Checklist): BodyKind {
@@ -85,7 +86,12 @@ function readBodyKind(reader: ByteReader, version: number, flavour: DcapFlavour,
 
 type SignatureData = Omit<Quote, 'version' | 'bodyKind' | 'body' | 'signed'>;
 
-function readSignatureData(data: ByteReader, version: number, checks: Checklist): SignatureData {
+function readSignatureData(
+  data: ByteReader,
+  version: number,
+  checks: Checklist,
+  means: VerificationMeans,
+): SignatureData {
   const signature = data.take(64);
   const attestationKey = data.take(64);
   let reader = data;
@@ -104,7 +110,14 @@ function readSignatureData(data: ByteReader, version: number, checks: Checklist)
   requireType(reader.u16le(), CERTIFICATION_PCK_CHAIN, checks);
   const pem = reader.take(reader.u32le());
   reader.end();
-  return { signature, attestationKey, qeReport, qeReportSignature, authData, certificates: readChain(pem) };
+  return {
+    signature,
+    attestationKey,
+    qeReport,
+    qeReportSignature,
+    authData,
+    certificates: readOnce('pck-chain', pem, readChain, means),
+  };
 }
 
 function requireType(type: number, expected: number, checks: Checklist): void {

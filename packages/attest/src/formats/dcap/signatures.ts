@@ -1,8 +1,8 @@
-import { concatBytes, equalBytes, fromHex, toHex } from '@fastness/codec';
+import { concatBytes, equalBytes, fromHex, plainBytes, toHex } from '@fastness/codec';
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
-import { parseSpki, verifyRawSignature, type Certificate } from '@fastness/codec/x509';
+import { parseSpki, verifyRawSignature, type Certificate, type KeyHolder } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { endorsementVerifier, evidenceVerifier, type VerificationMeans } from '../../means.ts';
+import { endorsementVerifier, evidenceVerifier, readOnce, type VerificationMeans } from '../../means.ts';
 import { nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
 import type { SignedDocument } from './collateral.ts';
 import type { Quote } from './quote.ts';
@@ -27,7 +27,7 @@ export async function documentSigned(
 export async function quoteSigned(quote: Quote, means: VerificationMeans): Promise<SignatureOutcome> {
   const { attestationKey, signature, signed: message } = quote;
   return outcomeOf('DCAP_QUOTE_SIGNATURE', 'the attestation key signed the quote', async () => {
-    const holder = parseSpki(concatBytes(P256_SPKI, attestationKey));
+    const holder = readOnce('attestation-key', attestationKey, readKey, means);
     try {
       await verifyRawSignature({ holder, algorithm, signature, message }, evidenceVerifier(means));
     } catch (cause) {
@@ -38,6 +38,10 @@ export async function quoteSigned(quote: Quote, means: VerificationMeans): Promi
       throw cause;
     }
   });
+}
+
+function readKey(point: Uint8Array): KeyHolder {
+  return parseSpki(concatBytes(P256_SPKI, point));
 }
 
 /** That the PCK signed the quoting enclave's report. */
@@ -51,12 +55,22 @@ export async function qeReportSigned(
   );
 }
 
-/** The report of the quoting enclave vouches for the attestation key: SHA-256(key || authentication data), then zeros. */
-export async function checkQeReportData(quote: Quote, checks: Checklist): Promise<void> {
-  const message = concatBytes(quote.attestationKey, quote.authData);
-  const digest = new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', message));
-  const expected = concatBytes(digest, new Uint8Array(32));
-  const actual = quote.qeReport.subarray(320);
+/** What the report of the quoting enclave must carry to vouch for the attestation key: SHA-256(key || auth data), zeros. */
+export async function vouchingReportData(
+  { attestationKey, authData }: Quote,
+  means: VerificationMeans,
+): Promise<Uint8Array> {
+  return readOnce('vouching', concatBytes(attestationKey, authData), padded, means);
+}
+
+async function padded(message: Uint8Array): Promise<Uint8Array> {
+  const digest = await globalThis.crypto.subtle.digest('SHA-256', plainBytes(message));
+  return concatBytes(new Uint8Array(digest), new Uint8Array(32));
+}
+
+/** The report of the quoting enclave vouches for the attestation key. */
+export function checkQeReportData({ qeReport }: Quote, expected: Uint8Array, checks: Checklist): void {
+  const actual = qeReport.subarray(320);
   checks.require('DCAP_QE_REPORT_DATA', equalBytes(actual, expected), {
     expected: toHex(expected),
     actual: toHex(actual),

@@ -1,7 +1,7 @@
 import { equalBytes } from '@fastness/codec';
 import { extensionOids, type Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { sha256Hex } from '../../digest.ts';
+import { fingerprintsOf } from '../../digest.ts';
 import { nameOf } from '../../signatures.ts';
 import type { NitroTrustAnchor } from '../../trust/aws.ts';
 
@@ -27,7 +27,7 @@ export async function selectChain(
   checks: Checklist,
 ): Promise<Chain> {
   const [root = leaf, ...intermediates] = authorities;
-  const [spki, whole] = await Promise.all([sha256Hex(root.spki), sha256Hex(root.raw)]);
+  const { spki, whole } = await fingerprintsOf(root);
   const anchor = anchors.find(({ spkiSha256 }) => spkiSha256 === spki);
   checks.require('NITRO_ROOT_NOT_PINNED', anchor !== undefined, {
     expected: anchors.map(({ spkiSha256 }) => spkiSha256).join(' or ') || 'no root at all',

@@ -2,7 +2,7 @@ import { equalBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { sha256Hex } from '../../digest.ts';
+import { fingerprintsOf } from '../../digest.ts';
 import { snpProductNames, type SnpProductName } from '../../trust/anchors.ts';
 import { snpProducts, type SnpProduct } from './products.ts';
 
@@ -86,7 +86,10 @@ async function selectRoot(
   if (candidates.length === 0)
     throw new FastnessError('SNP_ARK_MISSING', `Issuer ${intermediate.issuer.commonName ?? 'without a name'}.`);
   const digested = await Promise.all(
-    candidates.map(async (ark) => ({ ark, spki: await sha256Hex(ark.spki), whole: await sha256Hex(ark.raw) })),
+    candidates.map(async (ark) => {
+      const { spki, whole } = await fingerprintsOf(ark);
+      return { ark, spki, whole };
+    }),
   );
   const [first] = digested.flatMap(({ ark, spki, whole }) => {
     const root = roots.find((accepted) => accepted.spkiSha256 === spki);
