@@ -1,14 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
 import { createOutput } from './support/output.ts';
 import { printError } from './support/run.ts';
-
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+import { programVersion } from './support/version.ts';
 
 // A reader that has seen enough (`fastness ... | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -18,7 +13,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const program = new Command('fastness')
   .description('Sealed models, verified enclaves, confidential inference. Start with `fastness up`.')
-  .version(version)
+  .version(programVersion)
   .option('--home <folder>', 'folder of keys, policies, sealed models and state', '.fastness')
   .option('--json', 'print one JSON object a line on standard output')
   .exitOverride()
@@ -44,12 +39,16 @@ const commands: Record<string, () => Promise<Command>> = {
   chat: async () => (await import('./commands/chat.ts')).chatCommand(),
   proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
   revoke: async () => (await import('./commands/revoke.ts')).revokeCommand(),
+  attest: async () => (await import('./commands/attest.ts')).attestCommand(),
+  policy: async () => (await import('./commands/policy.ts')).policyCommand(),
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
 };
 const named = Object.keys(commands).filter((name) => process.argv.includes(name));
 for (const name of named.length > 0 && !process.argv.includes('help') ? named : Object.keys(commands)) {
   const command = await commands[name]?.();
-  if (command !== undefined) program.addCommand(command.exitOverride());
+  if (command === undefined) continue;
+  for (const subcommand of command.commands) subcommand.exitOverride();
+  program.addCommand(command.exitOverride());
 }
 
 try {

@@ -41,14 +41,14 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
 }
 
 /** "AMD SEV-SNP (Genoa)", "Intel tdx", ... */
-function hardwareOf(claims: Claims): string {
+export function hardwareOf(claims: Claims): string {
   const { simulated, tee, vendor }: ClaimsBase = claims;
   if (claims.tee === 'sev-snp') return simulated ? 'SIMULATED SEV-SNP' : `AMD SEV-SNP (${claims.product})`;
   return `${vendor} ${tee}`;
 }
 
 /** Who signed the evidence and what firmware it ran on. */
-function factsOf(claims: Claims): string[] {
+export function factsOf(claims: Claims): string[] {
   const { identity, simulated, vendor }: ClaimsBase = claims;
   const root = simulated ? 'the simulated root that the policy names' : `the pinned ${vendor} root`;
   if (claims.tee === 'sev-snp') {

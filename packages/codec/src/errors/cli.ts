@@ -33,6 +33,21 @@ export const cliErrors = Object.freeze({
     message: 'The file could not be read.',
     next: 'Check the path and its permissions.',
   },
+  CLI_FILE_UNWRITABLE: {
+    class: 'usage',
+    message: 'The file could not be written.',
+    next: 'Check the path and its permissions.',
+  },
+  CLI_POLICY_SYNTAX: {
+    class: 'usage',
+    message: 'The file is not the strict JSON or YAML that this reader takes.',
+    next: 'Write one document without repeated keys, anchors, aliases or tags, and put hex into quotes.',
+  },
+  CLI_CORIM_IMPORT: {
+    class: 'usage',
+    message: 'The policy imports reference values that could not be taken from the CoRIM.',
+    next: 'See docs/policy.md for the form of an import; check the file, its key and its algorithm.',
+  },
   CLI_NOT_RECOGNISED: {
     class: 'not-mine',
     message: 'The file is none of the kinds that Fastness writes or verifies.',

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { createClient, parseClientPolicy } from '@fastness/client';
+import { FastnessError } from '@fastness/codec/errors';
+import { loadAnchors } from './anchors-file.ts';
+import { bindingOf, policyPathOf, timeOf, type BindingOptions } from './arguments.ts';
+import { loadEndorsements } from './endorsement-files.ts';
+import { loadEvidence } from './evidence-file.ts';
+import { accepted, judge, refused, type Judgement } from './judge.ts';
+import { loadPolicy } from './policy-file.ts';
+
+/** What `attest verify` and `policy explain` have in common. */
+export interface JudgementOptions extends BindingOptions {
+  readonly policy?: string;
+  readonly at?: string;
+  readonly format?: string;
+  readonly endorsements?: readonly string[];
+  readonly anchors?: string;
+}
+
+/**
+ * Verifies a file, or the enclave at an address. Arguments, files and policies that cannot be read are thrown; a refusal of
+ * the evidence is part of the judgement.
+ */
+export async function runJudgement(target: string, options: JudgementOptions, signal: AbortSignal): Promise<Judgement> {
+  const policyPath = policyPathOf(options.policy);
+  const at = timeOf(options.at);
+  if (/^https?:\/\//.test(target)) return judgeEnclave(target, options, { policyPath, at, signal });
+  const binding = bindingOf(options, (path) => readSession(path));
+  const { policy } = await loadPolicy(policyPath, at);
+  const anchors = await loadAnchors(options.anchors);
+  const { evidence, endorsements } = await loadEvidence(target, options.format ?? 'auto');
+  const brought = await loadEndorsements(options.endorsements ?? [], evidence);
+  return judge({
+    target,
+    evidence: { evidence, endorsements: [...endorsements, ...brought] },
+    policy,
+    anchors,
+    ...(options.anchors === undefined ? {} : { anchorsFile: options.anchors }),
+    binding,
+    at,
+  });
+}
+
+/** The same checks as `fastness verify`: nonce, keys, release, approvals, evidence. */
+async function judgeEnclave(
+  url: string,
+  options: JudgementOptions,
+  { policyPath, at, signal }: { readonly policyPath: string; readonly at: Date; readonly signal: AbortSignal },
+): Promise<Judgement> {
+  if ([options.nonce, options.reportData, options.session, options.withoutNonce].some((option) => option !== undefined))
+    throw new FastnessError('CLI_USAGE', 'An enclave is asked with a fresh nonce; give none.');
+  if ((options.endorsements ?? []).length > 0 || (options.format ?? 'auto') !== 'auto')
+    throw new FastnessError(
+      'CLI_USAGE',
+      'An enclave sends its endorsements itself; --endorsements and --format are for files.',
+    );
+  const { document, kind, policy } = await loadPolicy(policyPath, at);
+  if (kind === 'attestation') {
+    throw new FastnessError(
+      'CLI_USAGE',
+      `${policyPath} says nothing about releases: an enclave is verified under the policy of a client (ownerKeys, quorum, attestation).`,
+    );
+  }
+  const anchors = await loadAnchors(options.anchors);
+  const client = createClient({
+    url,
+    policy: parseClientPolicy({ ...asObject(document), attestation: policy }),
+    anchors,
+    now: () => at,
+  });
+  const common = {
+    target: url,
+    at,
+    policyId: policy.id,
+    binding: 'fresh nonce' as const,
+    ...(options.anchors === undefined ? {} : { anchorsFile: options.anchors }),
+  };
+  try {
+    const { verdict, checks } = await client.verify({ signal });
+    return { ...common, ...accepted({ ...verdict, checks }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof FastnessError)) throw error;
+    return { ...common, ...refused(error) };
+  }
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+function readSession(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new FastnessError('CLI_FILE_UNREADABLE', path, { cause });
+  }
+}
