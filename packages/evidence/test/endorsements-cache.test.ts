@@ -56,14 +56,14 @@ async function world(options: { key?: Uint8Array } = {}) {
     source,
     issuers,
     /** Serves a list with this number and time of issue from now on. */
-    async serve(number: number, thisUpdate: Date, nextUpdate = later(30)): Promise<void> {
+    serve: async (number: number, thisUpdate: Date, nextUpdate = later(30)): Promise<void> => {
       const crl = await amd.chain.issueCrl({ number, thisUpdate, nextUpdate });
       service.serve(fakeKds([{ ...amd.material, crl } satisfies KdsMaterial]));
     },
-    setTime(date: Date): void {
+    setTime: (date: Date): void => {
       time = date;
     },
-    async entryFile(): Promise<string> {
+    entryFile: async (): Promise<string> => {
       const [name] = await readdir(join(directory, 'entries'));
       return join(directory, 'entries', name ?? 'none');
     },

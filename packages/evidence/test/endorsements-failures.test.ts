@@ -206,7 +206,7 @@ describe('answers that are wrong', () => {
     const issuers = certificatesOf(new TextEncoder().encode(material.chain));
     const [vcek] = material.vceks ?? [];
     if (vcek === undefined) throw new Error('no VCEK');
-    const tcb = '0a000000000019' + '54';
+    const tcb = '0a00000000001954';
     const requests = [
       vcekRequest({ product: 'Genoa', hwid: vcek.hwid, tcb, chain: issuers }),
       amdCrlRequest({ kind: 'vcek', product: 'Genoa', chain: issuers }),

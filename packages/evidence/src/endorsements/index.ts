@@ -20,3 +20,14 @@ export {
 } from './intel/documents.ts';
 export { pckCrlRequest, rootCrlRequest, type PckCa } from './intel/lists.ts';
 export { pckCertificateRequest, type PckQuery } from './intel/pck-certificate.ts';
+export {
+  BUNDLE_FORMAT,
+  decodeEndorsementBundle,
+  encodeEndorsementBundle,
+  isEndorsementBundle,
+  type BundleItem,
+  type EndorsementBundle,
+} from './bundle/format.ts';
+export { importEndorsementBundle, type Imported } from './bundle/import.ts';
+export { readEndorsementBundle } from './bundle/read.ts';
+export { requestOf } from './subjects.ts';

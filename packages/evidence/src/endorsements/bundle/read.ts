@@ -1,0 +1,119 @@
+import { SGX_QUOTE_TYPE, SNP_EVIDENCE_TYPE, TDX_QUOTE_TYPE, TSM_REPORT_TYPE, type Cmw } from '@fastness/attest';
+import { encodeDcapCollateral, readPckFacts } from '@fastness/attest/formats/dcap';
+import { parse as parseSgx } from '@fastness/attest/formats/sgx';
+import { encodeSnpEndorsements, parse as parseSnp } from '@fastness/attest/formats/snp';
+import { parse as parseTdx } from '@fastness/attest/formats/tdx';
+import { encodePem, utf8Decode } from '@fastness/codec/bytes';
+import { certificatesOf } from '../amd/certificates.ts';
+import type { EndorsementItem } from '../types.ts';
+import { decodeEndorsementBundle } from './format.ts';
+
+/** An item, and what follows the kind in its subject. */
+interface Found {
+  readonly item: EndorsementItem;
+  readonly parts: readonly string[];
+}
+/** Whether an item belongs to the evidence at hand. */
+type Wanted = (kind: string, parts: readonly string[]) => boolean;
+
+/**
+ * The content of a bundle as endorsements for `verifyEvidence`, which judges them; nothing is verified here. With
+ * `evidence`, what belongs to it: use this wherever a bundle may be of more than one machine. Without, everything: one
+ * envelope for AMD, and one for each kind of Intel platform and CA.
+ * Throws ENDORSEMENT_BUNDLE_UNKNOWN, ENDORSEMENT_BUNDLE_MALFORMED, and for evidence that cannot be read the codes of its
+ * format.
+ */
+export function readEndorsementBundle(bytes: Uint8Array, options: { readonly evidence?: Cmw } = {}): Cmw[] {
+  const { items } = decodeEndorsementBundle(bytes);
+  const wanted = options.evidence === undefined ? () => true : wantedBy(options.evidence);
+  const find = (kind: string): Found[] =>
+    items
+      .filter(({ subject }) => subject === kind || subject.startsWith(`${kind}/`))
+      .map((item) => ({ item, parts: item.subject.split('/').slice(2) }))
+      .filter(({ parts }) => wanted(kind, parts));
+  const collateral = dcapEnvelopes(find);
+  // A quote takes one set; where the bundle has several recoveries, the one that Intel hands out by default.
+  return [...snpEnvelopes(find), ...(options.evidence === undefined ? collateral : collateral.slice(0, 1))];
+}
+
+function snpEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
+  const certificates = [
+    ...find('amd/vcek').map(({ item }) => item.body),
+    ...find('amd/chain').flatMap(({ item }) => certificatesOf(item.body)),
+  ];
+  // The list of a product is one, whichever of its two addresses it came from.
+  const crls = find('amd/crl').map(({ item }) => item.body);
+  return certificates.length + crls.length === 0 ? [] : [encodeSnpEndorsements({ certificates, crls })];
+}
+
+function dcapEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
+  const [root] = find('intel/root-crl');
+  const lists: readonly (Found | undefined)[] = find('intel/pck-crl');
+  const byDefault = (found: Found) => (found.parts[2] === 'standard' ? 0 : 1);
+  const infos = find('intel/tcb-info').toSorted((a, b) => byDefault(a) - byDefault(b));
+  return infos.flatMap(({ item: tcbInfo, parts: [tee, , update] }) => {
+    const identity = find('intel/qe-identity').find(({ parts }) => parts[0] === tee && parts[1] === update);
+    if (identity === undefined) return [];
+    return (lists.length === 0 ? [undefined] : lists).map((pck) =>
+      encodeDcapCollateral({
+        tcbInfo: utf8Decode(tcbInfo.body),
+        tcbInfoIssuerChain: pemOf(tcbInfo),
+        qeIdentity: utf8Decode(identity.item.body),
+        qeIdentityIssuerChain: pemOf(identity.item),
+        ...(root === undefined ? {} : { rootCaCrl: root.item.body }),
+        ...(pck === undefined ? {} : { pckCrl: pck.item.body }),
+      }),
+    );
+  });
+}
+
+function wantedBy(evidence: Cmw): Wanted {
+  switch (evidence.type) {
+    case SNP_EVIDENCE_TYPE:
+    case TSM_REPORT_TYPE:
+      return wantedBySnp(evidence);
+    case TDX_QUOTE_TYPE:
+    case SGX_QUOTE_TYPE:
+      return wantedByQuote(evidence);
+    default:
+      return () => false;
+  }
+}
+
+/** Chip and TCB name one VCEK, and its product the rest. Without one in the bundle, every product's chain is handed on. */
+function wantedBySnp(evidence: Cmw): Wanted {
+  const { report } = parseSnp(evidence);
+  return (kind, parts) => {
+    if (kind === 'amd/vcek') {
+      const [, hwid = '-', tcb] = parts;
+      return (
+        tcb === report.tcb.reported && report.chipId.startsWith(hwid) && /^0*$/.test(report.chipId.slice(hwid.length))
+      );
+    }
+    return kind.startsWith('amd/') && parts[0] === (report.signingKey === 1 ? 'vlek' : 'vcek');
+  };
+}
+
+function wantedByQuote(evidence: Cmw): Wanted {
+  const tee = evidence.type === TDX_QUOTE_TYPE ? 'tdx' : 'sgx';
+  const { certificates } = tee === 'tdx' ? parseTdx(evidence) : parseSgx(evidence);
+  const [leaf, issuer] = certificates;
+  const fmspc = leaf === undefined ? undefined : readPckFacts(leaf).fmspc;
+  const ca = (issuer?.subject.commonName ?? '').endsWith('Processor CA') ? 'processor' : 'platform';
+  return (kind, parts) => {
+    switch (kind) {
+      case 'intel/tcb-info':
+        return parts[0] === tee && parts[1] === fmspc;
+      case 'intel/qe-identity':
+        return parts[0] === tee;
+      case 'intel/pck-crl':
+        return parts[0] === ca;
+      default:
+        return kind === 'intel/root-crl';
+    }
+  };
+}
+
+function pemOf({ issuerChain }: EndorsementItem): string {
+  return issuerChain.map((der) => encodePem(der, 'CERTIFICATE')).join('');
+}
