@@ -14,6 +14,7 @@ export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
 export type { AzureVtpmClaims } from './claims/azure-vtpm.ts';
 export type { GceInstance, GcpVtpmClaims } from './claims/gcp-vtpm.ts';
 export type { NitroClaims } from './claims/nitro.ts';
+export type { NvidiaGpuClaims, NvidiaReference, NvidiaSwitchClaims } from './claims/nvidia.ts';
 export type { QuoteClaims, TpmClaims } from './claims/tpm.ts';
 export type {
   AzureMaaClaims,
@@ -72,6 +73,9 @@ export {
   INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
   JWK_SET_TYPE,
   NVIDIA_NRAS_EAT_TYPE,
+  NVIDIA_ENDORSEMENTS_TYPE,
+  NVIDIA_GPU_EVIDENCE_TYPE,
+  NVIDIA_NVSWITCH_EVIDENCE_TYPE,
   NITRO_EVIDENCE_TYPE,
   NITRO_TPM_EVIDENCE_TYPE,
   SIMULATED_SNP_EVIDENCE_TYPE,
@@ -89,6 +93,7 @@ export {
 export type { AzureVtpmPolicy } from './policy/azure-vtpm.ts';
 export type { GcpVtpmPolicy } from './policy/gcp-vtpm.ts';
 export type { NitroPolicy } from './policy/nitro.ts';
+export { nvidiaGpuModes, type NvidiaGpuPolicy, type NvidiaNvswitchPolicy } from './policy/nvidia.ts';
 export type { QuotePolicy, TpmPolicy } from './policy/tpm.ts';
 export type { AzureMaaPolicy } from './policy/azure-maa.ts';
 export { confidentialSpaceHardware, type GcpConfidentialSpacePolicy } from './policy/gcp-confidential-space.ts';
@@ -120,6 +125,7 @@ export {
   type TrustAnchors,
 } from './trust/anchors.ts';
 export { intelRoots } from './trust/intel.ts';
+export { nvidiaAnchors, nvidiaDeviceRoots, nvidiaRimRoots, type NvidiaTrustAnchor } from './trust/nvidia.ts';
 export { tokenAnchors, tokenRoots, type TokenTrustAnchor } from './trust/tokens.ts';
 export { vendorAnchors } from './trust/vendors.ts';
 export { isCompositeVerdict, type AttestationVerdict, type CompositeVerdict } from './verdict.ts';

@@ -42,6 +42,15 @@ export const SGX_QUOTE_TYPE = 'application/vnd.fastness.sgx-quote';
 /** Endorsements of both: JSON with the answers of Intel's PCS as text, their issuer chains (PEM) and the lists (base64url). */
 export const DCAP_COLLATERAL_TYPE = 'application/vnd.fastness.dcap-collateral+json';
 
+/** Evidence of an NVIDIA GPU: CBOR map {1: SPDM request and response, 2: [certificate DER, leaf first], ? 3: [CC on, developer tools on]}. */
+export const NVIDIA_GPU_EVIDENCE_TYPE = 'application/vnd.fastness.nvidia-gpu+cbor';
+
+/** Evidence of an NVSwitch: CBOR map {1: SPDM request and response, 2: [certificate DER, leaf first]}. */
+export const NVIDIA_NVSWITCH_EVIDENCE_TYPE = 'application/vnd.fastness.nvidia-nvswitch+cbor';
+
+/** Endorsements of both: CBOR map {? 1: [reference document, ...], ? 2: [OCSP response DER, ...]}. Untrusted transport. */
+export const NVIDIA_ENDORSEMENTS_TYPE = 'application/vnd.fastness.nvidia-endorsements+cbor';
+
 /** A token of Microsoft Azure Attestation: the JWS, compact. */
 export const AZURE_MAA_TOKEN_TYPE = 'application/vnd.fastness.azure-maa+jwt';
 

@@ -8,6 +8,8 @@ export const policySectionOf = Object.freeze({
   sgx: 'sgx',
   'aws-nitro': 'nitro',
   'aws-nitrotpm': 'nitroTpm',
+  'nvidia-gpu': 'nvidiaGpu',
+  'nvidia-nvswitch': 'nvidiaNvswitch',
   tpm: 'tpm',
   'gcp-vtpm': 'gcpVtpm',
   'azure-vtpm': 'azureVtpm',

@@ -3,6 +3,7 @@ import { gcpConfidentialSpaceWaivableChecks } from './formats/gcp-confidential-s
 import { intelTrustAuthorityWaivableChecks } from './formats/intel-trust-authority/waivable.ts';
 import { nvidiaNrasWaivableChecks } from './formats/nvidia-nras/waivable.ts';
 import { nitroWaivableChecks } from './formats/nitro/waivable.ts';
+import { nvidiaWaivableChecks } from './formats/nvidia/waivable.ts';
 import { dcapWaivableChecks } from './formats/dcap/waivable.ts';
 import { sgxWaivableChecks } from './formats/sgx/waivable.ts';
 import { snpWaivableChecks } from './formats/snp/waivable.ts';
@@ -21,6 +22,7 @@ export const waivableChecks = Object.freeze([
   ...tdxWaivableChecks,
   ...sgxWaivableChecks,
   ...nitroWaivableChecks,
+  ...nvidiaWaivableChecks,
   ...tpmWaivableChecks,
   ...azureMaaWaivableChecks,
   ...intelTrustAuthorityWaivableChecks,

@@ -5,6 +5,7 @@ import type { Tee } from '../tees.ts';
  * - `chip-id`: AMD chip, 64 bytes, on Turin 8.
  * - `csp-id`: the provider, as the VLEK certificate names it.
  * - `ppid`: Intel platform provisioning id, 16 bytes.
+ * - `nvidia-device-id`: serial number of the certificate of an NVIDIA chip's own key.
  * - `instance-id`: an AWS enclave's module id (text), or the UEID or instance id of an Arm token.
  * - `token-issuer`: an attestation service that does not say which machine it saw; its `iss` (text).
  * - `ueid`: NVIDIA devices, the decimal UEIDs sorted and joined with commas.
@@ -17,6 +18,7 @@ export interface PlatformIdentity {
     | 'chip-id'
     | 'csp-id'
     | 'ppid'
+    | 'nvidia-device-id'
     | 'instance-id'
     | 'token-issuer'
     | 'ueid'

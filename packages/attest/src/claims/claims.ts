@@ -7,6 +7,7 @@ import type {
 import type { AzureVtpmClaims } from './azure-vtpm.ts';
 import type { GcpVtpmClaims } from './gcp-vtpm.ts';
 import type { NitroClaims } from './nitro.ts';
+import type { NvidiaGpuClaims, NvidiaSwitchClaims } from './nvidia.ts';
 import type { SgxClaims, TdxClaims } from './dcap.ts';
 import type { SnpClaims } from './snp.ts';
 import type { TpmClaims } from './tpm.ts';
@@ -17,6 +18,8 @@ export type Claims =
   | TdxClaims
   | SgxClaims
   | NitroClaims
+  | NvidiaGpuClaims
+  | NvidiaSwitchClaims
   | TpmClaims
   | GcpVtpmClaims
   | AzureVtpmClaims

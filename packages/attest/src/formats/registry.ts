@@ -1,4 +1,7 @@
 import {
+  NVIDIA_ENDORSEMENTS_TYPE,
+  NVIDIA_GPU_EVIDENCE_TYPE,
+  NVIDIA_NVSWITCH_EVIDENCE_TYPE,
   NITRO_EVIDENCE_TYPE,
   NITRO_TPM_EVIDENCE_TYPE,
   SGX_QUOTE_TYPE,
@@ -26,6 +29,8 @@ import { verify as verifyNvidiaNras } from './nvidia-nras/verify.ts';
 import type { EvidenceFormat } from './format.ts';
 import { nitroTrustworthiness } from './nitro/trustworthiness.ts';
 import { verify as verifyNitro } from './nitro/verify.ts';
+import { nvidiaTrustworthiness } from './nvidia/trustworthiness.ts';
+import { boundData as nvidiaBoundData, verify as verifyNvidia } from './nvidia/verify.ts';
 import { azureVtpmTrustworthiness } from './azure-vtpm/trustworthiness.ts';
 import { verify as verifyAzureVtpm } from './azure-vtpm/verify.ts';
 import { verify as verifyGcpVtpm } from './gcp-vtpm/verify.ts';
@@ -74,6 +79,22 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([]),
     trustworthiness: nitroTrustworthiness,
     verify: verifyNitro,
+  }),
+  Object.freeze({
+    tee: 'nvidia-gpu',
+    evidenceTypes: Object.freeze([NVIDIA_GPU_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([NVIDIA_ENDORSEMENTS_TYPE]),
+    trustworthiness: nvidiaTrustworthiness,
+    verify: verifyNvidia,
+    boundData: nvidiaBoundData,
+  }),
+  Object.freeze({
+    tee: 'nvidia-nvswitch',
+    evidenceTypes: Object.freeze([NVIDIA_NVSWITCH_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([NVIDIA_ENDORSEMENTS_TYPE]),
+    trustworthiness: nvidiaTrustworthiness,
+    verify: verifyNvidia,
+    boundData: nvidiaBoundData,
   }),
   Object.freeze({
     tee: 'tpm',

@@ -5,6 +5,7 @@ import { nvidiaNrasPolicySchema } from './nvidia-nras.ts';
 import { azureVtpmPolicySchema } from './azure-vtpm.ts';
 import { gcpVtpmPolicySchema } from './gcp-vtpm.ts';
 import { nitroPolicySchema } from './nitro.ts';
+import { nvidiaGpuPolicySchema, nvidiaNvswitchPolicySchema } from './nvidia.ts';
 import { sgxPolicySchema } from './sgx.ts';
 import { snpPolicySchema } from './snp.ts';
 import { tdxPolicySchema } from './tdx.ts';
@@ -18,6 +19,8 @@ export const policySections = Object.freeze({
   sgx: sgxPolicySchema.exactOptional(),
   nitro: nitroPolicySchema.exactOptional(),
   nitroTpm: nitroPolicySchema.exactOptional(),
+  nvidiaGpu: nvidiaGpuPolicySchema.exactOptional(),
+  nvidiaNvswitch: nvidiaNvswitchPolicySchema.exactOptional(),
   tpm: tpmPolicySchema.exactOptional(),
   gcpVtpm: gcpVtpmPolicySchema.exactOptional(),
   azureVtpm: azureVtpmPolicySchema.exactOptional(),
@@ -33,6 +36,8 @@ export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
   'sgx',
   'nitro',
   'nitroTpm',
+  'nvidiaGpu',
+  'nvidiaNvswitch',
   'tpm',
   'gcpVtpm',
   'azureVtpm',

@@ -1,4 +1,5 @@
 import type { NitroTrustAnchor } from './aws.ts';
+import type { NvidiaTrustAnchor } from './nvidia.ts';
 import type { VtpmTrustAnchor } from './vtpm-anchor.ts';
 import type { TokenTrustAnchor } from './tokens.ts';
 
@@ -40,6 +41,10 @@ export interface TrustAnchors {
   readonly snp?: readonly SnpTrustAnchor[];
   readonly intel?: readonly IntelTrustAnchor[];
   readonly nitro?: readonly NitroTrustAnchor[];
+  /** Roots of GPUs and switches. */
+  readonly nvidiaDevices?: readonly NvidiaTrustAnchor[];
+  /** Roots of the documents that their measurements are compared with. */
+  readonly nvidiaRims?: readonly NvidiaTrustAnchor[];
   readonly gcpVtpm?: readonly VtpmTrustAnchor[];
   readonly azureVtpm?: readonly VtpmTrustAnchor[];
   readonly tokens?: readonly TokenTrustAnchor[];

@@ -2,6 +2,7 @@ import { amdRoots } from './amd.ts';
 import type { TrustAnchors } from './anchors.ts';
 import { intelRoots } from './intel.ts';
 import { nitroRoots } from './aws.ts';
+import { nvidiaDeviceRoots, nvidiaRimRoots } from './nvidia.ts';
 import { azureVtpmRoots } from './azure.ts';
 import { gcpVtpmRoots } from './google.ts';
 import { tokenRoots } from './tokens.ts';
@@ -11,6 +12,8 @@ export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({
   snp: amdRoots,
   intel: intelRoots,
   nitro: nitroRoots,
+  nvidiaDevices: nvidiaDeviceRoots,
+  nvidiaRims: nvidiaRimRoots,
   gcpVtpm: gcpVtpmRoots,
   azureVtpm: azureVtpmRoots,
   tokens: tokenRoots,

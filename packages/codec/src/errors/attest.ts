@@ -8,6 +8,9 @@ import { tokenErrors } from './attest-token.ts';
 import { azureVtpmErrors } from './attest-azure-vtpm.ts';
 import { gcpVtpmErrors } from './attest-gcp-vtpm.ts';
 import { nitroErrors } from './attest-nitro.ts';
+import { nvidiaAppraisalErrors } from './attest-nvidia-appraisal.ts';
+import { nvidiaEndorsementErrors } from './attest-nvidia-endorsements.ts';
+import { nvidiaReportErrors } from './attest-nvidia-report.ts';
 import { tpmErrors } from './attest-tpm.ts';
 import { dcapCollateralErrors } from './attest-dcap-collateral.ts';
 import { dcapQuoteErrors } from './attest-dcap-quote.ts';
@@ -163,6 +166,9 @@ export const attestErrors = Object.freeze({
   ...sgxErrors,
   ...eventLogErrors,
   ...nitroErrors,
+  ...nvidiaReportErrors,
+  ...nvidiaEndorsementErrors,
+  ...nvidiaAppraisalErrors,
   ...jwsErrors,
   ...tokenErrors,
   ...azureMaaErrors,

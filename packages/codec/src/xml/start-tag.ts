@@ -4,7 +4,10 @@ import { resolveReferences } from './text.ts';
 import type { XmlAttribute, XmlElement } from './types.ts';
 
 const MAX_ATTRIBUTES = 256;
-const XML_NAMESPACES = ['http://www.w3.org/XML/1998/namespace', 'http://www.w3.org/2000/xmlns/'];
+const XML_NAMESPACES: ReadonlySet<string> = new Set([
+  'http://www.w3.org/XML/1998/namespace',
+  'http://www.w3.org/2000/xmlns/',
+]);
 
 interface RawName {
   readonly prefix: string;
@@ -90,7 +93,7 @@ function declared(
   const scope = new Map(outer);
   for (const { prefix, local, value } of own) {
     const name = prefix === '' ? '' : local;
-    if (name === 'xml' || name === 'xmlns' || XML_NAMESPACES.includes(value)) throw reserved();
+    if (name === 'xml' || name === 'xmlns' || XML_NAMESPACES.has(value)) throw reserved();
     // Relative references have no canonical form; an empty one takes a namespace back.
     if (!/^[a-z][a-z0-9+.-]*:[\u0021-\u007e]+$/i.test(value)) {
       throw new FastnessError('CODEC_UNSUPPORTED', 'XML with a namespace that is no absolute URI.');
