@@ -75,3 +75,51 @@ export {
 } from './intel/quote.ts';
 export { forgeEventLog, startupLocality, type ForgedEvent, type ForgeEventLogOptions } from './tpm/event-log.ts';
 export { forgeTpmQuote, tpmHashIds, tpmSelection, type ForgedScheme, type ForgeTpmQuoteOptions } from './tpm/quote.ts';
+export {
+  akExtensions,
+  akLevels,
+  crlDistributionPoint,
+  forgeAkChain,
+  keyIdentifier,
+  purposes,
+  tpmPurposes,
+  type AkChainStyle,
+  type AkLevel,
+  type ForgeAkChainOptions,
+  type ForgedAkChain,
+} from './tpm/ak-chain.ts';
+export {
+  forgedInstance,
+  forgeGcpAkChain,
+  googleName,
+  instanceInfo,
+  instanceInfoOid,
+  type ForgedInstance,
+} from './gcp/chain.ts';
+export { forgeAzureAkChain } from './azure/chain.ts';
+export {
+  forgeHclReport,
+  forgeRuntimeData,
+  forgeTdReport,
+  hclReportData,
+  hclReportTypes,
+  type ForgeHclReportOptions,
+} from './azure/hcl.ts';
+export {
+  forgeConfidentialSpaceClaims,
+  forgedValues,
+  forgeItaClaims,
+  forgeJws,
+  forgeKeySet,
+  forgeMaaClaims,
+  forgeNrasBundle,
+  forgeTokenIssuer,
+  tokenLevels,
+  type ForgedClaims,
+  type ForgedJwsAlgorithm,
+  type ForgedTokenIssuer,
+  type ForgeJwsOptions,
+  type ForgeNrasOptions,
+  type ForgeTokenIssuerOptions,
+  type TokenLevel,
+} from './tokens/index.ts';

@@ -22,6 +22,8 @@ export interface ForgeTpmQuoteOptions {
   /** Registers by bank and index; all of them are selected. */
   readonly pcrs: Readonly<Partial<Record<HashName, ReadonlyMap<number, Uint8Array>>>>;
   readonly resetCount?: number;
+  /** Default: 0. */
+  readonly restartCount?: number;
   /** The octet of the flag. Default: 1. */
   readonly safe?: number;
   /** Replaces fields of the structure, big-endian, before it is signed. */
@@ -39,7 +41,7 @@ export interface ForgeTpmQuoteOptions {
 export async function forgeTpmQuote(
   options: ForgeTpmQuoteOptions,
 ): Promise<{ readonly attest: Uint8Array; readonly signature: Uint8Array }> {
-  const { keys, scheme, hash = 'SHA-256', nonce, resetCount = 3, safe = 1 } = options;
+  const { keys, scheme, hash = 'SHA-256', nonce, resetCount = 3, restartCount = 0, safe = 1 } = options;
   const banks = (['SHA-256', 'SHA-384', 'SHA-512'] as const).flatMap((bank) => {
     const registers = options.pcrs[bank];
     if (registers === undefined) return [];
@@ -58,7 +60,7 @@ export async function forgeTpmQuote(
     sized(nonce),
     u64be(123_456n),
     u32be(resetCount),
-    u32be(0),
+    u32be(restartCount),
     Uint8Array.of(safe),
     u64be(0x2024_0101_0000_0000n),
     options.selection ?? selection,
