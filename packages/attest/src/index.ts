@@ -13,6 +13,7 @@ export { checksOf, type CheckOutcome, type CheckRecord, type FailedChecks } from
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
 export type { AzureVtpmClaims } from './claims/azure-vtpm.ts';
 export type { GceInstance, GcpVtpmClaims } from './claims/gcp-vtpm.ts';
+export type { ArmCcaClaims, ArmLifecycle, ArmPsaClaims, ArmSoftwareComponent } from './claims/arm.ts';
 export type { NitroClaims } from './claims/nitro.ts';
 export type { NvidiaGpuClaims, NvidiaReference, NvidiaSwitchClaims } from './claims/nvidia.ts';
 export type { QuoteClaims, TpmClaims } from './claims/tpm.ts';
@@ -89,9 +90,16 @@ export {
   GCP_VTPM_EVIDENCE_TYPE,
   TPM_EVIDENCE_TYPE,
   VTPM_ENDORSEMENTS_TYPE,
+  CCA_TOKEN_TYPE,
+  PSA_TOKEN_TYPE,
+  SIGNED_CORIM_TYPE,
+  UNSIGNED_CORIM_TYPE,
 } from './media-types.ts';
 export type { AzureVtpmPolicy } from './policy/azure-vtpm.ts';
 export type { GcpVtpmPolicy } from './policy/gcp-vtpm.ts';
+export type { ArmComponent, ArmKey, ArmReference } from './policy/arm.ts';
+export { armCcaHashes, type ArmCcaHash, type ArmCcaPolicy } from './policy/arm-cca.ts';
+export { armPsaProfiles, type ArmPsaPolicy, type ArmPsaProfile } from './policy/arm-psa.ts';
 export type { NitroPolicy } from './policy/nitro.ts';
 export { nvidiaGpuModes, type NvidiaGpuPolicy, type NvidiaNvswitchPolicy } from './policy/nvidia.ts';
 export type { QuotePolicy, TpmPolicy } from './policy/tpm.ts';

@@ -65,3 +65,15 @@ export const NVIDIA_NRAS_EAT_TYPE = 'application/vnd.fastness.nvidia-nras-eat+js
 
 /** Endorsement of tokens: a JWK set (RFC 7517) with the keys of their issuer. Untrusted transport. */
 export const JWK_SET_TYPE = 'application/jwk-set+json';
+
+/** A PSA attestation token: COSE_Sign1 as `psa_initial_attest_get_token` returns it. */
+export const PSA_TOKEN_TYPE = 'application/psa-attestation-token';
+
+/** An Arm CCA attestation token: the collection as `RSI_ATTESTATION_TOKEN_CONTINUE` returns it. */
+export const CCA_TOKEN_TYPE = 'application/vnd.fastness.arm-cca+cbor';
+
+/** Endorsements of Arm devices and platforms: a CoRIM signed as COSE_Sign1 (draft-ietf-rats-corim, section 12.9). */
+export const SIGNED_CORIM_TYPE = 'application/rim+cose';
+
+/** A CoRIM without a signature. Known so that it is refused by a code of its own: nobody answers for it. */
+export const UNSIGNED_CORIM_TYPE = 'application/rim+cbor';

@@ -17,6 +17,8 @@ export const policySectionOf = Object.freeze({
   'intel-trust-authority': 'intelTrustAuthority',
   'gcp-confidential-space': 'gcpConfidentialSpace',
   'nvidia-nras': 'nvidiaNras',
+  'arm-psa': 'armPsa',
+  'arm-cca': 'armCca',
 } as const);
 
 /** A kind of TEE, as claims and releases name it. */

@@ -1,3 +1,5 @@
+import { armCcaWaivableChecks } from './formats/arm-cca/waivable.ts';
+import { armPsaWaivableChecks } from './formats/arm-psa/waivable.ts';
 import { azureMaaWaivableChecks } from './formats/azure-maa/waivable.ts';
 import { gcpConfidentialSpaceWaivableChecks } from './formats/gcp-confidential-space/waivable.ts';
 import { intelTrustAuthorityWaivableChecks } from './formats/intel-trust-authority/waivable.ts';
@@ -28,6 +30,8 @@ export const waivableChecks = Object.freeze([
   ...intelTrustAuthorityWaivableChecks,
   ...gcpConfidentialSpaceWaivableChecks,
   ...nvidiaNrasWaivableChecks,
+  ...armPsaWaivableChecks,
+  ...armCcaWaivableChecks,
 ] as const);
 
 export type WaivableCheck = (typeof waivableChecks)[number];

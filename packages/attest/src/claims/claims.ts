@@ -1,3 +1,4 @@
+import type { ArmCcaClaims, ArmPsaClaims } from './arm.ts';
 import type {
   AzureMaaClaims,
   GcpConfidentialSpaceClaims,
@@ -26,4 +27,6 @@ export type Claims =
   | AzureMaaClaims
   | IntelTrustAuthorityClaims
   | GcpConfidentialSpaceClaims
-  | NvidiaNrasClaims;
+  | NvidiaNrasClaims
+  | ArmPsaClaims
+  | ArmCcaClaims;

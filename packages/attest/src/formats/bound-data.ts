@@ -3,6 +3,8 @@ import type { Cmw } from '../cmw.ts';
 import type { NitroPolicy } from '../policy/nitro.ts';
 import type { AttestationPolicy } from '../policy/policy.ts';
 import type { Tee } from '../tees.ts';
+import { parse as parseArmCca } from './arm-cca/parse.ts';
+import { parse as parseArmPsa } from './arm-psa/parse.ts';
 import { parse as parseNitro } from './nitro/parse.ts';
 import { parse as parseSgx } from './sgx/parse.ts';
 import { parse as parseSnp } from './snp/parse.ts';
@@ -17,6 +19,8 @@ const readers: ReadonlyMap<string, ReadBound> = new Map<Tee, ReadBound>([
   ['sgx', (evidence) => fromHex(parseSgx(evidence, []).body.reportData)],
   ['aws-nitro', (evidence, { nitro }) => boundInDocument(evidence, nitro)],
   ['aws-nitrotpm', (evidence, { nitroTpm }) => boundInDocument(evidence, nitroTpm)],
+  ['arm-psa', (evidence) => parseArmPsa(evidence).token.nonce],
+  ['arm-cca', (evidence) => parseArmCca(evidence).realm.challenge],
 ]);
 
 /** What evidence says it is bound to; read, not authenticated. Undefined: nothing, or it cannot be said. */

@@ -17,7 +17,14 @@ import {
   INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
   JWK_SET_TYPE,
   NVIDIA_NRAS_EAT_TYPE,
+  CCA_TOKEN_TYPE,
+  PSA_TOKEN_TYPE,
 } from '../media-types.ts';
+import { armEndorsementTypes } from './arm/endorsements.ts';
+import { armCcaTrustworthiness } from './arm-cca/trustworthiness.ts';
+import { verify as verifyArmCca } from './arm-cca/verify.ts';
+import { armPsaTrustworthiness } from './arm-psa/trustworthiness.ts';
+import { verify as verifyArmPsa } from './arm-psa/verify.ts';
 import { azureMaaTrustworthiness } from './azure-maa/trustworthiness.ts';
 import { verify as verifyAzureMaa } from './azure-maa/verify.ts';
 import { gcpConfidentialSpaceTrustworthiness } from './gcp-confidential-space/trustworthiness.ts';
@@ -144,5 +151,19 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([JWK_SET_TYPE]),
     trustworthiness: nvidiaNrasTrustworthiness,
     verify: verifyNvidiaNras,
+  }),
+  Object.freeze({
+    tee: 'arm-psa',
+    evidenceTypes: Object.freeze([PSA_TOKEN_TYPE]),
+    endorsementTypes: armEndorsementTypes,
+    trustworthiness: armPsaTrustworthiness,
+    verify: verifyArmPsa,
+  }),
+  Object.freeze({
+    tee: 'arm-cca',
+    evidenceTypes: Object.freeze([CCA_TOKEN_TYPE]),
+    endorsementTypes: armEndorsementTypes,
+    trustworthiness: armCcaTrustworthiness,
+    verify: verifyArmCca,
   }),
 ]);

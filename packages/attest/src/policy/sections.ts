@@ -4,6 +4,8 @@ import { intelTrustAuthorityPolicySchema } from './intel-trust-authority.ts';
 import { nvidiaNrasPolicySchema } from './nvidia-nras.ts';
 import { azureVtpmPolicySchema } from './azure-vtpm.ts';
 import { gcpVtpmPolicySchema } from './gcp-vtpm.ts';
+import { armCcaPolicySchema } from './arm-cca.ts';
+import { armPsaPolicySchema } from './arm-psa.ts';
 import { nitroPolicySchema } from './nitro.ts';
 import { nvidiaGpuPolicySchema, nvidiaNvswitchPolicySchema } from './nvidia.ts';
 import { sgxPolicySchema } from './sgx.ts';
@@ -28,6 +30,8 @@ export const policySections = Object.freeze({
   intelTrustAuthority: intelTrustAuthorityPolicySchema.exactOptional(),
   gcpConfidentialSpace: gcpConfidentialSpacePolicySchema.exactOptional(),
   nvidiaNras: nvidiaNrasPolicySchema.exactOptional(),
+  armPsa: armPsaPolicySchema.exactOptional(),
+  armCca: armCcaPolicySchema.exactOptional(),
 } satisfies Record<PolicySectionName, unknown>);
 
 export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
@@ -45,4 +49,6 @@ export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
   'intelTrustAuthority',
   'gcpConfidentialSpace',
   'nvidiaNras',
+  'armPsa',
+  'armCca',
 ]);

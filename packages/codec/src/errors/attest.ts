@@ -7,6 +7,9 @@ import { nvidiaNrasErrors } from './attest-nvidia-nras.ts';
 import { tokenErrors } from './attest-token.ts';
 import { azureVtpmErrors } from './attest-azure-vtpm.ts';
 import { gcpVtpmErrors } from './attest-gcp-vtpm.ts';
+import { armCcaErrors } from './attest-arm-cca.ts';
+import { armPsaErrors } from './attest-arm-psa.ts';
+import { corimErrors } from './attest-corim.ts';
 import { nitroErrors } from './attest-nitro.ts';
 import { nvidiaAppraisalErrors } from './attest-nvidia-appraisal.ts';
 import { nvidiaEndorsementErrors } from './attest-nvidia-endorsements.ts';
@@ -166,6 +169,9 @@ export const attestErrors = Object.freeze({
   ...sgxErrors,
   ...eventLogErrors,
   ...nitroErrors,
+  ...armPsaErrors,
+  ...armCcaErrors,
+  ...corimErrors,
   ...nvidiaReportErrors,
   ...nvidiaEndorsementErrors,
   ...nvidiaAppraisalErrors,

@@ -1,0 +1,25 @@
+import { corimError } from './fields.ts';
+import { openCorim, type OpenCorimOptions, type OpenedCorim } from './open.ts';
+import { corimProfiles, type CorimSections } from './profiles/index.ts';
+
+/** A manifest in the terms of a policy. */
+export interface ImportedCorim extends OpenedCorim {
+  /** Members to be put into the sections of a policy. They replace what the section says about the same; nothing is merged. */
+  readonly sections: CorimSections;
+}
+
+/**
+ * Turns a manifest into members of policy sections: attestation keys and reference states of PSA devices and CCA platforms,
+ * measurements of realms, SEV-SNP guests, TDs and enclaves. Whoever puts them into a policy relies on the signer for what it
+ * says, so pin the signers that may say it; an unsigned manifest is taken only with `unsigned: 'caller'`, as input that is
+ * trusted as much as the policy itself. What a policy cannot express exactly is refused, never loosened.
+ *
+ * Throws what `openCorim` throws, CORIM_PROFILE_UNKNOWN and the CORIM_ codes of the profile.
+ */
+export async function importCorim(options: OpenCorimOptions): Promise<ImportedCorim> {
+  const opened = await openCorim(options);
+  const { profile } = opened.corim;
+  const known = corimProfiles.find((each) => each.profile === profile);
+  if (known === undefined) throw corimError('CORIM_PROFILE_UNKNOWN', `Profile ${(profile ?? 'none').slice(0, 128)}.`);
+  return Object.freeze({ ...opened, sections: known.map(opened.corim) });
+}
