@@ -8,6 +8,7 @@ import {
   tokenRoots,
   vendorAnchors,
   verifyEvidence,
+  verifyRecordedEvidence,
   type TrustAnchors,
 } from '../src/index.ts';
 import { encodeGcpConfidentialSpaceEvidence } from '../src/formats/gcp-confidential-space/index.ts';
@@ -85,6 +86,18 @@ describe.skipIf(!vectorsPresent)('recorded tokens', () => {
     });
     expect(waivers).toEqual([]);
     counts['accepted'] = (counts['accepted'] ?? 0) + 1;
+  });
+
+  it('of Confidential Space can be judged without knowing its challenge, which the result says', async () => {
+    const { waivers } = await verifyRecordedEvidence({
+      evidence: encodeGcpConfidentialSpaceEvidence(readToken(tokenVectors.confidentialSpace)),
+      endorsements: [],
+      policy: policyOf({ gcpConfidentialSpace: sampleClaims }),
+      anchors: vendorAnchors,
+      now: new Date('2025-09-05T08:30:00Z'),
+      reason: 'recorded',
+    });
+    expect(waivers.map(({ check }) => check)).toEqual(['ATTEST_BINDING_UNCHECKED']);
   });
 
   it('of Confidential Space is refused in every other case', async () => {

@@ -9,6 +9,7 @@ import { parse as parseNitro } from './nitro/parse.ts';
 import { parse as parseSgx } from './sgx/parse.ts';
 import { parse as parseSnp } from './snp/parse.ts';
 import { parse as parseTdx } from './tdx/parse.ts';
+import { boundInConfidentialSpace, boundInNras } from './token/bound.ts';
 
 type ReadBound = (evidence: Cmw, policy: AttestationPolicy) => Uint8Array | undefined;
 
@@ -19,6 +20,11 @@ const readers: ReadonlyMap<string, ReadBound> = new Map<Tee, ReadBound>([
   ['sgx', (evidence) => fromHex(parseSgx(evidence, []).body.reportData)],
   ['aws-nitro', (evidence, { nitro }) => boundInDocument(evidence, nitro)],
   ['aws-nitrotpm', (evidence, { nitroTpm }) => boundInDocument(evidence, nitroTpm)],
+  [
+    'gcp-confidential-space',
+    (evidence, { gcpConfidentialSpace }) => boundInConfidentialSpace(evidence, gcpConfidentialSpace?.nonceEncoding),
+  ],
+  ['nvidia-nras', (evidence) => boundInNras(evidence)],
   ['arm-psa', (evidence) => parseArmPsa(evidence).token.nonce],
   ['arm-cca', (evidence) => parseArmCca(evidence).realm.challenge],
 ]);
