@@ -5,9 +5,9 @@ import {
   createSecretKey,
   hash,
   hkdfSync,
-  type CipherKey,
   type KeyObject,
 } from 'node:crypto';
+import { nodeXWing } from './x-wing.ts';
 import { webPrimitives, type AesGcm, type Hkdf, type Primitives } from '@fastness/channel';
 
 const tagLength = 16;
@@ -20,6 +20,7 @@ const hashLength = 32;
 export const nodePrimitives: Primitives = Object.freeze({
   sha256: (bytes) => plain(hash('sha256', bytes, 'buffer')),
   hkdf: (secret) => hkdfOver(createSecretKey(secret)),
+  hpkeXWing: nodeXWing,
   hpkeKdf: () => ({ ...webPrimitives.hpkeKdf(), Extract: extract, Expand: expand }),
   hpkeAes128Gcm: () => ({ ...webPrimitives.hpkeAes128Gcm(), ...hpkeAead('aes-128-gcm') }),
   hpkeAes256Gcm: () => ({ ...webPrimitives.hpkeAes256Gcm(), ...hpkeAead('aes-256-gcm') }),
@@ -40,14 +41,14 @@ function hkdfOver(secret: KeyObject): Hkdf {
   };
 }
 
-function aesGcm(name: GcmName, key: CipherKey): AesGcm {
+function aesGcm(name: GcmName, key: KeyObject): AesGcm {
   return {
     seal: (nonce, aad, plaintext) => seal(name, key, nonce, aad, plaintext),
     open: (nonce, aad, ciphertext) => open(name, key, nonce, aad, ciphertext),
   };
 }
 
-function seal(name: GcmName, key: CipherKey, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+function seal(name: GcmName, key: KeyObject, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const cipher = createCipheriv(name, key, nonce, { authTagLength: tagLength });
   if (aad.length > 0) cipher.setAAD(aad);
   const sealed = new Uint8Array(plaintext.length + tagLength);
@@ -57,7 +58,7 @@ function seal(name: GcmName, key: CipherKey, nonce: Uint8Array, aad: Uint8Array,
   return sealed;
 }
 
-function open(name: GcmName, key: CipherKey, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+function open(name: GcmName, key: KeyObject, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   if (ciphertext.length < tagLength) throw new RangeError('shorter than a tag');
   const decipher = createDecipheriv(name, key, nonce, { authTagLength: tagLength });
   if (aad.length > 0) decipher.setAAD(aad);
@@ -86,7 +87,8 @@ async function expand(prk: Uint8Array, info: Uint8Array, length: number): Promis
 }
 
 function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  const mac = createHmac('sha256', key);
+  // A key object: Node takes five times as long over bytes.
+  const mac = createHmac('sha256', createSecretKey(key));
   for (const part of parts) mac.update(part);
   return plain(mac.digest());
 }
@@ -95,9 +97,9 @@ function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
 function hpkeAead(name: GcmName) {
   return {
     Seal: async (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array) =>
-      seal(name, key, nonce, aad, plaintext),
+      seal(name, createSecretKey(key), nonce, aad, plaintext),
     Open: async (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array) =>
-      open(name, key, nonce, aad, ciphertext),
+      open(name, createSecretKey(key), nonce, aad, ciphertext),
   };
 }
 

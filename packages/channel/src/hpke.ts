@@ -23,12 +23,12 @@ export interface KemFacts {
   readonly name: string;
   readonly enc: number;
   readonly publicKey: number;
-  readonly factory: hpke.KEMFactory;
+  readonly factory: (primitives: Primitives) => hpke.KEM;
 }
 
 /** The KEMs that a key configuration may name; others are skipped (RFC 9458 section 3). */
 export const kems: ReadonlyMap<number, KemFacts> = new Map<number, KemFacts>([
-  [kemXWing, { name: 'X-Wing', enc: 1120, publicKey: 1216, factory: hpke.KEM_MLKEM768_X25519 }],
+  [kemXWing, { name: 'X-Wing', enc: 1120, publicKey: 1216, factory: ({ hpkeXWing }) => hpkeXWing() }],
   [kemX25519, { name: 'X25519', enc: 32, publicKey: 32, factory: hpke.KEM_DHKEM_X25519_HKDF_SHA256 }],
 ]);
 
@@ -52,8 +52,7 @@ export type RecipientContext = hpke.RecipientContext;
 const suites = new WeakMap<Primitives, Map<string, HpkeSuite>>();
 
 /**
- * The suite of `id`, one instance each for each set of primitives. Keys are made and read by WebCrypto whatever they are,
- * so that every suite of a KEM takes them.
+ * The suite of `id`, one instance each for each set of primitives.
  * @throws FastnessError `CHANNEL_SUITE_UNSUPPORTED` when this package has no such algorithm.
  */
 export function suiteOf(id: SuiteId, primitives: Primitives = webPrimitives): HpkeSuite {
@@ -67,7 +66,7 @@ export function suiteOf(id: SuiteId, primitives: Primitives = webPrimitives): Hp
   if (kem === undefined || aead === undefined || id.kdf !== kdfHkdfSha256) {
     throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', `KEM ${id.kem}, KDF ${id.kdf}, AEAD ${id.aead}.`);
   }
-  const suite = new hpke.CipherSuite(kem.factory, primitives.hpkeKdf, primitives[aead.name]);
+  const suite = new hpke.CipherSuite(() => kem.factory(primitives), primitives.hpkeKdf, primitives[aead.name]);
   own.set(name, suite);
   return suite;
 }

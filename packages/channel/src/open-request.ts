@@ -3,11 +3,10 @@ import { decodeRequest } from './bhttp/decode.ts';
 import { incomplete } from './bhttp/incomplete.ts';
 import type { MessageLimits } from './bhttp/limits.ts';
 import { startRequestDigest } from './digest.ts';
-import type { GatewayKeys } from './gateway-keys.ts';
+import { gatewayPrimitives, type GatewayKeys } from './gateway-keys.ts';
 import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
 import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts';
-import type { Primitives } from './primitives.ts';
 import { PullReader } from './pull-reader.ts';
 import type { ReplayCache } from './replay-cache.ts';
 import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
@@ -56,13 +55,13 @@ export async function openRequest(options: {
   replayCache: ReplayCache;
   limits: GatewayLimits;
   chunkInterval: number;
-  primitives: Primitives;
 }): Promise<OpenedRequest> {
-  const { keys, replayCache, limits, chunkInterval, primitives } = options;
+  const { keys, replayCache, limits, chunkInterval } = options;
   const source = streamSource(options.stream);
   try {
     const reader = new PullReader(source.next, truncated);
-    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels, primitives);
+    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels);
+    const primitives = gatewayPrimitives(usedKeys);
     const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
     const chunks = new ChunkReader({ reader, open: openRequestChunk(context), limit });
     // Remembered only once the first chunk authenticates: noise cannot fill the cache.

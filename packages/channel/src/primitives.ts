@@ -4,6 +4,9 @@ import { hkdfOf, sha256 } from './web-crypto.ts';
 /** A value, or the promise of one: WebCrypto gives promises, other runtimes have the result at once. */
 export type Awaitable<T> = T | Promise<T>;
 
+/** A KEM as HPKE takes it. */
+export type HpkeKem = ReturnType<hpke.KEMFactory>;
+
 /** AES-GCM under one key, with a tag of 16 bytes behind the ciphertext. */
 export interface AesGcm {
   readonly seal: (nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array) => Awaitable<Uint8Array>;
@@ -31,6 +34,8 @@ export interface Primitives {
   readonly sha256: (bytes: Uint8Array) => Awaitable<Uint8Array>;
   /** Copies `secret`; the caller wipes it. */
   readonly hkdf: (secret: Uint8Array) => Awaitable<Hkdf>;
+  /** X-Wing. Its keys are its own: those of another set of primitives are refused. */
+  readonly hpkeXWing: () => HpkeKem;
   /** HKDF-SHA256 as HPKE takes it. */
   readonly hpkeKdf: hpke.KDFFactory;
   readonly hpkeAes128Gcm: hpke.AEADFactory;
@@ -41,6 +46,7 @@ export interface Primitives {
 export const webPrimitives: Primitives = Object.freeze({
   sha256,
   hkdf: hkdfOf,
+  hpkeXWing: hpke.KEM_MLKEM768_X25519,
   hpkeKdf: hpke.KDF_HKDF_SHA256,
   hpkeAes128Gcm: hpke.AEAD_AES_128_GCM,
   hpkeAes256Gcm: hpke.AEAD_AES_256_GCM,

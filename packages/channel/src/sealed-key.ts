@@ -1,6 +1,6 @@
 import { concatBytes, fromBase64Url, toBase64Url, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { gatewayKeyList, type GatewayKeys } from './gateway-keys.ts';
+import { gatewayKeyList, gatewayPrimitives, type GatewayKeys } from './gateway-keys.ts';
 import { aeadAes256Gcm, importPublicKey, isUnsupported, kdfHkdfSha256, kemXWing, suiteOf } from './hpke.ts';
 import { parseKeyConfigList } from './ohttp/key-config.ts';
 import type { SealedKey } from './wire/index.ts';
@@ -72,7 +72,10 @@ export async function hpkeOpen(
   if (key === undefined) throw new FastnessError('CHANNEL_SEALED_KEY', 'These gateway keys have no X-Wing key.');
   try {
     const { info, aad } = options;
-    return await suiteOf(suiteId).Open(key.pair, options.enc, options.ciphertext, { info, aad });
+    return await suiteOf(suiteId, gatewayPrimitives(options.keys)).Open(key.pair, options.enc, options.ciphertext, {
+      info,
+      aad,
+    });
   } catch (error) {
     if (isUnsupported(error)) throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', 'This runtime lacks X-Wing.');
     throw new FastnessError('CHANNEL_SEALED_KEY', undefined, { cause: error });

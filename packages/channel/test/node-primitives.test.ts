@@ -1,4 +1,4 @@
-import { utf8Encode } from '@fastness/codec/bytes';
+import { fromHex, toHex, utf8Encode } from '@fastness/codec/bytes';
 import { generateNodeReceiptKey, nodePrimitives } from '@fastness/channel/node';
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,6 +14,7 @@ import {
 import { aeadAes128Gcm, aeadAes256Gcm } from '../src/hpke.ts';
 import { randomBytesFrom, readAll, seededRandom, streamOf } from './support/bytes.ts';
 import { expectCode } from './support/errors.ts';
+import { xWingAnswer } from './support/x-wing-answer.ts';
 
 const bytesOf = (length: number, seed: number): Uint8Array => randomBytesFrom(seededRandom(seed), length);
 const sets = { web: webPrimitives, node: nodePrimitives };
@@ -107,9 +108,9 @@ describe.each([
   ['node', 'node'],
 ] as const)('a client with %s and a gateway with %s', (clientSide, gatewaySide) => {
   const open = async (client: Primitives, gateway: Primitives) => {
-    const keys = await generateGatewayKeys();
+    const keys = await generateGatewayKeys({ primitives: gateway });
     const { keyConfig } = keys;
-    const door = createGateway({ keys, replayCache: createReplayCache(), primitives: gateway });
+    const door = createGateway({ keys, replayCache: createReplayCache() });
     const request = { method: 'POST', path: '/v1/x', body: bytesOf(100_000, 8) };
     const sealed = await sealRequest({ keyConfig, primitives: client, request });
     const opened = await door.open(streamOf(await readAll(sealed.body)));
@@ -141,5 +142,47 @@ describe.each([
     changed[40] = (changed[40] ?? 0) ^ 1;
     await expectCode(read(changed), 'CHANNEL_RESPONSE_MISMATCH');
     await expectCode(read(wire.subarray(0, 60)), 'CHANNEL_TRUNCATED');
+  });
+});
+
+describe('X-Wing by Node', () => {
+  const node = nodePrimitives.hpkeXWing();
+  const web = webPrimitives.hpkeXWing();
+
+  it('decapsulates the ciphertext of its draft', async () => {
+    const privateKey = await node.DeserializePrivateKey(fromHex(xWingAnswer.sk), false);
+    const shared = await node.Decap(fromHex(xWingAnswer.ct), privateKey, undefined);
+    expect(toHex(shared)).toBe(xWingAnswer.ss);
+  });
+
+  it("agrees with WebCrypto's in both directions", async () => {
+    for (const [from, to] of [
+      [node, web],
+      [web, node],
+      [node, node],
+    ] as const) {
+      const { publicKey, privateKey } = await to.GenerateKeyPair(false);
+      const raw = await to.SerializePublicKey(publicKey);
+      expect(raw).toHaveLength(to.Npk);
+      const { shared_secret, enc } = await from.Encap(await from.DeserializePublicKey(raw));
+      expect(enc).toHaveLength(to.Nenc);
+      expect(await to.Decap(enc, privateKey, undefined)).toEqual(shared_secret);
+      const changed = enc.slice();
+      changed[5] = (changed[5] ?? 0) ^ 1;
+      // ML-KEM rejects implicitly: another secret, no error.
+      expect(await to.Decap(changed, privateKey, undefined)).not.toEqual(shared_secret);
+    }
+  });
+
+  it('takes no keys of other lengths or makes, and gives no private key away', async () => {
+    const { publicKey, privateKey } = await node.GenerateKeyPair(false);
+    await expect(node.DeserializePublicKey(new Uint8Array(1215))).rejects.toThrow();
+    await expect(node.DeserializePrivateKey(new Uint8Array(31), false)).rejects.toThrow();
+    await expect(node.Decap(new Uint8Array(1119), privateKey, undefined)).rejects.toThrow();
+    await expect(async () => node.Encap((await web.GenerateKeyPair(false)).publicKey)).rejects.toThrow();
+    await expect(async () => node.Decap(new Uint8Array(1120), publicKey, undefined)).rejects.toThrow();
+    await expect(async () => node.SerializePrivateKey(privateKey)).rejects.toThrow();
+    expect(privateKey.extractable).toBe(false);
+    expect(JSON.stringify(privateKey)).not.toMatch(/[0-9a-f]{16}|KeyObject/);
   });
 });

@@ -1,6 +1,6 @@
 import { keyConfigDigestOf } from '@fastness/attest';
 import { generateGatewayKeys, type GatewayKeys, type ReceiptKey } from '@fastness/channel';
-import { generateNodeReceiptKey } from '@fastness/channel/node';
+import { generateNodeReceiptKey, nodePrimitives } from '@fastness/channel/node';
 
 /** The public half of a generation of keys: what evidence commits to. */
 export interface PublicKeys {
@@ -20,7 +20,10 @@ export interface EnclaveKeys {
 
 /** `previous` keeps key ids apart, so that a request to replaced keys is told so. */
 export async function generateEnclaveKeys(previous?: EnclaveKeys): Promise<EnclaveKeys> {
-  const gateway = await generateGatewayKeys(previous === undefined ? {} : { previous: previous.gateway });
+  const gateway = await generateGatewayKeys({
+    primitives: nodePrimitives,
+    ...(previous === undefined ? {} : { previous: previous.gateway }),
+  });
   const receipt = generateNodeReceiptKey();
   const { keyConfig } = gateway;
   const receiptKey = receipt.publicKey;

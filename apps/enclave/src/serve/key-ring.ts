@@ -7,7 +7,6 @@ import {
   type Gateway,
   type ReceiptIssuer,
 } from '@fastness/channel';
-import { nodePrimitives } from '@fastness/channel/node';
 import { generateEnclaveKeys, type EnclaveKeys } from '../boot/enclave-keys.ts';
 import type { CollectEvidence } from '../boot/request-key.ts';
 import type { Clock } from '../lease.ts';
@@ -85,7 +84,6 @@ async function generationOf(options: KeyRingOptions, keys: EnclaveKeys, evidence
       keys: keys.gateway,
       replayCache: createReplayCache({ capacity: options.replayEntries }),
       limits: { requestBytes: options.requestBytes },
-      primitives: nodePrimitives,
     }),
     receipts: createReceiptIssuer({
       receiptKey: keys.receipt,

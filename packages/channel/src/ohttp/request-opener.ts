@@ -1,8 +1,7 @@
 import { ByteReader } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { gatewayKeyOf, type GatewayKey, type GatewayKeys } from '../gateway-keys.ts';
+import { gatewayKeyOf, gatewayPrimitives, type GatewayKey, type GatewayKeys } from '../gateway-keys.ts';
 import { kems, suiteOf, type RecipientContext, type SuiteId } from '../hpke.ts';
-import type { Primitives } from '../primitives.ts';
 import type { PullReader } from '../pull-reader.ts';
 import type { OpenChunk } from './chunk-reader.ts';
 import { headerLength, requestInfo, type OhttpLabels } from './labels.ts';
@@ -27,14 +26,13 @@ export async function openRequestContext(
   reader: PullReader,
   keys: () => GatewayKeys,
   labels: OhttpLabels,
-  primitives?: Primitives,
 ): Promise<OpenedContext> {
   const header = await reader.take(headerLength);
   const usedKeys = keys();
   const { key, suite } = findKey(header, usedKeys);
   const enc = (await reader.take(kems.get(suite.kem)?.enc ?? 0)).slice();
   try {
-    const context = await suiteOf(suite, primitives).SetupRecipient(key.pair, enc, {
+    const context = await suiteOf(suite, gatewayPrimitives(usedKeys)).SetupRecipient(key.pair, enc, {
       info: requestInfo(labels, header),
     });
     return { suite, enc, context, usedKeys };

@@ -86,10 +86,11 @@ export function createClient(options: ClientOptions): FastnessClient {
             now: now(),
           });
           receipt.resolve(bundle);
-          ahead.prepare(enclave);
           tell({ type: 'receipt', bundle });
         },
       });
+      // While the answer is under way, so that neither its end nor the next request waits for it.
+      ahead.prepare(enclave);
       opened.trailers.catch((error: unknown) => receipt.reject(incompleteFor(error)));
       return responseOf(opened, method);
     });
