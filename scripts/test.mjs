@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installChromium } from './chromium.mjs';
 import { childEnvironment, installDependencies, nodeBinary, root } from './install.mjs';
 
 installDependencies();
+installChromium();
 const report = join(tmpdir(), `fastness-test-${process.pid}.json`);
 const run = spawnSync(
   nodeBinary(),

@@ -1,17 +1,8 @@
-import { fromHex, toHex } from '@fastness/codec';
+import { toHex } from '@fastness/codec';
 import { parseCertificate } from '@fastness/codec/x509';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  parseAttestationPolicy,
-  tcbStatuses,
-  vendorAnchors,
-  verifyEvidence,
-  type AttestationVerdict,
-  type WaivableCheck,
-} from '../src/index.ts';
-import { parse as parseSgx } from '../src/formats/sgx/index.ts';
-import { parse as parseTdx } from '../src/formats/tdx/index.ts';
-import { dcapCases, wrapDcap, type DcapCase } from './support/dcap-cases.ts';
+import { vendorAnchors, verifyEvidence, type AttestationVerdict } from '../src/index.ts';
+import { dcapCases, dcapOptions, type DcapCase, type DcapChanges } from './support/dcap-cases.ts';
 import { judgeDcap, type DcapScenario } from './support/dcap-forge.ts';
 import { codeOf } from './support/errors.ts';
 import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
@@ -21,50 +12,8 @@ const count = (verdict: string) => {
   counts[verdict] = (counts[verdict] ?? 0) + 1;
 };
 
-/** What the quote itself says; for quotes that cannot be read, anything. */
-function contentOf(testCase: DcapCase): { reportData: string; measurement: string } {
-  const { collateral: _none, ...alone } = testCase;
-  const { evidence } = wrapDcap(alone);
-  try {
-    if (testCase.tee === 'tdx') {
-      const { body } = parseTdx(evidence);
-      return { reportData: body.reportData, measurement: body.mrTd };
-    }
-    const { body } = parseSgx(evidence);
-    return { reportData: body.reportData, measurement: body.mrEnclave };
-  } catch {
-    return { reportData: '00'.repeat(64), measurement: '00'.repeat(testCase.tee === 'tdx' ? 48 : 32) };
-  }
-}
-
-interface Changes {
-  readonly section?: object;
-  readonly waive?: readonly WaivableCheck[];
-  readonly reportData?: Uint8Array;
-  readonly at?: string;
-}
-
-async function judge(testCase: DcapCase, changes: Changes = {}): Promise<AttestationVerdict> {
-  const { reportData, measurement } = contentOf(testCase);
-  const waive = [...(testCase.noCrl === true ? (['DCAP_CRL_MISSING'] as const) : []), ...(changes.waive ?? [])];
-  const verdict = await verifyEvidence({
-    ...wrapDcap(testCase),
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'recorded-evidence',
-      [testCase.tee]: {
-        measurements: [measurement],
-        ...(testCase.tee === 'tdx' ? { rtmrs: {} } : {}),
-        tcbStatuses: [...tcbStatuses],
-        minimumTcbEvaluationDataNumber: 0,
-        ...changes.section,
-      },
-      waivers: waive.map((check) => ({ check, reason: 'recorded evidence' })),
-    }),
-    anchors: vendorAnchors,
-    expectedReportData: changes.reportData ?? fromHex(reportData),
-    now: new Date(changes.at ?? testCase.at),
-  });
+async function judge(testCase: DcapCase, changes: DcapChanges = {}): Promise<AttestationVerdict> {
+  const verdict = await verifyEvidence(dcapOptions(testCase, changes));
   count('accept');
   return verdict;
 }

@@ -1,17 +1,15 @@
 import { toHex } from '@fastness/codec';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  awsAnchors,
-  nitroRoots,
-  parseAttestationPolicy,
-  verifyEvidence,
-  type AttestationVerdict,
-  type WaivableCheck,
-} from '../src/index.ts';
-import { encodeNitroEvidence, parse } from '../src/formats/nitro/index.ts';
+import { awsAnchors, nitroRoots, verifyEvidence, type AttestationVerdict } from '../src/index.ts';
 import { parseCertificate } from '@fastness/codec/x509';
 import { codeOf } from './support/errors.ts';
-import { nitroTpmFixture, nitroVectors, type NitroVector } from './support/nitro-vectors.ts';
+import {
+  nitroOptions,
+  nitroTpmFixture,
+  nitroVectors,
+  type NitroChange,
+  type NitroVector,
+} from './support/nitro-vectors.ts';
 import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
 
 const counts: Record<string, number> = {};
@@ -19,40 +17,8 @@ const count = (verdict: string) => {
   counts[verdict] = (counts[verdict] ?? 0) + 1;
 };
 
-interface Change {
-  readonly at?: string;
-  readonly waive?: readonly WaivableCheck[];
-  readonly section?: object;
-  readonly expected?: Uint8Array;
-}
-
-/** Judges a recorded document under a policy that pins every register and expects what its producer bound. */
-async function judge(vector: NitroVector, change: Change = {}): Promise<AttestationVerdict> {
-  const evidence = encodeNitroEvidence(vector.document(), vector.tee);
-  const { document } = parse(evidence);
-  const binding = (document.nonce?.length ?? 0) >= 32 ? 'nonce' : 'user-data';
-  const pcrs = Object.fromEntries([...document.pcrs].map(([index, value]) => [index, [toHex(value)]]));
-  const section = {
-    measurements: pcrs[vector.tee === 'aws-nitro' ? 0 : 4],
-    pcrs,
-    binding,
-    maxAgeSeconds: 10_800,
-    ...change.section,
-  };
-  const bound = binding === 'nonce' ? document.nonce : document.userData;
-  return verifyEvidence({
-    evidence,
-    endorsements: [],
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'recorded-documents',
-      [vector.tee === 'aws-nitro' ? 'nitro' : 'nitroTpm']: section,
-      waivers: (change.waive ?? []).map((check) => ({ check, reason: 'recorded document' })),
-    }),
-    anchors: awsAnchors,
-    expectedReportData: change.expected ?? bound ?? new Uint8Array(),
-    now: new Date(change.at ?? vector.at),
-  });
+async function judge(vector: NitroVector, change: NitroChange = {}): Promise<AttestationVerdict> {
+  return verifyEvidence(nitroOptions(vector, change));
 }
 
 async function expectCode(attempt: Promise<unknown>, code: string): Promise<void> {

@@ -1,14 +1,7 @@
-import { toHex } from '@fastness/codec';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  amdAnchors,
-  parseAttestationPolicy,
-  verifyEvidence,
-  type AttestationPolicy,
-  type WaivableCheck,
-} from '../src/index.ts';
+import { verifyEvidence } from '../src/index.ts';
 import { codeOf } from './support/errors.ts';
-import { fieldOf, snpCases, wrap, type SnpCase } from './support/snp-cases.ts';
+import { policyFor, snpCases, snpOptions, type SnpCase, type SnpChanges } from './support/snp-cases.ts';
 import { readTable, vectorsPresent } from './support/vectors.ts';
 
 const counts: Record<string, number> = {};
@@ -16,37 +9,8 @@ const count = (verdict: string) => {
   counts[verdict] = (counts[verdict] ?? 0) + 1;
 };
 
-function policyFor(
-  testCase: SnpCase,
-  changes: { snp?: object; waive?: readonly WaivableCheck[] } = {},
-): AttestationPolicy {
-  return parseAttestationPolicy({
-    version: 1,
-    id: 'recorded-evidence',
-    snp: {
-      products: [testCase.product],
-      signingKeys: [testCase.signingKey ?? 'vcek'],
-      vmpl: [testCase.vmpl ?? 0],
-      measurements: [toHex(fieldOf(testCase.report(), 'measurement'))],
-      minimumTcb: { [testCase.product]: {} },
-      smt: 'allow',
-      ...changes.snp,
-    },
-    waivers: (changes.waive ?? []).map((check) => ({ check, reason: 'recorded evidence' })),
-  });
-}
-
-async function judge(
-  testCase: SnpCase,
-  options: { policy?: AttestationPolicy; crl?: boolean; at?: string; expectedReportData?: Uint8Array } = {},
-) {
-  const verdict = await verifyEvidence({
-    ...wrap(testCase, { crl: options.crl ?? true }),
-    policy: options.policy ?? policyFor(testCase),
-    anchors: amdAnchors,
-    expectedReportData: options.expectedReportData ?? fieldOf(testCase.report(), 'reportData'),
-    now: new Date(options.at ?? testCase.at),
-  });
+async function judge(testCase: SnpCase, options: SnpChanges = {}) {
+  const verdict = await verifyEvidence(snpOptions(testCase, options));
   count('accept');
   return verdict;
 }

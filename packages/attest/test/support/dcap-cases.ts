@@ -1,7 +1,18 @@
 import { fromHex, utf8Decode } from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
-import { CMW_EVIDENCE, SGX_QUOTE_TYPE, TDX_QUOTE_TYPE, type Cmw } from '../../src/index.ts';
-import { encodeDcapCollateral, type DcapCollateral } from '../../src/formats/tdx/index.ts';
+import {
+  CMW_EVIDENCE,
+  parseAttestationPolicy,
+  SGX_QUOTE_TYPE,
+  tcbStatuses,
+  TDX_QUOTE_TYPE,
+  vendorAnchors,
+  type Cmw,
+  type VerifyEvidenceOptions,
+  type WaivableCheck,
+} from '../../src/index.ts';
+import { parse as parseSgx } from '../../src/formats/sgx/index.ts';
+import { encodeDcapCollateral, parse as parseTdx, type DcapCollateral } from '../../src/formats/tdx/index.ts';
 import { fromAnyBase64, jsonText, readVector, readVectorText } from './vectors.ts';
 
 /** One recorded quote, what goes with it, and what must become of it. */
@@ -289,5 +300,53 @@ export function wrapDcap(testCase: DcapCase): { evidence: Cmw; endorsements: Cmw
   return {
     evidence: { type, value: testCase.quote(), ind: CMW_EVIDENCE },
     endorsements: testCase.collateral === undefined ? [] : [encodeDcapCollateral(testCase.collateral())],
+  };
+}
+
+/** What the quote itself says; for quotes that cannot be read, anything. */
+function contentOf(testCase: DcapCase): { reportData: string; measurement: string } {
+  const { collateral: _none, ...alone } = testCase;
+  const { evidence } = wrapDcap(alone);
+  try {
+    if (testCase.tee === 'tdx') {
+      const { body } = parseTdx(evidence);
+      return { reportData: body.reportData, measurement: body.mrTd };
+    }
+    const { body } = parseSgx(evidence);
+    return { reportData: body.reportData, measurement: body.mrEnclave };
+  } catch {
+    return { reportData: '00'.repeat(64), measurement: '00'.repeat(testCase.tee === 'tdx' ? 48 : 32) };
+  }
+}
+
+/** What a test changes about the judgement of a case. */
+export interface DcapChanges {
+  readonly section?: object;
+  readonly waive?: readonly WaivableCheck[];
+  readonly reportData?: Uint8Array;
+  readonly at?: string;
+}
+
+/** Everything that verifies a case, under a policy that accepts what the quote measures. */
+export function dcapOptions(testCase: DcapCase, changes: DcapChanges = {}): VerifyEvidenceOptions {
+  const { reportData, measurement } = contentOf(testCase);
+  const waive = [...(testCase.noCrl === true ? (['DCAP_CRL_MISSING'] as const) : []), ...(changes.waive ?? [])];
+  return {
+    ...wrapDcap(testCase),
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-evidence',
+      [testCase.tee]: {
+        measurements: [measurement],
+        ...(testCase.tee === 'tdx' ? { rtmrs: {} } : {}),
+        tcbStatuses: [...tcbStatuses],
+        minimumTcbEvaluationDataNumber: 0,
+        ...changes.section,
+      },
+      waivers: waive.map((check) => ({ check, reason: 'recorded evidence' })),
+    }),
+    anchors: vendorAnchors,
+    expectedReportData: changes.reportData ?? fromHex(reportData),
+    now: new Date(changes.at ?? testCase.at),
   };
 }

@@ -1,6 +1,7 @@
-import { fromHex } from '@fastness/codec';
-import { decodePem } from '@fastness/codec';
+import { decodePem, fromHex, toHex } from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
+import { awsAnchors, parseAttestationPolicy, type VerifyEvidenceOptions, type WaivableCheck } from '../../src/index.ts';
+import { encodeNitroEvidence, parse } from '../../src/formats/nitro/index.ts';
 import { fromAnyBase64, jsonText, readVector, readVectorText } from './vectors.ts';
 
 /** A recorded document: where it is, when it is judged, and what the verdict must be. */
@@ -98,4 +99,41 @@ export function nitroTpmFixture(...path: string[]): string {
 function inSubjectAltName(certificate: Uint8Array): Uint8Array {
   const [hex = ''] = /8444a1013822[0-9a-f]+/.exec(String.fromCodePoint(...certificate)) ?? [];
   return fromHex(hex);
+}
+
+/** What a test changes about the judgement of a document. */
+export interface NitroChange {
+  readonly at?: string;
+  readonly waive?: readonly WaivableCheck[];
+  readonly section?: object;
+  readonly expected?: Uint8Array;
+}
+
+/** Everything that verifies a recorded document, under a policy that pins every register and expects what its producer bound. */
+export function nitroOptions(vector: NitroVector, change: NitroChange = {}): VerifyEvidenceOptions {
+  const evidence = encodeNitroEvidence(vector.document(), vector.tee);
+  const { document } = parse(evidence);
+  const binding = (document.nonce?.length ?? 0) >= 32 ? 'nonce' : 'user-data';
+  const pcrs = Object.fromEntries([...document.pcrs].map(([index, value]) => [index, [toHex(value)]]));
+  const section = {
+    measurements: pcrs[vector.tee === 'aws-nitro' ? 0 : 4],
+    pcrs,
+    binding,
+    maxAgeSeconds: 10_800,
+    ...change.section,
+  };
+  const bound = binding === 'nonce' ? document.nonce : document.userData;
+  return {
+    evidence,
+    endorsements: [],
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-documents',
+      [vector.tee === 'aws-nitro' ? 'nitro' : 'nitroTpm']: section,
+      waivers: (change.waive ?? []).map((check) => ({ check, reason: 'recorded document' })),
+    }),
+    anchors: awsAnchors,
+    expectedReportData: change.expected ?? bound ?? new Uint8Array(),
+    now: new Date(change.at ?? vector.at),
+  };
 }

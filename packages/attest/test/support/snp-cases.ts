@@ -1,6 +1,14 @@
-import { decodePem, fromBase64Url, fromHex, utf8Decode } from '@fastness/codec';
+import { decodePem, fromBase64Url, fromHex, toHex, utf8Decode } from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
-import type { Cmw, SnpProductName, WaivableCheck } from '../../src/index.ts';
+import {
+  amdAnchors,
+  parseAttestationPolicy,
+  type AttestationPolicy,
+  type Cmw,
+  type SnpProductName,
+  type VerifyEvidenceOptions,
+  type WaivableCheck,
+} from '../../src/index.ts';
 import {
   encodeSnpEndorsements,
   encodeSnpEvidence,
@@ -272,4 +280,44 @@ export function wrap(testCase: SnpCase, options: { crl: boolean }): { evidence: 
 export function fieldOf(report: Uint8Array, name: keyof typeof reportLayout): Uint8Array {
   const { offset, bytes } = reportLayout[name];
   return report.slice(offset, offset + bytes);
+}
+
+/** A policy that accepts what the report of a case measures. */
+export function policyFor(
+  testCase: SnpCase,
+  changes: { snp?: object; waive?: readonly WaivableCheck[] } = {},
+): AttestationPolicy {
+  return parseAttestationPolicy({
+    version: 1,
+    id: 'recorded-evidence',
+    snp: {
+      products: [testCase.product],
+      signingKeys: [testCase.signingKey ?? 'vcek'],
+      vmpl: [testCase.vmpl ?? 0],
+      measurements: [toHex(fieldOf(testCase.report(), 'measurement'))],
+      minimumTcb: { [testCase.product]: {} },
+      smt: 'allow',
+      ...changes.snp,
+    },
+    waivers: (changes.waive ?? []).map((check) => ({ check, reason: 'recorded evidence' })),
+  });
+}
+
+/** What a test changes about the judgement of a case. */
+export interface SnpChanges {
+  readonly policy?: AttestationPolicy;
+  readonly crl?: boolean;
+  readonly at?: string;
+  readonly expectedReportData?: Uint8Array;
+}
+
+/** Everything that verifies a case. */
+export function snpOptions(testCase: SnpCase, changes: SnpChanges = {}): VerifyEvidenceOptions {
+  return {
+    ...wrap(testCase, { crl: changes.crl ?? true }),
+    policy: changes.policy ?? policyFor(testCase),
+    anchors: amdAnchors,
+    expectedReportData: changes.expectedReportData ?? fieldOf(testCase.report(), 'reportData'),
+    now: new Date(changes.at ?? testCase.at),
+  };
 }

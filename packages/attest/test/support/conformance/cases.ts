@@ -1,0 +1,29 @@
+import { dcapCases, dcapOptions } from '../dcap-cases.ts';
+import { nitroOptions, nitroVectors } from '../nitro-vectors.ts';
+import { snpCases, snpOptions } from '../snp-cases.ts';
+import type { ConformanceCase, NotJudged } from './case.ts';
+
+/** Recorded evidence of every TEE with the verdict it must get, in the form that any runtime can judge. */
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...snpCases.map((found): ConformanceCase => {
+    const { row, name, verdict } = found;
+    return { tee: 'snp', row, name, verdict, options: () => snpOptions(found) };
+  }),
+  ...dcapCases.map((found): ConformanceCase => {
+    const { tee, row, name, verdict } = found;
+    return { tee, row, name, verdict, options: () => dcapOptions(found) };
+  }),
+  ...nitroVectors.map((found): ConformanceCase => {
+    const { row, name, verdict } = found;
+    const tee = found.tee === 'aws-nitro' ? 'nitro' : 'nitrotpm';
+    return { tee, row, name, verdict, options: () => nitroOptions(found) };
+  }),
+];
+
+export const notJudged: readonly NotJudged[] = [
+  { row: 'snp/virtee__sev/tests/certs_data/vcek_turin.der', why: 'a chain without a report; see snp-turin.test.ts' },
+  {
+    row: 'tdx/project-oak__oak/oak_attestation_verification/testdata/tdx_oc_evidence.binarypb',
+    why: "evidence in another project's envelope, given for reference",
+  },
+];
