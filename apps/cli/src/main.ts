@@ -41,6 +41,7 @@ const commands: Record<string, () => Promise<Command>> = {
   revoke: async () => (await import('./commands/revoke.ts')).revokeCommand(),
   attest: async () => (await import('./commands/attest.ts')).attestCommand(),
   policy: async () => (await import('./commands/policy.ts')).policyCommand(),
+  endorsements: async () => (await import('./commands/endorsements.ts')).endorsementsCommand(),
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
 };
 const named = Object.keys(commands).filter((name) => process.argv.includes(name));

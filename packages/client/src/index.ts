@@ -1,5 +1,5 @@
 export { actionFor, type ClientAction } from './action.ts';
-export type { ClientEvent, ClientOptions, FastnessClient } from './fetch/client.ts';
+export type { ClientEvent, ClientOptions, CompleteClientEndorsements, FastnessClient } from './fetch/client.ts';
 export { createClient } from './fetch/create-client.ts';
 export type { OuterFetch } from './fetch/outer.ts';
 export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './policy.ts';

@@ -4,6 +4,7 @@ import { printJudgement } from '../support/attest/print.ts';
 import { reportsToStdout, writeReports, type ReportOptions } from '../support/attest/reports.ts';
 import { runJudgement, type JudgementOptions } from '../support/attest/run-judgement.ts';
 import { action } from '../support/command.ts';
+import { withSourceOptions } from '../support/endorsements.ts';
 import { programVersion } from '../support/version.ts';
 
 export function attestCommand(): Command {
@@ -37,13 +38,16 @@ export function attestCommand(): Command {
 
 /** Options that say what is verified, against what, and as of when. Nothing that matters has a default. */
 export function withJudgementOptions(command: Command): Command {
-  return command
+  return withSourceOptions(command, 'fetch what the evidence lacks, and keep it in this folder')
     .option(
       '--policy <file>',
       'what is accepted: an attestation policy, or the policy of a client or broker (JSON or YAML)',
     )
     .option('--at <time>', 'time as of which everything must be valid: now, or ISO 8601 with a zone')
-    .option('--endorsements <files...>', 'certificates, revocation lists, collateral')
+    .option(
+      '--endorsements <files...>',
+      'certificates, revocation lists, collateral, or a bundle of `fastness endorsements`',
+    )
     .option(
       '--nonce <hex>',
       'what the evidence answers; shorter than the report data of 64 bytes, it is followed by zeros',

@@ -1,22 +1,24 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { vendorAnchors } from '@fastness/attest';
 import { parseReceiptBundle, verifyReceiptBundle, type VerifiedReceipt } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
 import { clientForHome, readClientPolicy, type ClientOptions } from '../support/client.ts';
 import { action } from '../support/command.ts';
+import { completeFor, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
 import { readText } from '../support/home.ts';
 import type { Output } from '../support/output.ts';
 import type { Context } from '../support/run.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
 
-interface VerifyOptions extends ClientOptions {
+interface VerifyOptions extends ClientOptions, SourceOptions {
   readonly request?: string;
   readonly response?: string;
 }
 
 export function verifyCommand(): Command {
-  return new Command('verify')
+  return withSourceOptions(new Command('verify'), 'fetch what the enclave does not send, and keep it in this folder')
     .description(
       'verify a running enclave (URL of it or of its relay), or a receipt file, offline; exit code 0 only if everything holds',
     )
@@ -27,7 +29,14 @@ export function verifyCommand(): Command {
     .action(
       action<VerifyOptions>(async (context, options, [target = '']) => {
         if (/^https?:\/\//.test(target)) {
-          const client = await clientForHome(context.home, { ...options, url: target });
+          const client = await clientForHome(context.home, {
+            ...options,
+            url: target,
+            completeEndorsements: async (evidence, endorsements, signal) => {
+              const means = { anchors: vendorAnchors, at: new Date(), signal };
+              return (await completeFor(evidence, endorsements, options, means)).endorsements;
+            },
+          });
           printVerifiedEnclave(context.output, await client.verify());
         } else if (existsSync(target)) await verifyReceipt(context, target, options);
         else

@@ -1,9 +1,17 @@
-import { createClient, parseClientPolicy, type ClientPolicy, type FastnessClient } from '@fastness/client';
+import {
+  createClient,
+  parseClientPolicy,
+  type ClientPolicy,
+  type CompleteClientEndorsements,
+  type FastnessClient,
+} from '@fastness/client';
 import { readHomeConfig, readJson, type Home } from './home.ts';
 
 export interface ClientOptions {
   readonly url?: string;
   readonly policy?: string;
+  /** Adds endorsements that the enclave did not send. */
+  readonly completeEndorsements?: CompleteClientEndorsements;
 }
 
 /** What this client accepts: the policy file named in the options, or the home's. */
@@ -15,5 +23,6 @@ export async function readClientPolicy(home: Home, options: ClientOptions): Prom
 export async function clientForHome(home: Home, options: ClientOptions): Promise<FastnessClient> {
   const policy = await readClientPolicy(home, options);
   const url = options.url ?? (await readHomeConfig(home)).relayUrl;
-  return createClient({ url, policy });
+  const { completeEndorsements } = options;
+  return createClient({ url, policy, ...(completeEndorsements === undefined ? {} : { completeEndorsements }) });
 }

@@ -1,4 +1,4 @@
-import type { TrustAnchors } from '@fastness/attest';
+import type { Cmw, TrustAnchors } from '@fastness/attest';
 import type { Primitives } from '@fastness/channel';
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { ClientPolicy } from '../policy.ts';
@@ -43,7 +43,19 @@ export interface ClientOptions {
   readonly onEvent?: (event: ClientEvent) => void;
   /** Roots of the vendors. Default: AMD's, pinned. */
   readonly anchors?: TrustAnchors;
+  /**
+   * Adds endorsements that the enclave did not send, before its evidence is verified: `completeEndorsements` of
+   * `@fastness/evidence/endorsements` in Node. What it throws is what the verification ends in. Default: none are added.
+   */
+  readonly completeEndorsements?: CompleteClientEndorsements;
 }
+
+/** Returns all endorsements that the evidence is to be verified with; `signal` is raised when nobody waits any more. */
+export type CompleteClientEndorsements = (
+  evidence: Cmw,
+  endorsements: readonly Cmw[],
+  signal: AbortSignal,
+) => Promise<readonly Cmw[]>;
 
 export interface FastnessClient {
   /**

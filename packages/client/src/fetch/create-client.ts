@@ -49,6 +49,7 @@ export function createClient(options: ClientOptions): FastnessClient {
       tell({ type: 'verified', enclave });
     },
     ...(anchors === undefined ? {} : { anchors }),
+    ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
   });
   const ahead = new SealsAhead({
     allowX25519: policy.allowX25519 ?? false,

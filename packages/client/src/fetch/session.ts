@@ -3,6 +3,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { ClientPolicy } from '../policy.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 import { verifyEnclave } from '../verify/verify-enclave.ts';
+import type { CompleteClientEndorsements } from './client.ts';
+import { completeBundle } from './complete-bundle.ts';
 import type { Outer } from './outer.ts';
 import { unlessAborted, withinTime } from './time-limit.ts';
 
@@ -15,6 +17,7 @@ export interface SessionOptions {
   /** How long a verification lasts, in milliseconds. */
   readonly lifetime: number;
   readonly attestTimeoutMs: number;
+  readonly completeEndorsements?: CompleteClientEndorsements;
   readonly onVerified: (enclave: VerifiedEnclave) => void;
 }
 
@@ -91,13 +94,15 @@ export class Session {
   }
 
   async #verify(signal: AbortSignal): Promise<VerifiedEnclave> {
-    const { outer, policy, anchors, now, random, attestTimeoutMs, onVerified } = this.#options;
+    const { outer, policy, anchors, now, random, attestTimeoutMs, completeEndorsements, onVerified } = this.#options;
     this.#current = undefined;
     const nonce = random(32);
     if (nonce.length !== 32)
       throw new FastnessError('CLIENT_OPTION_INVALID', 'random must give as many bytes as asked.');
     const limit = { ms: attestTimeoutMs, what: 'The attestation', signal };
-    const bundle = await withinTime(limit, (within) => outer.attest(nonce, within));
+    const answered = await withinTime(limit, (within) => outer.attest(nonce, within));
+    const bundle =
+      completeEndorsements === undefined ? answered : await completeBundle(answered, completeEndorsements, signal);
     const enclave = await verifyEnclave({
       bundle,
       nonce,

@@ -1,7 +1,17 @@
-import { SGX_QUOTE_TYPE, SNP_EVIDENCE_TYPE, TDX_QUOTE_TYPE, TSM_REPORT_TYPE } from '@fastness/attest';
+import {
+  evidenceFormats,
+  isCmwCollection,
+  SGX_QUOTE_TYPE,
+  SNP_EVIDENCE_TYPE,
+  TDX_QUOTE_TYPE,
+  TSM_REPORT_TYPE,
+  type Cmw,
+  type CmwCollection,
+} from '@fastness/attest';
 import { completeDcap } from './plan/dcap.ts';
 import { completeSnp } from './plan/snp.ts';
 import type { Completed, CompleteOptions } from './plan/types.ts';
+import type { Endorsement } from './types.ts';
 
 /** Which evidence needs endorsements from a vendor. Simulated evidence is not here: no vendor knows it. */
 const planners: ReadonlyMap<string, (options: CompleteOptions) => Promise<Completed>> = new Map([
@@ -17,8 +27,8 @@ export function needsEndorsements(evidenceType: string): boolean {
 }
 
 /**
- * Fetches the endorsements that evidence lacks and returns all of them, for `verifyEvidence`. Evidence that brings
- * everything, or that needs nothing of the kind, keeps what it came with.
+ * Fetches the endorsements that evidence lacks, record by record of a collection, and returns all of them, for
+ * `verifyEvidence`. Evidence that brings everything, or that needs nothing of the kind, keeps what it came with.
  *
  * Fails closed: what cannot be fetched is an error, and what was fetched is judged again by the verifier.
  *
@@ -26,8 +36,22 @@ export function needsEndorsements(evidenceType: string): boolean {
  * service that verifies for strangers should limit them before it comes here.
  * @throws ENDORSEMENT_..., and for evidence that cannot be read the codes of its format
  */
-export async function completeEndorsements(options: CompleteOptions): Promise<Completed> {
-  const complete = planners.get(options.evidence.type);
-  if (complete === undefined) return { endorsements: [...options.endorsements], fetched: [] };
-  return complete(options);
+export async function completeEndorsements(
+  options: Omit<CompleteOptions, 'evidence'> & { readonly evidence: Cmw | CmwCollection },
+): Promise<Completed> {
+  const { evidence } = options;
+  let endorsements: Cmw[] = [...options.endorsements];
+  const fetched: Endorsement[] = [];
+  for (const record of isCmwCollection(evidence) ? evidence.records.values() : [evidence]) {
+    const complete = planners.get(record.type);
+    if (complete === undefined) continue;
+    // The endorsements of a collection are one list; each record sees those that its format reads.
+    const types =
+      evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(record.type))?.endorsementTypes ?? [];
+    const own = endorsements.filter(({ type }) => types.includes(type));
+    const completed = await complete({ ...options, evidence: record, endorsements: own });
+    endorsements = [...endorsements.filter(({ type }) => !types.includes(type)), ...completed.endorsements];
+    fetched.push(...completed.fetched);
+  }
+  return { endorsements, fetched };
 }

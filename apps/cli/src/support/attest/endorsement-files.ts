@@ -4,6 +4,7 @@ import { encodeDcapCollateral } from '@fastness/attest/formats/tdx';
 import { decodePem, fromBase64, fromHex, utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseCrl } from '@fastness/codec/x509';
+import { isEndorsementBundle, readEndorsementBundle } from '@fastness/evidence/endorsements';
 import { z } from 'zod';
 import { cmwOf, readLimited } from './evidence-file.ts';
 
@@ -18,6 +19,10 @@ export async function loadEndorsements(
   const ready: Cmw[] = [];
   for (const path of paths) {
     const bytes = await readLimited(path);
+    if (isEndorsementBundle(bytes)) {
+      ready.push(...readEndorsementBundle(bytes, { evidence }));
+      continue;
+    }
     const wrapped = cmwOf(bytes);
     if (wrapped !== undefined) ready.push(...(isCmwCollection(wrapped) ? wrapped.records.values() : [wrapped]));
     else if (tees.some((tee) => tee === 'tdx' || tee === 'sgx') && bytes[0] === 0x7b)

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createClient, parseClientPolicy } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
 import { loadAnchors } from './anchors-file.ts';
+import { completeFor, type SourceOptions } from '../endorsements.ts';
 import { bindingOf, policyPathOf, timeOf, type BindingOptions } from './arguments.ts';
 import { loadEndorsements } from './endorsement-files.ts';
 import { loadEvidence } from './evidence-file.ts';
@@ -9,7 +10,7 @@ import { accepted, judge, refused, type Judgement } from './judge.ts';
 import { loadPolicy } from './policy-file.ts';
 
 /** What `attest verify` and `policy explain` have in common. */
-export interface JudgementOptions extends BindingOptions {
+export interface JudgementOptions extends BindingOptions, SourceOptions {
   readonly policy?: string;
   readonly at?: string;
   readonly format?: string;
@@ -30,9 +31,11 @@ export async function runJudgement(target: string, options: JudgementOptions, si
   const anchors = await loadAnchors(options.anchors);
   const { evidence, endorsements } = await loadEvidence(target, options.format ?? 'auto');
   const brought = await loadEndorsements(options.endorsements ?? [], evidence);
+  const given = [...endorsements, ...brought];
+  const completed = await completeFor(evidence, given, options, { anchors, at, signal });
   return judge({
     target,
-    evidence: { evidence, endorsements: [...endorsements, ...brought] },
+    evidence: { evidence, endorsements: completed.endorsements },
     policy,
     anchors,
     ...(options.anchors === undefined ? {} : { anchorsFile: options.anchors }),
@@ -67,6 +70,8 @@ async function judgeEnclave(
     policy: parseClientPolicy({ ...asObject(document), attestation: policy }),
     anchors,
     now: () => at,
+    completeEndorsements: async (evidence, endorsements, within) =>
+      (await completeFor(evidence, endorsements, options, { anchors, at, signal: within })).endorsements,
   });
   const common = {
     target: url,

@@ -1,4 +1,12 @@
-import { SGX_QUOTE_TYPE, SNP_EVIDENCE_TYPE, TDX_QUOTE_TYPE, TSM_REPORT_TYPE, type Cmw } from '@fastness/attest';
+import {
+  isCmwCollection,
+  SGX_QUOTE_TYPE,
+  SNP_EVIDENCE_TYPE,
+  TDX_QUOTE_TYPE,
+  TSM_REPORT_TYPE,
+  type Cmw,
+  type CmwCollection,
+} from '@fastness/attest';
 import { encodeDcapCollateral, readPckFacts } from '@fastness/attest/formats/dcap';
 import { parse as parseSgx } from '@fastness/attest/formats/sgx';
 import { encodeSnpEndorsements, parse as parseSnp } from '@fastness/attest/formats/snp';
@@ -23,9 +31,15 @@ type Wanted = (kind: string, parts: readonly string[]) => boolean;
  * Throws ENDORSEMENT_BUNDLE_UNKNOWN, ENDORSEMENT_BUNDLE_MALFORMED, and for evidence that cannot be read the codes of its
  * format.
  */
-export function readEndorsementBundle(bytes: Uint8Array, options: { readonly evidence?: Cmw } = {}): Cmw[] {
+export function readEndorsementBundle(
+  bytes: Uint8Array,
+  options: { readonly evidence?: Cmw | CmwCollection } = {},
+): Cmw[] {
   const { items } = decodeEndorsementBundle(bytes);
-  const wanted = options.evidence === undefined ? () => true : wantedBy(options.evidence);
+  const { evidence } = options;
+  const records = evidence === undefined ? [] : isCmwCollection(evidence) ? [...evidence.records.values()] : [evidence];
+  const filters = records.map((record) => wantedBy(record));
+  const wanted: Wanted = (kind, parts) => evidence === undefined || filters.some((wants) => wants(kind, parts));
   const find = (kind: string): Found[] =>
     items
       .filter(({ subject }) => subject === kind || subject.startsWith(`${kind}/`))
@@ -33,7 +47,7 @@ export function readEndorsementBundle(bytes: Uint8Array, options: { readonly evi
       .filter(({ parts }) => wanted(kind, parts));
   const collateral = dcapEnvelopes(find);
   // A quote takes one set; where the bundle has several recoveries, the one that Intel hands out by default.
-  return [...snpEnvelopes(find), ...(options.evidence === undefined ? collateral : collateral.slice(0, 1))];
+  return [...snpEnvelopes(find), ...(evidence === undefined ? collateral : collateral.slice(0, 1))];
 }
 
 function snpEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
