@@ -27,6 +27,8 @@ const names = [
   'chat',
   'proxy',
   'revoke',
+  'attest',
+  'policy',
   'inspect',
 ];
 
