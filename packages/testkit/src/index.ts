@@ -123,3 +123,30 @@ export {
   type ForgeTokenIssuerOptions,
   type TokenLevel,
 } from './tokens/index.ts';
+export {
+  deviceName,
+  firmwareIdentity,
+  forgedFwid,
+  forgeNvidiaChain,
+  forgeRimChain,
+  nvidiaLevels,
+  nvidiaName,
+  rimLevels,
+  type ForgedNvidiaChain,
+  type ForgeNvidiaChainOptions,
+  type ForgeRimChainOptions,
+  type NvidiaLevel,
+  type RimLevel,
+} from './nvidia/chain.ts';
+export { forgeChainOcsp, type ForgeChainOcspOptions } from './nvidia/endorsements.ts';
+export {
+  forgedIndexes,
+  forgedMeasurements,
+  forgeNvidiaReport,
+  nvidiaField,
+  nvidiaFields,
+  nvidiaText,
+  type ForgeNvidiaReportOptions,
+} from './nvidia/report.ts';
+export { forgeRim, type ForgeRimOptions } from './nvidia/rim.ts';
+export { forgeOcspResponse, ocspSigning, type ForgedOcspAnswer, type ForgeOcspResponseOptions } from './x509/ocsp.ts';

@@ -17,7 +17,7 @@ import {
 import { checkDevice } from './device.ts';
 import { checkRevocation, type IssuedCertificate } from './ocsp.ts';
 import { once } from './once.ts';
-import { authenticateRim } from './rim/authenticate.ts';
+import { checkRim } from './rim/authenticate.ts';
 import { selectRims } from './rim/select.ts';
 import { AuthenticReport, ParsedReport, type SignedReport } from './stages.ts';
 
@@ -64,7 +64,7 @@ export async function authenticate(
 
   const rims = selectRims(parsed.rims, { kind, report, chip: device.chip }, checks);
   for (const { document } of rims) {
-    await authenticateRim(document, { ...means, anchors: anchors.nvidiaRims ?? [], now }, checks);
+    await checkRim(document, { ...means, anchors: anchors.nvidiaRims ?? [], now }, checks);
   }
   const revocable = [
     ...issuedIn(chain.certificates).slice(1),

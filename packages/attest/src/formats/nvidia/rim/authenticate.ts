@@ -1,6 +1,6 @@
 import { equalBytes, plainBytes, toHex } from '@fastness/codec';
 import { verifyRawSignature } from '@fastness/codec/x509';
-import type { Checklist } from '../../../checks.ts';
+import { Checklist, type CheckRecord } from '../../../checks.ts';
 import { endorsementVerifier, type VerificationMeans } from '../../../means.ts';
 import { nameOf, outcomeOf, requireSignatures } from '../../../signatures.ts';
 import type { NvidiaTrustAnchor } from '../../../trust/nvidia.ts';
@@ -10,12 +10,26 @@ import type { RimDocument } from './document.ts';
 const ECDSA_SHA384 = Object.freeze({ kind: 'ecdsa', hash: 'SHA-384' } as const);
 
 /**
+ * Establishes that NVIDIA signed a document, for whoever keeps documents; nothing is waived, and revocation is not looked at.
+ * @returns the checks that passed
+ * @throws the NVIDIA_RIM_ code of the first check that fails
+ */
+export async function authenticateRim(
+  document: RimDocument,
+  options: VerificationMeans & { readonly anchors: readonly NvidiaTrustAnchor[]; readonly now: Date },
+): Promise<readonly CheckRecord[]> {
+  const checks: Checklist = new Checklist([]);
+  await checkRim(document, options, checks);
+  return checks.results().checks;
+}
+
+/**
  * Establishes that NVIDIA signed a document: its certificates end in the pinned root, are in their time and place, and sign
  * what the document says. Dates come before digests and signatures, so that an old document is told from a forged one by the
  * first code. Revocation is looked at elsewhere.
  * Throws the NVIDIA_RIM_ code of the first check that fails.
  */
-export async function authenticateRim(
+export async function checkRim(
   { signed, product, version }: RimDocument,
   options: VerificationMeans & { readonly anchors: readonly NvidiaTrustAnchor[]; readonly now: Date },
   checks: Checklist,

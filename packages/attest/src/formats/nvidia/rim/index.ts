@@ -1,5 +1,5 @@
 /** Reference integrity manifests of NVIDIA: read, choose, authenticate. */
-export { authenticateRim } from './authenticate.ts';
+export { authenticateRim, checkRim } from './authenticate.ts';
 export type { RimDocument } from './document.ts';
 export { productsOf, wantedRims, type RimWanted } from './ids.ts';
 export { selectRims, type SelectedRim } from './select.ts';
