@@ -2,8 +2,7 @@ import {
   cmwFromJson,
   evidenceFormats,
   keyConfigDigestOf,
-  policySectionOf,
-  sectionOf,
+  releasedMeasurements,
   SIMULATED_SNP_EVIDENCE_TYPE,
   verifyEvidence,
   withMeasurements,
@@ -61,7 +60,7 @@ export async function authorise(
   request: KeyReleaseRequest,
   trail: RefusalTrail,
 ): Promise<AuthorisedRequest> {
-  const { db, policy, anchors } = context;
+  const { db, policy, anchors, completeEndorsements } = context;
   const now = context.now();
   trail.releaseDigest = request.releaseDigest;
   if (request.leaseId !== undefined && /^[0-9a-f]{32}$/.test(request.leaseId)) trail.leaseId = request.leaseId;
@@ -81,9 +80,11 @@ export async function authorise(
     ohttpKeyConfig: keyConfig,
     receiptKey: fromBase64Url(request.receiptKey),
   });
+  const given = request.endorsements.map(cmwFromJson);
   const verdict = await verifyEvidence({
     evidence,
-    endorsements: request.endorsements.map(cmwFromJson),
+    // Late: by now the nonce is spent and the release is known, so that strangers cannot make the broker fetch at will.
+    endorsements: completeEndorsements === undefined ? given : await completeEndorsements(evidence, given, now),
     policy: withMeasurements(policy.policy.attestation, measurements.values, measurements.tee),
     anchors,
     session: { purpose: 'key-release', nonce, keyConfigDigest, releaseDigest: fromHex(request.releaseDigest) },
@@ -126,14 +127,16 @@ function measurementsOf(
   // Simulated evidence is a type of its own and never uses a measurement that was listed for hardware, nor the reverse.
   const isSimulated = evidence.type === SIMULATED_SNP_EVIDENCE_TYPE;
   if (isSimulated && attestation.simulated === undefined) throw new FastnessError('SIMULATED_EVIDENCE_REFUSED');
-  // A section that lists none narrows nothing: what the release lists is what counts.
-  const { measurements: narrower = 'from-release' } = sectionOf(attestation, policySectionOf[format.tee]);
-  const listed = verified.release.measurements
-    .filter(({ tee, simulated }) => tee === format.tee && simulated === isSimulated)
-    .map(({ value }) => value)
-    .filter((value) => narrower === 'from-release' || narrower.includes(value));
+  const released = verified.release.measurements.filter(
+    ({ tee, simulated }) => tee === format.tee && simulated === isSimulated,
+  );
+  const listed = releasedMeasurements(
+    attestation,
+    format.tee,
+    released.map(({ value }) => value),
+  );
   if (listed.length === 0) {
     throw new FastnessError('BROKER_TEE_NOT_IN_RELEASE', `Release ${toHex(verified.releaseDigest)}.`);
   }
-  return { tee: format.tee, values: [...new Set(listed)] };
+  return { tee: format.tee, values: listed };
 }

@@ -8,6 +8,7 @@ import type { KeyStore } from '@fastness/keys';
 import { openAuditLog } from './audit/log.ts';
 import { createAuditNoise } from './audit/noise.ts';
 import type { BrokerContext, BrokerSigner } from './context.ts';
+import type { CompleteEndorsements } from './endorsements.ts';
 import { serveHttp, type ListenOptions } from './http/server.ts';
 import { brokerLimitsSchema, type BrokerLimitsInput } from './limits.ts';
 import { lockPath } from './lock.ts';
@@ -29,6 +30,8 @@ export interface BrokerOptions {
   readonly adminTokenSha256: string;
   /** Roots that evidence of hardware may end in. Default: AMD's, pinned. */
   readonly anchors?: TrustAnchors;
+  /** Adds endorsements that an enclave did not send; see `openEndorsements`. Default: none are added. */
+  readonly completeEndorsements?: CompleteEndorsements;
   readonly limits?: BrokerLimitsInput;
   readonly now?: () => Date;
   /** Receives errors that are not told to clients, for the log of the process. Default: dropped. */
@@ -105,6 +108,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     signer,
     policy,
     anchors: options.anchors ?? vendorAnchors,
+    ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
     limits,
     now,
   };

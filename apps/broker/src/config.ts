@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { vendorAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import { openSoftwareKeyStore, readPassphraseFile, type KeyStore } from '@fastness/keys';
 import { z } from 'zod';
 import { startBroker, type Broker } from './broker.ts';
+import { brokerEndorsementsSchema, openEndorsements } from './endorsements.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
 
@@ -38,6 +40,8 @@ export const brokerConfigSchema = z.strictObject({
   /** The policy itself, or the path of a JSON file that holds it. */
   policy: z.union([brokerPolicySchema, path]),
   adminTokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Fetching of endorsements that enclaves do not send. Absent: none are fetched. */
+  endorsements: brokerEndorsementsSchema.exactOptional(),
   limits: brokerLimitsSchema.exactOptional(),
 });
 
@@ -70,6 +74,9 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
     keyStore: keyStoreAt(config.keyStore),
     signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreAt(signerStore) }) },
     policy: parseConfigPart(brokerPolicySchema, policy, 'policy'),
+    ...(config.endorsements === undefined
+      ? {}
+      : { endorsements: { ...config.endorsements, cachePath: at(config.endorsements.cachePath) } }),
   };
 }
 
@@ -91,6 +98,7 @@ export async function startConfiguredBroker(
   const signerStore =
     config.signer.keyStore === undefined ? keyStore : opening.use(await openKeyStore(config.signer.keyStore));
   const { tls, ...listen } = config.listen;
+  const { endorsements } = config;
   const policy = parseConfigPart(brokerPolicySchema, config.policy, 'policy');
   const broker = await startBroker({
     listen: {
@@ -107,6 +115,9 @@ export async function startConfiguredBroker(
     signer: { keyStore: signerStore, keyId: config.signer.keyId },
     policy,
     adminTokenSha256: config.adminTokenSha256,
+    ...(endorsements === undefined
+      ? {}
+      : { completeEndorsements: await openEndorsements(endorsements, { anchors: vendorAnchors }) }),
     ...(config.limits === undefined ? {} : { limits: config.limits }),
     ...(options.report === undefined ? {} : { report: options.report }),
   });

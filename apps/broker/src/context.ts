@@ -5,6 +5,7 @@ import type { AuditFacts, AuditKind } from './audit/facts.ts';
 import type { AuditHead } from './audit/entry.ts';
 import type { AuditLog } from './audit/log.ts';
 import type { AuditNoise } from './audit/noise.ts';
+import type { CompleteEndorsements } from './endorsements.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { ParsedBrokerPolicy } from './policy.ts';
 import { inTransaction, saveAuditHead, type BrokerDatabase } from './store/index.ts';
@@ -28,6 +29,8 @@ export interface BrokerContext {
   readonly signer: BrokerSigner;
   readonly policy: ParsedBrokerPolicy;
   readonly anchors: TrustAnchors;
+  /** Absent: evidence is verified with what came with it. */
+  readonly completeEndorsements?: CompleteEndorsements;
   readonly limits: BrokerLimits;
   readonly now: () => Date;
 }

@@ -1,5 +1,11 @@
 export { startBroker, type Broker, type BrokerOptions } from './broker.ts';
 export { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy, type ParsedBrokerPolicy } from './policy.ts';
+export {
+  brokerEndorsementsSchema,
+  openEndorsements,
+  type BrokerEndorsements,
+  type CompleteEndorsements,
+} from './endorsements.ts';
 export { brokerLimitsSchema, type BrokerLimits, type BrokerLimitsInput } from './limits.ts';
 export { auditFacts, type AuditFacts, type AuditKind } from './audit/facts.ts';
 export { auditEntrySchema, type AuditEntry, type AuditHead } from './audit/entry.ts';

@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { parseBrokerPolicy, startBroker } from '@fastness/broker';
+import { vendorAnchors } from '@fastness/attest';
+import { openEndorsements, parseBrokerPolicy, startBroker } from '@fastness/broker';
 import { utf8Encode } from '@fastness/codec';
 import { action } from '../support/command.ts';
+import { completionOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
 import { readHomeConfig, readJson, readText } from '../support/home.ts';
 import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
-interface BrokerOptions {
+interface BrokerOptions extends SourceOptions {
   readonly listen?: string;
 }
 
 export function brokerCommand(): Command {
-  return new Command('broker')
+  return withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder')
     .description('run the key broker: it verifies evidence and releases model keys to attested enclaves')
     .option('--listen <url>', "address to listen on (default: the home's brokerUrl)")
     .action(
@@ -24,7 +26,24 @@ export function brokerCommand(): Command {
         await using keyStore = await openStore(home, 'kek');
         await using signer = await openStore(home, 'broker');
         const adminToken = (await readText(home.adminTokenFile)).trim();
+        const { endorsementsCache: cachePath, kds, pccs, offline = false } = options;
+        const { update } = completionOf(options);
         const broker = await startBroker({
+          ...(cachePath === undefined
+            ? {}
+            : {
+                completeEndorsements: await openEndorsements(
+                  {
+                    cachePath,
+                    update,
+                    offline,
+                    prefer: 'fetched',
+                    ...(kds === undefined ? {} : { amd: kds }),
+                    ...(pccs === undefined ? {} : { pccs }),
+                  },
+                  { anchors: vendorAnchors },
+                ),
+              }),
           listen: listenAddress(options.listen ?? config.brokerUrl),
           databasePath: join(home.brokerDirectory, 'broker.db'),
           auditPath: join(home.brokerDirectory, 'audit.jsonl'),
