@@ -150,3 +150,27 @@ export {
 } from './nvidia/report.ts';
 export { forgeRim, type ForgeRimOptions } from './nvidia/rim.ts';
 export { forgeOcspResponse, ocspSigning, type ForgedOcspAnswer, type ForgeOcspResponseOptions } from './x509/ocsp.ts';
+export { ccaEvidence, forgeCcaToken, forgedRealm, realmPublicKey, type ForgeCcaTokenOptions } from './arm/cca.ts';
+export {
+  armComponentMeasurement,
+  armEnvironment,
+  armKeyTriple,
+  armReferenceTriple,
+  corimEndorsement,
+  corimUri,
+  corimValidity,
+  forgeCorim,
+  signCorim,
+  type ForgeCorimOptions,
+  type ForgedTriples,
+  type SignCorimOptions,
+} from './arm/corim.ts';
+export { armAlgorithm, forgeArmMessage, type ForgeArmMessageOptions } from './arm/message.ts';
+export {
+  forgedArmComponents,
+  forgedArmDevice,
+  forgePsaToken,
+  psaEvidence,
+  type ForgedArmComponent,
+  type ForgePsaTokenOptions,
+} from './arm/psa.ts';

@@ -1,6 +1,6 @@
 import { corimError } from './fields.ts';
-import { openCorim, type OpenCorimOptions, type OpenedCorim } from './open.ts';
-import { corimProfiles, type CorimSections } from './profiles/index.ts';
+import { openWith, type OpenCorimOptions, type OpenedCorim } from './open.ts';
+import { corimProfiles, type CorimProfile, type CorimSections } from './profiles/index.ts';
 
 /** A manifest in the terms of a policy. */
 export interface ImportedCorim extends OpenedCorim {
@@ -17,9 +17,13 @@ export interface ImportedCorim extends OpenedCorim {
  * Throws what `openCorim` throws, CORIM_PROFILE_UNKNOWN and the CORIM_ codes of the profile.
  */
 export async function importCorim(options: OpenCorimOptions): Promise<ImportedCorim> {
-  const opened = await openCorim(options);
-  const { profile } = opened.corim;
+  const opened = await openWith(options, (profile) => void knownProfile(profile));
+  return Object.freeze({ ...opened, sections: knownProfile(opened.corim.profile).map(opened.corim) });
+}
+
+/** A manifest of an unknown profile must be refused as a whole (draft-ietf-rats-corim, section 4.1). */
+function knownProfile(profile: string | undefined): CorimProfile {
   const known = corimProfiles.find((each) => each.profile === profile);
   if (known === undefined) throw corimError('CORIM_PROFILE_UNKNOWN', `Profile ${(profile ?? 'none').slice(0, 128)}.`);
-  return Object.freeze({ ...opened, sections: known.map(opened.corim) });
+  return known;
 }

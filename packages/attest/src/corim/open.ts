@@ -7,7 +7,7 @@ import { endorsementVerifier, type VerificationMeans } from '../means.ts';
 import { corimError } from './fields.ts';
 import { readCorimHeader } from './header.ts';
 import { corimLimits, corimTags, MAX_CORIM_BYTES, MAX_SIGNERS } from './layout.ts';
-import { isValidAt, readCorim } from './read.ts';
+import { isValidAt, readCorim, type RequireProfile } from './read.ts';
 import type { Corim } from './types.ts';
 
 /** A manifest somebody answers for. */
@@ -44,6 +44,11 @@ export interface OpenCorimOptions extends VerificationMeans {
  * Throws CORIM_* (see the table), CODEC_*, COSE_*, X509_KEY, ATTEST_ARGUMENT_INVALID.
  */
 export async function openCorim(options: OpenCorimOptions): Promise<OpenedCorim> {
+  return openWith(options, () => {});
+}
+
+/** As {@link openCorim}, for manifests of some profiles. */
+export async function openWith(options: OpenCorimOptions, requireProfile: RequireProfile): Promise<OpenedCorim> {
   const { signers = [], unsigned, now } = options;
   if (!(options.corim instanceof Uint8Array) || !(now instanceof Date) || Number.isNaN(now.getTime())) {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'corim must be bytes and now a valid date.');
@@ -53,30 +58,37 @@ export async function openCorim(options: OpenCorimOptions): Promise<OpenedCorim>
   }
   const bytes = options.corim.slice();
   if (bytes.length === 0 || bytes.length > MAX_CORIM_BYTES) throw corimError('CORIM_SIZE', `${bytes.length} bytes.`);
-  const opened = isSigned(bytes) ? await openSigned(bytes, signers, options) : openUnsigned(bytes, unsigned);
-  const { validity } = opened.corim;
-  if (validity !== undefined && !isValidAt(validity, now)) {
-    throw corimError('CORIM_VALIDITY', `The manifest ends at ${timeOf(validity.notAfter)}.`);
+  const { manifest, ...origin } = isSigned(bytes)
+    ? await openSigned(bytes, signers, options)
+    : { manifest: requireCaller(bytes, unsigned), endorser: 'caller' };
+  const corim = readCorim(manifest, requireProfile);
+  if (corim.validity !== undefined && !isValidAt(corim.validity, now)) {
+    throw corimError('CORIM_VALIDITY', `The manifest ends at ${timeOf(corim.validity.notAfter)}.`);
   }
-  return Object.freeze(opened);
+  return Object.freeze({ corim, ...origin });
 }
 
-/** The tag in its shortest form, as CBOR here wants it. */
+/** Tags in their shortest form, as CBOR here wants them. */
+const SIGNED = 0xc0 + corimTags.sign1;
+const UNSIGNED = [0xd9, corimTags.unsignedCorim >> 8, corimTags.unsignedCorim & 0xff];
+
 function isSigned(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xc0 + corimTags.sign1;
+  return bytes[0] === SIGNED;
 }
 
-function openUnsigned(bytes: Uint8Array, unsigned: 'caller' | undefined): OpenedCorim {
-  const corim = readCorim(bytes);
-  if (unsigned !== 'caller') throw corimError('CORIM_UNSIGNED', `Manifest ${corim.id.slice(0, 64)}.`);
-  return { corim, endorser: 'caller' };
+/** What nobody signed is not even read unless the caller answers for it. */
+function requireCaller(bytes: Uint8Array, unsigned: 'caller' | undefined): Uint8Array {
+  const isCorim = UNSIGNED.every((byte, index) => bytes[index] === byte);
+  if (!isCorim) throw corimError('CORIM_TYPE', 'Another tag or none.');
+  if (unsigned !== 'caller') throw corimError('CORIM_UNSIGNED', 'Nobody answers for it.');
+  return bytes;
 }
 
 async function openSigned(
   bytes: Uint8Array,
   signers: readonly Uint8Array[],
   { now, ...means }: OpenCorimOptions,
-): Promise<OpenedCorim> {
+): Promise<Omit<OpenedCorim, 'corim'> & { readonly manifest: Uint8Array }> {
   const message = decodeSign1(bytes, { limits: corimLimits });
   const { name, validity } = readCorimHeader(message);
   const { payload } = message;
@@ -85,7 +97,7 @@ async function openSigned(
   if (validity !== undefined && !isValidAt(validity, now)) {
     throw corimError('CORIM_SIGNATURE_VALIDITY', `The signature ends at ${timeOf(validity.notAfter)}.`);
   }
-  return { corim: readCorim(payload), endorser, signerName: name };
+  return { manifest: payload, endorser, signerName: name };
 }
 
 /** The first of the pinned keys that fits the algorithm and made the signature. */

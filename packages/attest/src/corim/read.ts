@@ -5,19 +5,23 @@ import { corimError, readBytes, readList, readMap, readTime } from './fields.ts'
 import { corimLimits, corimTags, MAX_COMIDS } from './layout.ts';
 import type { Comid, Corim, CorimValidity } from './types.ts';
 
+/** Throws unless manifests of this profile are wanted. */
+export type RequireProfile = (profile: string | undefined) => void;
+
 /**
  * Reads an unsigned CoRIM: tag 501 and its map (draft-ietf-rats-corim, section 4.1), with CoMIDs alone as tags; CoSWID and
  * CoTL are refused, as a list of valid tags must not be overlooked. Entities and dependent manifests are not read. Says
- * nothing about who wrote it.
+ * nothing about who wrote it. `requireProfile` is called before the tags are read, as a profile can change what they hold.
  * @throws CORIM_TYPE, CORIM_MAP, CORIM_TAG_UNSUPPORTED and what CoMIDs throw; CODEC_*
  */
-export function readCorim(bytes: Uint8Array): Corim {
+export function readCorim(bytes: Uint8Array, requireProfile: RequireProfile): Corim {
   const outer = decodeCbor(bytes, { keyOrder: 'any', limits: corimLimits });
   if (!(outer instanceof CborTag) || outer.tag !== corimTags.unsignedCorim) {
     throw corimError('CORIM_TYPE', outer instanceof CborTag ? `Tag ${outer.tag}.` : 'No tag.');
   }
   const map = readMap(outer.value, [0, 1, 2, 3, 4, 5], 'CORIM_MAP', 'The manifest');
   const profile = readProfile(map.get(3));
+  requireProfile(profile);
   return Object.freeze({
     id: readTagId(map.get(0)),
     ...(profile === undefined ? {} : { profile }),

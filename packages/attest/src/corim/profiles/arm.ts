@@ -1,4 +1,4 @@
-import { decodePem, toBase64Url, toHex } from '@fastness/codec';
+import { fromBase64, toBase64Url, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseSpki } from '@fastness/codec/x509';
 import type { ArmComponent, ArmKey, ArmReference } from '../../policy/arm.ts';
@@ -88,16 +88,20 @@ function readKey({ environment, keys, conditional }: CorimKeyTriple): ArmKey {
   return { instanceId: toHex(instance.value), implementationId, publicKey: toBase64Url(readPem(key.value)) };
 }
 
+/** One PEM block and nothing else, in lines of any length: published manifests have the whole key in one. */
+const pem = /^-----BEGIN PUBLIC KEY-----\s+(?<body>[A-Za-z0-9+/=\s]{1,1024}?)\s*-----END PUBLIC KEY-----\s*$/;
+
 function readPem(text: string): Uint8Array {
+  const body = pem.exec(text)?.groups?.['body'];
+  if (body === undefined) throw corimError('CORIM_KEY', 'The key is not one PEM block.');
   try {
-    const [spki, ...others] = decodePem(text, 'PUBLIC KEY', { maxLength: 4096 });
-    const holder = spki === undefined || others.length > 0 ? undefined : parseSpki(spki);
-    if (holder?.publicKey.algorithm === 'EC') return holder.spki;
+    const holder = parseSpki(fromBase64(body.replaceAll(/\s/g, '')));
+    if (holder.publicKey.algorithm === 'EC') return holder.spki;
   } catch (cause) {
     if (cause instanceof FastnessError) throw new FastnessError('CORIM_KEY', 'The key cannot be read.', { cause });
     throw cause;
   }
-  throw corimError('CORIM_KEY', 'The key is no EC key, or more than one.');
+  throw corimError('CORIM_KEY', 'The key is no EC key.');
 }
 
 /** One software component: digests and signer id, perhaps a role and a version, and nothing else. */
