@@ -114,6 +114,7 @@ export { guestProtections, type GuestProtection, type SnpPolicy, type SnpTcbFloo
 export {
   attestationPolicySchema,
   parseAttestationPolicy,
+  releasedMeasurements,
   sectionOf,
   withMeasurements,
   type AttestationPolicy,

@@ -62,7 +62,10 @@ function printPolicy(output: Output, { path, policy, kind, imports }: LoadedPoli
       ...statements.map(
         (statement) => `    ${statement.path}${statement.present ? '' : ' (absent)'}: ${statement.means}`,
       ),
-      ...imports.map((each) => `    ${each.path}: ${each.values} reference values imported`),
+      ...imports.map(
+        ({ path: file, section, members, endorser }) =>
+          `    ${section}: ${members.join(', ')} from ${file}, ${endorser === 'caller' ? 'which nobody signed' : `signed by key ${endorser}`}`,
+      ),
       `    waivers: ${policy.waivers.length === 0 ? 'none' : policy.waivers.map(({ check }) => check).join(', ')}`,
       ...(complete
         ? []

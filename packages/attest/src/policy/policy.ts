@@ -106,9 +106,22 @@ export function sectionOf<Name extends PolicySectionName>(
 }
 
 /**
+ * The measurements that evidence of a TEE may have under a verified release: those the release lists for it, narrowed by the
+ * policy's own list where it has one (it never adds to the release). Each once; none when nothing is left.
+ * Throws ATTEST_TEE_NOT_ALLOWED.
+ */
+export function releasedMeasurements(policy: AttestationPolicy, tee: Tee, released: readonly string[]): string[] {
+  const section = sectionOf(policy, policySectionOf[tee]);
+  // A section that lists none narrows nothing: what the release lists is what counts.
+  const own = 'measurements' in section ? (section.measurements ?? 'from-release') : 'from-release';
+  const accepted = own === 'from-release' ? released : released.filter((value) => own.includes(value));
+  return [...new Set(accepted)];
+}
+
+/**
  * The policy with the measurements of a verified release in the section for `tee`, in place of 'from-release' (or of those
  * it listed: the caller narrows them). Sections for other TEEs stay as they are, so evidence of another TEE gains nothing.
- * `measurements`: for sev-snp SHA-384 launch measurements, lower-case hex.
+ * `measurements`: lower-case hex; for sev-snp SHA-384 launch measurements, for others see the section.
  * Throws ATTEST_POLICY_INVALID, ATTEST_TEE_NOT_ALLOWED when the policy has no section for the TEE.
  */
 export function withMeasurements(

@@ -3,6 +3,7 @@ import {
   evidenceFormats,
   keyConfigDigestOf,
   policySectionOf,
+  releasedMeasurements,
   sectionOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
   toEar,
@@ -112,12 +113,12 @@ function attestationPolicyFor(policy: ClientPolicy, { release }: VerifiedRelease
   const format = evidenceFormats.find(({ evidenceTypes }) => evidenceTypes.includes(evidenceType));
   if (format === undefined) throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidenceType}.`);
   const { tee } = format;
-  // A section that lists none narrows nothing: what the release lists is what counts.
-  const { measurements: wanted = 'from-release' } = sectionOf(attestation, policySectionOf[tee]);
-  const accepted = release.measurements
-    .filter((measurement) => measurement.tee === tee && measurement.simulated === simulated)
-    .map(({ value }) => value)
-    .filter((value, at, all) => all.indexOf(value) === at && (wanted === 'from-release' || wanted.includes(value)));
+  const released = release.measurements.filter((each) => each.tee === tee && each.simulated === simulated);
+  const accepted = releasedMeasurements(
+    attestation,
+    tee,
+    released.map(({ value }) => value),
+  );
   if (accepted.length === 0) {
     throw new FastnessError('CLIENT_MEASUREMENT_UNLISTED', simulated ? 'Evidence of the simulated TEE.' : undefined);
   }

@@ -26,8 +26,8 @@ export const measurementBytes: Readonly<Record<ReleaseTee, readonly number[]>> =
   'aws-nitro': [48],
   'aws-nitrotpm': [48],
   'arm-cca': [32, 48, 64],
-  'azure-vtpm': [32, 48],
-  'gcp-vtpm': [32, 48],
+  'azure-vtpm': [32, 48, 64],
+  'gcp-vtpm': [32, 48, 64],
 });
 
 const measurementSchema = z

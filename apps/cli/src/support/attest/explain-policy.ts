@@ -1,5 +1,5 @@
 import { policySectionOf, type AttestationPolicy } from '@fastness/attest';
-import { isObject } from './policy-file.ts';
+import { isObject } from './is-object.ts';
 import { policyJsonSchema, type SchemaNode } from './policy-schema.ts';
 
 /** One line about a policy: a field, what it says, what that means. */

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseAttestationPolicy, type AttestationPolicy } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import { resolveCorim, type CorimImport } from './corim.ts';
+import { isObject } from './is-object.ts';
 import { readStrictText } from './strict-text.ts';
 
 /** A policy, as it is applied, and where it came from. */
@@ -20,7 +21,7 @@ const maxBytes = 4 * 1024 * 1024;
 
 /**
  * Reads a policy from a JSON or YAML file: an attestation policy, or the policy of a client or broker, whose `attestation` is
- * taken. `now`: the time as of which imported manifests must be valid. Reference values that it imports from CoRIM files (`{corim: FILE}`) are filled in; paths count from the policy's folder.
+ * taken. `now`: the time as of which imported manifests must be valid. Reference values that it imports from CoRIM files (member `corim` of a section) are filled in.
  * Throws CLI_FILE_UNREADABLE, CLI_POLICY_SYNTAX, ATTEST_POLICY_INVALID and the codes of CoRIM.
  */
 export async function loadPolicy(path: string, now: Date): Promise<LoadedPolicy> {
@@ -46,8 +47,4 @@ async function readText(path: string): Promise<string> {
     if (cause instanceof TypeError) throw new FastnessError('CLI_POLICY_SYNTAX', `${path}: not UTF-8.`, { cause });
     throw new FastnessError('CLI_FILE_UNREADABLE', path, { cause });
   }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

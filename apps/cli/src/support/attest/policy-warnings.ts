@@ -1,5 +1,5 @@
 import { policySectionOf, roleOf, type AttestationPolicy, type PolicySectionName, type Tee } from '@fastness/attest';
-import { isObject } from './policy-file.ts';
+import { isObject } from './is-object.ts';
 
 /** A choice that opens a policy wide, or makes it say nothing. */
 export interface PolicyWarning {
