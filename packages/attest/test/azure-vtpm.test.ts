@@ -17,6 +17,7 @@ import { hardwareMeasurement, judgeAzureVtpm, prepareAzureVtpm, vmId } from './s
 import { codeOf } from './support/errors.ts';
 import { scramble } from './support/scramble.ts';
 import { flip, nonce, registerHex, rsaKeys } from './support/tpm-forge.ts';
+import { unsignedPart } from './support/unsigned.ts';
 
 const failures = [...azureReadFailures, ...azureAuthenticityFailures, ...azureAppraisalFailures];
 
@@ -41,7 +42,7 @@ describe('forged evidence of an Azure confidential VM with one thing wrong', () 
       const code = await codeOf(verifyEvidence({ ...options, cache, evidence: changed }));
       if (code === 'accepted') accepted.push(position);
     }
-    const free = unsignedPart(evidence.value, hardware);
+    const free = unsignedPart(evidence.value);
     expect(accepted.filter((position) => !free(position))).toEqual([]);
   });
 
@@ -56,21 +57,6 @@ describe('forged evidence of an Azure confidential VM with one thing wrong', () 
     }
   });
 });
-
-/**
- * Bytes that nothing vouches for and nothing depends on: request type, status and reserved words of the HCL header, and with
- * TDX the parts of the TDREPORT that the quote does not repeat (its MAC, the TCB, of which the quote has its own).
- */
-function unsignedPart(value: Uint8Array, hardware: 'snp' | 'tdx'): (position: number) => boolean {
-  const start = value.findIndex((_, index) => String.fromCharCode(...value.subarray(index, index + 4)) === 'HCLA');
-  return (position) => {
-    const offset = position - start;
-    if (offset >= 12 && offset < 32) return true;
-    const inside = offset - 32;
-    return hardware === 'tdx' && inside > 0 && inside < 1024 && !within(inside, 128, 64) && !within(inside, 512, 400);
-  };
-}
-const within = (offset: number, start: number, length: number) => offset >= start && offset < start + length;
 
 describe('genuine evidence of an Azure confidential VM', () => {
   it.each([

@@ -1,233 +1,321 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { concatBytes, fromHex, toHex, u16be, utf8Encode } from '@fastness/codec';
-import { der, ecdsaSignatureToRaw } from '@fastness/codec/der';
+import { decodePem, fromHex, toHex } from '@fastness/codec';
+import { DerReader } from '@fastness/codec/der';
 import { parseCertificate } from '@fastness/codec/x509';
-import { decodePem } from '@fastness/codec';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Checklist } from '../src/checks.ts';
+import { parseEventLog, replayToPcrs } from '../src/event-log/index.ts';
+import { readHclReport } from '../src/formats/azure-vtpm/hcl.ts';
+import { readRuntimeData } from '../src/formats/azure-vtpm/runtime-data.ts';
+import { readInstanceInfo } from '../src/formats/gcp-vtpm/instance-info.ts';
+import { authenticateAkCertificates } from '../src/formats/tpm/ak-certificates.ts';
 import {
-  appraise,
-  attestationKeyOf,
-  authenticate,
-  parse,
-  parseEventLog,
-  replayEventLog,
-  type PcrValues,
-  type TpmQuoteVerdict,
-} from '../src/formats/tpm/index.ts';
+  CMW_EVIDENCE,
+  parseAttestationPolicy,
+  TDX_QUOTE_TYPE,
+  vendorAnchors,
+  verifyEvidence,
+  type AttestationVerdict,
+  type Cmw,
+} from '../src/index.ts';
+import { policySectionOf } from '../src/tees.ts';
+import { parse as parseTpm } from '../src/formats/tpm/index.ts';
+import { parse as parseTdx } from '../src/formats/tdx/index.ts';
 import { codeOf } from './support/errors.ts';
+import { nitroOptions, nitroVectors } from './support/nitro-vectors.ts';
+import {
+  collateralOf,
+  COLLATERAL_TIME,
+  googleRoot,
+  nitroFixture,
+  openpcc,
+  tpmCases,
+  tpmReferenceRows,
+  vaporFixture,
+  type RecordedTpm,
+  type TpmCase,
+} from './support/tpm-cases.ts';
+import { flip, sha256Hex } from './support/tpm-forge.ts';
+import { unsignedPart } from './support/unsigned.ts';
 import {
   evidenceRoot,
-  fromAnyBase64,
-  jsonText,
+  readArmour,
+  readCertificates,
+  readTable,
   readVector,
   readVectorText,
   vectorsPresent,
 } from './support/vectors.ts';
 
-const goTpmTools = 'tpm/google__go-tpm-tools/internal/test';
-const vaportpm = 'lockboot__vaportpm/crates/vaportpm-verify';
-const trustee = 'confidential-containers__trustee/deps/verifier/test_data';
 const counts: Record<string, number> = {};
 const count = (verdict: string) => {
   counts[verdict] = (counts[verdict] ?? 0) + 1;
 };
 
-interface Recorded {
-  readonly attest: Uint8Array;
-  readonly signature: Uint8Array;
-  readonly key: Uint8Array;
-  readonly pcrs: PcrValues;
-  readonly nonce: Uint8Array;
-  readonly bank?: 'SHA-256' | 'SHA-384';
-  readonly eventLog?: Uint8Array;
+interface Changes {
+  readonly evidence?: Cmw;
+  readonly nonce?: Uint8Array;
+  readonly section?: object;
 }
 
-async function judge(recorded: Recorded, expectedNonce = recorded.nonce): Promise<TpmQuoteVerdict> {
-  const { attest, signature, key: attestationKey, pcrs, bank = 'SHA-256', eventLog } = recorded;
-  const authentic = await authenticate(parse({ attest, signature }), { attestationKey });
-  const accepted = new Map([...(pcrs[bank] ?? [])].map(([index, value]) => [index, [toHex(value)]]));
-  const log = eventLog === undefined ? {} : { eventLog };
-  return appraise(authentic, { expectedNonce, pcrs, bank, accepted, requireSafeClock: false, ...log });
-}
-
-/** Length-delimited protobuf fields by number, and map entries: enough for go-tpm-tools' Attestation. */
-function fields(message: Uint8Array): { field: number; varint: number; bytes: Uint8Array }[] {
-  const found: { field: number; varint: number; bytes: Uint8Array }[] = [];
-  let offset = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = message[offset] ?? 0;
-      offset += 1;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
+async function judge(testCase: TpmCase, changes: Changes = {}): Promise<AttestationVerdict> {
+  const recorded = testCase.read();
+  const { bank, pcrs, others = {}, endorsements } = recorded;
+  const trust = testCase.tee === 'tpm' ? { attestationKeys: [await keyDigestOf(recorded)] } : {};
+  const section = {
+    ...trust,
+    ...(testCase.tee === 'gcp-vtpm' ? { projects: ['lockboot'] } : {}),
+    bank,
+    measurements: [pcrs['4']],
+    pcrs: Object.fromEntries(Object.entries(pcrs).map(([index, value]) => [index, [value]])),
+    ...testCase.section,
+    ...changes.section,
   };
-  while (offset < message.length) {
-    const key = varint();
-    const value = varint();
-    const length = (key & 7) === 2 ? value : 0;
-    found.push({ field: key >> 3, varint: value, bytes: message.subarray(offset, offset + length) });
-    offset += length;
-  }
-  return found;
-}
-const bytesOf = (message: Uint8Array, field: number) =>
-  fields(message).find((entry) => entry.field === field)?.bytes ?? new Uint8Array();
-
-/** The quotes of a recorded Attestation by algorithm of their bank. */
-function attestation(name: string): { bank: number; recorded: Recorded }[] {
-  const message = readVector(`${goTpmTools}/attestations/${name}`);
-  const key = attestationKeyOf(bytesOf(message, 1));
-  const quotes = fields(message).filter(({ field }) => field === 2);
-  return quotes.map(({ bytes }) => {
-    const pcrs = fields(bytesOf(bytes, 3));
-    const bank = pcrs.find(({ field }) => field === 1)?.varint ?? 0;
-    const values = new Map(
-      pcrs
-        .filter(({ field }) => field === 2)
-        .map((entry) => [fields(entry.bytes).find(({ field }) => field === 1)?.varint ?? 0, bytesOf(entry.bytes, 2)]),
-    );
-    const label = bank === 12 ? 'SHA-384' : 'SHA-256';
-    const recorded: Recorded = {
-      attest: bytesOf(bytes, 1),
-      signature: bytesOf(bytes, 2),
-      key,
-      pcrs: { [label]: values },
-      nonce: Uint8Array.of(0x90, 0x09),
-      bank: label,
-      eventLog: bytesOf(message, 3),
-    };
-    return { bank, recorded };
+  return verifyEvidence({
+    evidence: changes.evidence ?? recorded.evidence,
+    endorsements,
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-quotes',
+      [policySectionOf[testCase.tee]]: section,
+      ...others,
+      waivers: [...new Set(testCase.waive)].map((check) => ({ check, reason: 'recorded evidence' })),
+    }),
+    anchors: vendorAnchors,
+    expectedReportData: changes.nonce ?? recorded.nonce,
+    now: new Date(testCase.at),
   });
 }
 
-/** Vaportpm writes ECDSA signatures as DER and keys as coordinates. */
-function vaporFixture(path: string, bank: 'sha256' | 'sha384'): Recorded {
-  const json: unknown = JSON.parse(readVectorText(path));
-  const raw = ecdsaSignatureToRaw(fromHex(jsonText(json, 'attestation', 'tpm', 'ecc_p256', 'signature')), 32);
-  const halves = [raw.subarray(0, 32), raw.subarray(32)].flatMap((half) => [u16be(32), half]);
-  const point = ['x', 'y'].map((axis) => fromHex(jsonText(json, 'ak_pubkeys', 'ecc_p256', axis)));
-  const algorithm = der.sequence(der.oid('1.2.840.10045.2.1'), der.oid('1.2.840.10045.3.1.7'));
-  const values = Array.from(
-    { length: 24 },
-    (_, index) => [index, fromHex(jsonText(json, 'pcrs', bank, `${index}`))] as const,
-  );
-  const label = bank === 'sha256' ? 'SHA-256' : 'SHA-384';
-  return {
-    attest: fromHex(jsonText(json, 'attestation', 'tpm', 'ecc_p256', 'attest_data')),
-    signature: concatBytes(u16be(0x18), u16be(0x0b), ...halves),
-    key: der.sequence(algorithm, der.bitString(concatBytes(Uint8Array.of(4), ...point))),
-    pcrs: { [label]: new Map(values) },
-    nonce: fromHex(jsonText(json, 'nonce')),
-    bank: label,
-  };
+/** The pin of the key in evidence of a TPM. */
+async function keyDigestOf({ evidence }: RecordedTpm): Promise<string> {
+  return sha256Hex(parseTpm(evidence).trust.attestationKey);
 }
 
-function trusteeEvidence(): Recorded {
-  const json: unknown = JSON.parse(readVectorText(`tpm/${trustee}/tpm_evidence.json`));
-  const attest = fromAnyBase64(jsonText(json, 'tpm_quote', 'message'));
-  const values = Array.from(
-    { length: 24 },
-    (_, index) => [index, fromHex(jsonText(json, 'tpm_quote', 'pcrs', `${index}`))] as const,
-  );
-  return {
-    attest,
-    signature: fromAnyBase64(jsonText(json, 'tpm_quote', 'signature')),
-    key: fromAnyBase64(jsonText(json, 'ak_public')),
-    pcrs: { 'SHA-256': new Map(values) },
-    // The file does not say what was asked for; this is what the quote holds.
-    nonce: attest.slice(44, 108),
-  };
+async function expectCode(attempt: Promise<unknown>, code: string): Promise<void> {
+  expect(await codeOf(attempt)).toBe(code);
+  count(code);
 }
 
-/** The quote inside Azure evidence; its key is in the runtime data of the hardware report. */
-function azureEvidence(): Recorded {
-  const json: unknown = JSON.parse(readVectorText(`azure-vtpm/${trustee}/az-snp-vtpm/evidence-v1.json`));
-  const text = String.fromCodePoint(...fromAnyBase64(jsonText(json, 'hcl_report')));
-  const keys = /"n":"(?<n>[\w-]+)"/.exec(text.slice(text.indexOf('HCLAkPub')))?.groups ?? {};
-  const modulus = fromAnyBase64(keys['n'] ?? '');
-  const key = der.sequence(der.unsigned(modulus), der.integer(65_537));
-  const values = Array.from(
-    { length: 24 },
-    (_, index) => [index, fromHex(jsonText(json, 'tpm_quote', 'pcrs', `${index}`))] as const,
-  );
-  const signature = fromHex(jsonText(json, 'tpm_quote', 'signature'));
-  return {
-    attest: fromHex(jsonText(json, 'tpm_quote', 'message')),
-    signature: concatBytes(u16be(0x14), u16be(0x0b), u16be(signature.length), signature),
-    key: der.sequence(der.sequence(der.oid('1.2.840.113549.1.1.1'), der.null()), der.bitString(key)),
-    pcrs: { 'SHA-256': new Map(values) },
-    nonce: utf8Encode('challenge'),
-  };
-}
+const accepted = tpmCases.filter(({ verdict }) => verdict === 'accept');
 
-describe.skipIf(!vectorsPresent)('recorded TPM evidence', () => {
+describe.skipIf(!vectorsPresent)('recorded evidence of TPMs', () => {
   afterAll(() => {
     const lines = Object.entries(counts).map(([verdict, times]) => `${verdict} ${times}`);
-    process.stdout.write(`recorded TPM evidence: ${lines.join(', ')}\n`);
+    process.stdout.write(`recorded TPM evidence: ${tpmCases.length} cases; verdicts: ${lines.join(', ')}\n`);
   });
 
-  it.each([
-    ['GCP vTPM', () => vaporFixture(`tpm/${vaportpm}/test-gcp-amd-fixture.json`, 'sha256')],
-    ['NitroTPM', () => vaporFixture(`nitrotpm/${vaportpm}/test-nitro-fixture.json`, 'sha384')],
-    ['a TPM without a certificate', trusteeEvidence],
-    ['Azure vTPM', azureEvidence],
-  ] as const)('is accepted with its key, and refused with another nonce or register: %s', async (_, read) => {
-    const recorded = read();
-    const { pcrs } = await judge(recorded);
+  it('covers every row of the index', () => {
+    const kinds = ['tpm', 'azure-vtpm', 'nitrotpm'];
+    const rows = readTable('INDEX.tsv').filter((row) => kinds.includes(row['tee'] ?? ''));
+    const covered = new Set([...tpmCases.map(({ row }) => row), ...Object.keys(tpmReferenceRows)]);
+    const first = rows.map((row) => row['files (under vectors/)']?.split(' ; ')[0] ?? '');
+    expect(first.length).toBeGreaterThan(9);
+    expect(first.filter((file) => !covered.has(file))).toEqual([]);
+  });
+
+  it.each(tpmCases)('gives the stated verdict: $name ($verdict)', async (testCase) => {
+    if (testCase.verdict !== 'accept') {
+      await expectCode(judge(testCase), testCase.verdict);
+      return;
+    }
+    const { claims, waivers } = await judge(testCase);
     count('accept');
-    expect(pcrs.size).toBe(24);
-    expect(await codeOf(judge(recorded, new Uint8Array(32)))).toBe('TPM_NONCE_MISMATCH');
-    count('TPM_NONCE_MISMATCH');
-    const { bank = 'SHA-256' } = recorded;
-    const changed = new Map(recorded.pcrs[bank]).set(4, new Uint8Array(bank === 'SHA-256' ? 32 : 48).fill(0xee));
-    expect(await codeOf(judge({ ...recorded, pcrs: { [bank]: changed } }))).toBe('TPM_PCR_DIGEST');
-    count('TPM_PCR_DIGEST');
-    const { key } = vaporFixture(`tpm/${vaportpm}/test-gcp-amd-fixture.json`, 'sha256');
-    if (toHex(key) === toHex(recorded.key)) return;
-    expect(['TPM_KEY', 'TPM_SIGNATURE']).toContain(await codeOf(judge({ ...recorded, key })));
-    count('another key');
+    expect(claims).toMatchObject({ tee: testCase.tee, simulated: false, debug: false });
+    expect(waivers.map(({ check }) => check)).toEqual(testCase.waive ?? []);
   });
 
-  it('has the key of the GCP quote in its certificate', () => {
-    const path = `tpm/${vaportpm}/test-gcp-amd-fixture.json`;
-    const chain = jsonText(JSON.parse(readVectorText(path)), 'attestation', 'gcp', 'ak_cert_chain');
-    const [leaf = new Uint8Array()] = decodePem(chain, 'CERTIFICATE');
-    expect(toHex(parseCertificate(leaf).spki)).toBe(toHex(vaporFixture(path, 'sha256').key));
+  it.each(accepted)('refuses another nonce, register or signature: $name', async (testCase) => {
+    const recorded = testCase.read();
+    await expectCode(judge(testCase, { nonce: new Uint8Array(32) }), 'TPM_NONCE_MISMATCH');
+    const { content, bank, pcrs } = recorded;
+    const registers = content.pcrs[bank] ?? new Map<number, Uint8Array>();
+    const changed = new Map([...registers, [5, new Uint8Array(registers.get(5)?.length ?? 0).fill(0xee)] as const]);
+    const evidence = recorded.rewrap({ ...content, pcrs: { [bank]: changed } });
+    await expectCode(judge(testCase, { evidence }), 'TPM_PCR_DIGEST');
+    const signature = flip(content.signature, content.signature.length - 1);
+    await expectCode(judge(testCase, { evidence: recorded.rewrap({ ...content, signature }) }), 'TPM_SIGNATURE');
+    const zeros = '0'.repeat(pcrs['0']?.length ?? 0);
+    const pins = { pcrs: { 0: [`${zeros.slice(1)}1`] } };
+    await expectCode(judge(testCase, { section: pins }), 'TPM_PCR_NOT_ALLOWED');
   });
 
-  it('of go-tpm-tools replays to its quoted registers, and needs its nonce', async () => {
-    const withNonce = attestation('gce-cos-85-nonce9009.pb');
-    expect(withNonce.map(({ bank }) => bank)).toEqual([4, 11, 12]);
-    for (const { bank, recorded } of withNonce) {
-      const code = await codeOf(judge(recorded));
-      expect(code).toBe(bank === 4 ? 'TPM_BANK' : 'accepted');
-      count(code === 'accepted' ? 'accept' : code);
+  it.each(accepted)('refuses evidence wherever a bit changes: $name', async (testCase) => {
+    const { evidence, content } = testCase.read();
+    const free = unsignedPart(evidence.value, content.eventLog);
+    const step = Math.ceil(evidence.value.length / 80);
+    const unnoticed: number[] = [];
+    for (let position = 2; position < evidence.value.length; position += step) {
+      if (free(position)) continue;
+      const changed = { ...evidence, value: flip(evidence.value, position) };
+      if ((await codeOf(judge(testCase, { evidence: changed }))) === 'accepted') unnoticed.push(position);
     }
-    for (const { bank, recorded } of attestation('gce-cos-85-no-nonce.pb')) {
-      const code = await codeOf(judge(recorded));
-      expect(code).toBe(bank === 4 ? 'TPM_BANK' : 'TPM_NONCE_MISMATCH');
-      count(code);
+    expect(unnoticed).toEqual([]);
+  });
+
+  it('has hardware claims inside those of Azure', async () => {
+    const [snp, , tdx] = accepted.filter(({ tee }) => tee === 'azure-vtpm');
+    if (snp === undefined || tdx === undefined) throw new Error('no cases');
+    const { claims } = await judge(snp);
+    expect(claims).toMatchObject({
+      identity: { kind: 'vm-id', value: '26f8bc30-774e-4290-8e7a-535f3b672aee' },
+      secureBoot: true,
+      hardware: { tee: 'sev-snp', product: 'Milan', vmpl: 0 },
+    });
+    const { claims: td } = await judge(tdx);
+    expect(td).toMatchObject({
+      secureBoot: true,
+      tpmPersisted: false,
+      hardware: { tee: 'tdx', fmspc: '00806f050000' },
+    });
+  });
+
+  it('has the instance in the claims of Google', async () => {
+    const testCase = accepted.find(({ tee }) => tee === 'gcp-vtpm');
+    if (testCase === undefined) throw new Error('no case');
+    const { claims } = await judge(testCase);
+    expect(claims.identity.value).toBe('projects/lockboot/zones/us-central1-f/instances/3414240648225485836');
+    await expectCode(judge(testCase, { section: { projects: ['another'] } }), 'GCP_VTPM_PROJECT_NOT_ALLOWED');
+  });
+
+  it('binds the quote of NitroTPM to its document', async () => {
+    const vector = nitroVectors.find(({ row }) => row === nitroFixture);
+    if (vector === undefined) throw new Error('no document');
+    const { claims } = await verifyEvidence(nitroOptions(vector));
+    if (claims.tee !== 'aws-nitrotpm') throw new Error('claims of something else');
+    const { key, pcrs, nonce } = vaporFixture(nitroFixture, 'sha384');
+    expect(claims.nonce).toBe(toHex(nonce));
+    expect(toHex(key)).toContain(claims.publicKey?.slice(-128));
+    expect(claims.pcrs).toMatchObject(pcrs);
+  });
+});
+
+describe.skipIf(!vectorsPresent)('recorded pieces of evidence of TPMs', () => {
+  const means = {};
+  const archive = (name: string) => readVectorText(`${openpcc}/${name}`);
+  const chainOf = async (ders: readonly Uint8Array[], vendor: 'gcp' | 'azure', at: string, waive = true) => {
+    const [leaf, ...pool] = ders.map((bytes) => parseCertificate(bytes));
+    if (leaf === undefined) throw new Error('no certificate');
+    const waiver = { check: 'TPM_AK_CRL_MISSING', reason: 'none was recorded' } as const;
+    const checks: Checklist = new Checklist(waive ? [waiver] : []);
+    const anchors = vendor === 'gcp' ? vendorAnchors.gcpVtpm : vendorAnchors.azureVtpm;
+    const purpose = vendor === 'gcp' ? 'stated-or-none' : 'stated';
+    await authenticateAkCertificates(
+      { leaf, pool, crls: [] },
+      { ...means, anchors, purpose, now: new Date(at) },
+      checks,
+    );
+    return { leaf, checks };
+  };
+
+  it('have certificates of Azure that end in the pinned root', async () => {
+    const folder = 'roots/openpcc__openpcc/attestation/verify';
+    const authorities = ['azure_tpm_intermediate_01', 'azure_tpm_intermediate_03', 'azure_tpm_root_2023'].flatMap(
+      (name) => readCertificates(`${folder}/${name}.pem`),
+    );
+    // They were read from NV indexes that are larger than the certificates.
+    const leaves = decodePem(archive('azure_ak_certificates.txt'), 'CERTIFICATE').map(
+      (bytes) => new DerReader(bytes).element().raw,
+    );
+    expect(leaves).toHaveLength(2);
+    for (const leaf of leaves) {
+      const { leaf: read, checks } = await chainOf([leaf, ...authorities], 'azure', '2025-12-01');
+      expect(read.subject.commonName).toMatch(/^[0-9a-f]{12}\.ConfidentialVM\.Azure\.windows\.net$/);
+      expect(checks.results().waivers.map(({ check }) => check)).toEqual(['TPM_AK_CRL_MISSING']);
+      await expectCode(chainOf([leaf, ...authorities], 'azure', '2025-12-01', false), 'TPM_AK_CRL_MISSING');
+      await expectCode(chainOf([leaf, ...authorities], 'azure', '2026-12-01'), 'TPM_AK_LEAF_VALIDITY');
+      await expectCode(chainOf([leaf, ...authorities], 'gcp', '2025-12-01'), 'TPM_AK_ROOT_NOT_PINNED');
+      await expectCode(chainOf([leaf], 'azure', '2025-12-01'), 'TPM_AK_ISSUER_MISSING');
     }
   });
 
-  it('replays every recorded event log in every bank', async () => {
-    const names = readdirSync(join(evidenceRoot, goTpmTools, 'eventlogs'));
+  it('have a certificate of Google that ends in the pinned root and names its instance', async () => {
+    const chain = decodePem(archive('gce_ak_certificates.txt'), 'CERTIFICATE');
+    const { leaf } = await chainOf([...chain, ...readCertificates(googleRoot)], 'gcp', '2026-06-01');
+    expect(readInstanceInfo(leaf, new Checklist([]))).toEqual({
+      zone: 'us-west1-b',
+      projectNumber: '227362733779',
+      projectId: 'nonvolatile-dev',
+      instanceId: '8033817256003918212',
+      instanceName: 'jfquinn-tdx-tpm-ubuntu-test-us-west1-b',
+      securityVersion: '0',
+      production: true,
+    });
+    await expectCode(chainOf(chain, 'gcp', '2026-06-01'), 'TPM_AK_ISSUER_MISSING');
+  });
+
+  it('have a TD of Azure whose quote carries its runtime data', async () => {
+    const text = archive('azure_tdx_report.txt');
+    const checks: Checklist = new Checklist([]);
+    const { reportType, runtimeData } = readHclReport(readArmour(text, 'REPORT'), checks);
+    expect(reportType).toBe(4);
+    expect(readRuntimeData(runtimeData, checks)).toMatchObject({
+      secureBoot: true,
+      vmId: 'e59b8ec3-0a8d-4243-b10a-9b5505870f04',
+    });
+    const bound = `${await sha256Hex(runtimeData)}${'00'.repeat(32)}`;
+    const { body } = parseTdx({ type: TDX_QUOTE_TYPE, value: readArmour(text, 'QUOTE'), ind: CMW_EVIDENCE });
+    expect(body.reportData).toBe(bound);
+    await expectCode(judgeTd(readArmour(text, 'QUOTE'), bound, '90c06f000000'), 'accepted');
+  });
+
+  it('have a TD of Google, judged as TDX', async () => {
+    const quote = readArmour(archive('gce_tdx_report.txt'), 'REPORT');
+    await expectCode(judgeTd(quote, '00'.repeat(64), '00806f050000'), 'accepted');
+  });
+
+  it('have a log that replays in every bank', async () => {
+    const log = parseEventLog(readArmour(archive('tcg_eventlog.txt'), 'LOG'));
+    for (const bank of log.banks) expect((await replayToPcrs(log, bank)).size).toBeGreaterThan(8);
+    const [key = new Uint8Array()] = decodePem(archive('tcg_eventlog.txt'), 'PUBLIC KEY');
+    expect(key).toHaveLength(294);
+    count('replayed');
+  });
+
+  it('have logs of go-tpm-tools that replay in every bank', async () => {
+    const folder = 'tpm/google__go-tpm-tools/internal/test/eventlogs';
+    const names = readdirSync(join(evidenceRoot, folder));
     expect(names.length).toBeGreaterThan(12);
     for (const name of names) {
-      const log = parseEventLog(readVector(`${goTpmTools}/eventlogs/${name}`));
+      const log = parseEventLog(readVector(`${folder}/${name}`));
       for (const bank of log.banks) {
-        const registers = await replayEventLog(log, bank);
+        const registers = await replayToPcrs(log, bank);
         expect(registers.size, name).toBeGreaterThan(4);
         // EV_SEPARATOR: the digest is that of the data, so a bank that was read wrongly would show.
         for (const { digests, data } of log.events.filter(({ type }) => type === 4)) {
           const digest = await crypto.subtle.digest(bank, Uint8Array.from(data));
-          expect(toHex(digests.get(bank) ?? new Uint8Array()), name).toBe(toHex(new Uint8Array(digest)));
+          expect(digests[bank], name).toBe(toHex(new Uint8Array(digest)));
         }
       }
       count('replayed');
     }
   });
 });
+
+/** A quote of a TD by itself, under the collateral of the one time at which all of it is valid. */
+async function judgeTd(
+  quote: Uint8Array,
+  reportData: string,
+  fmspc: '00806f050000' | '90c06f000000',
+): Promise<AttestationVerdict> {
+  const evidence = { type: TDX_QUOTE_TYPE, value: quote, ind: CMW_EVIDENCE };
+  return verifyEvidence({
+    evidence,
+    endorsements: [collateralOf(fmspc)],
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-td',
+      tdx: {
+        measurements: [parseTdx(evidence).body.mrTd],
+        rtmrs: {},
+        tcbStatuses: ['UpToDate', 'SWHardeningNeeded', 'OutOfDate'],
+        minimumTcbEvaluationDataNumber: 0,
+      },
+      waivers: [{ check: 'DCAP_CRL_MISSING', reason: 'recorded evidence' }],
+    }),
+    anchors: vendorAnchors,
+    expectedReportData: fromHex(reportData),
+    now: new Date(COLLATERAL_TIME),
+  });
+}
