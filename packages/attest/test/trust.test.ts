@@ -1,7 +1,17 @@
 import { toHex } from '@fastness/codec';
 import { parseCertificate } from '@fastness/codec/x509';
 import { describe, expect, it } from 'vitest';
-import { amdAnchors, amdRoots, intelRoots, snpProductNames, vendorAnchors } from '../src/index.ts';
+import {
+  amdAnchors,
+  amdRoots,
+  azureAnchors,
+  azureVtpmRoots,
+  gcpVtpmRoots,
+  googleAnchors,
+  intelRoots,
+  snpProductNames,
+  vendorAnchors,
+} from '../src/index.ts';
 import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
 
 const sha256 = async (bytes: Uint8Array) =>
@@ -48,5 +58,23 @@ describe('the pinned Intel root', () => {
     const [der = new Uint8Array(0)] = readCertificates(row?.['file'] ?? '');
     expect(await sha256(der)).toBe(root?.certificateSha256);
     expect(await sha256(parseCertificate(der).spki)).toBe(root?.spkiSha256);
+  });
+});
+
+describe('the pinned roots of virtual TPMs', () => {
+  const pinned = [...gcpVtpmRoots, ...azureVtpmRoots];
+
+  it('are among the anchors of every vendor, frozen', () => {
+    expect([vendorAnchors.gcpVtpm, vendorAnchors.azureVtpm]).toEqual([gcpVtpmRoots, azureVtpmRoots]);
+    expect([googleAnchors.gcpVtpm, azureAnchors.azureVtpm]).toEqual([gcpVtpmRoots, azureVtpmRoots]);
+    expect([gcpVtpmRoots, azureVtpmRoots, ...pinned].every((value) => Object.isFrozen(value))).toBe(true);
+  });
+
+  it.skipIf(!vectorsPresent).each(pinned)('$name has the recorded fingerprints', async (root) => {
+    const row = readTable('ROOTS.tsv').find((candidate) => candidate['subject_cn'] === root.name);
+    expect(row).toMatchObject({ issuer: 'self', cert_sha256: root.certificateSha256, spki_sha256: root.spkiSha256 });
+    const [der = new Uint8Array(0)] = readCertificates(row?.['file'] ?? '');
+    expect(await sha256(der)).toBe(root.certificateSha256);
+    expect(await sha256(parseCertificate(der).spki)).toBe(root.spkiSha256);
   });
 });
