@@ -1,6 +1,14 @@
 import { toHex } from '@fastness/codec';
 import { describe, expect, it } from 'vitest';
-import { keyConfigDigestOf, reportDataOf, type ReportDataFields } from '../src/index.ts';
+import {
+  deviceEvidenceDigestOf,
+  deviceNonceOf,
+  keyConfigDigestOf,
+  reportDataFor,
+  reportDataOf,
+  type Cmw,
+  type ReportDataFields,
+} from '../src/index.ts';
 
 const bytes = (value: number, length = 32) => new Uint8Array(length).fill(value);
 const fields: ReportDataFields = {
@@ -68,5 +76,59 @@ describe('keyConfigDigestOf', () => {
     { ohttpKeyConfig: bytes(1), receiptKey: bytes(2, 31) },
   ])('refuses missing and oversized keys', async (keys) => {
     await expect(keyConfigDigestOf(keys)).rejects.toMatchObject({ code: 'ATTEST_BINDING_INPUT' });
+  });
+});
+
+describe('reportDataFor', () => {
+  it('is the report data, or 32 bytes under a label of its own where the evidence is a quote of a TPM', async () => {
+    const whole = toHex(await reportDataOf(fields));
+    expect(toHex(await reportDataFor('sev-snp', fields))).toBe(whole);
+    expect(toHex(await reportDataFor('arm-cca', fields))).toBe(whole);
+    const short = toHex(await reportDataFor('azure-vtpm', fields));
+    expect(short).toHaveLength(64);
+    expect(short).not.toBe(whole.slice(0, 64));
+    expect(toHex(await reportDataFor('gcp-vtpm', fields))).toBe(short);
+    expect(toHex(await reportDataFor('gcp-vtpm', { ...fields, deviceEvidenceDigest: bytes(4) }))).not.toBe(short);
+  });
+});
+
+describe('deviceNonceOf', () => {
+  it('changes with every field and with the label', async () => {
+    const { deviceEvidenceDigest: _, ...session } = fields;
+    const nonces = await Promise.all([
+      deviceNonceOf(session, 'gpu0'),
+      deviceNonceOf(session, 'gpu1'),
+      deviceNonceOf({ ...session, purpose: 'key-release' }, 'gpu0'),
+      deviceNonceOf({ ...session, nonce: bytes(9) }, 'gpu0'),
+      deviceNonceOf({ ...session, keyConfigDigest: bytes(9) }, 'gpu0'),
+      deviceNonceOf({ ...session, releaseDigest: bytes(9) }, 'gpu0'),
+    ]);
+    expect(new Set(nonces.map((nonce) => toHex(nonce))).size).toBe(nonces.length);
+    expect(nonces.every((nonce) => nonce.length === 32)).toBe(true);
+  });
+});
+
+describe('deviceEvidenceDigestOf', () => {
+  const record = (value: number, type = 'a/b'): Cmw => ({ type, value: Uint8Array.of(value) });
+  const digest = async (...entries: readonly (readonly [string, Cmw])[]) => {
+    const value = await deviceEvidenceDigestOf(new Map(entries));
+    return value === null ? null : toHex(value);
+  };
+
+  it('is null without devices, so that none and some are told apart', async () => {
+    expect(await digest()).toBeNull();
+  });
+
+  it('does not depend on the order, and on everything else', async () => {
+    const both = await digest(['gpu0', record(1)], ['gpu1', record(2)]);
+    expect(await digest(['gpu1', record(2)], ['gpu0', record(1)])).toBe(both);
+    const others = await Promise.all([
+      digest(['gpu0', record(2)], ['gpu1', record(1)]),
+      digest(['gpu0', record(1)]),
+      digest(['gpu0', record(1)], ['gpu2', record(2)]),
+      digest(['gpu0', record(1)], ['gpu1', record(2, 'a/c')]),
+      digest(['gpu0', record(1)], ['gpu1', record(2)], ['gpu2', record(3)]),
+    ]);
+    expect(new Set([both, ...others]).size).toBe(others.length + 1);
   });
 });

@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import {
   amdAnchors,
+  checksOf,
   evidenceFormats,
+  parseAttestationPolicy,
   sectionOf,
+  trustworthinessOf,
   verifyEvidence,
+  verifyRecordedEvidence,
   withMeasurements,
   type VerifyEvidenceOptions,
 } from '../src/index.ts';
 import { appraise, authenticate, parse, type AuthenticReport } from '../src/formats/snp/index.ts';
 import { codeOf } from './support/errors.ts';
 import { prepare } from './support/forge.ts';
+import { prepareNitro } from './support/nitro-forge.ts';
 
 const { chain: _, ...options } = await prepare();
 const with_ = (change: Partial<VerifyEvidenceOptions>) => verifyEvidence({ ...options, ...change });
@@ -105,6 +110,47 @@ describe('verifyEvidence', () => {
     const [first, second] = await Promise.all([verifyEvidence(options), verifyEvidence(options)]);
     expect(first).toEqual(second);
     expect(Object.isFrozen(first) && Object.isFrozen(first.claims) && Object.isFrozen(first.checks)).toBe(true);
+  });
+});
+
+describe('verifyRecordedEvidence', () => {
+  const { expectedReportData: _bound, ...recorded } = options;
+  const reason = 'a recorded example';
+
+  it('checks everything but the binding, and reports that as a waiver', async () => {
+    const verdict = await verifyRecordedEvidence({ ...recorded, reason });
+    const bound = await verifyEvidence(options);
+    expect(verdict.claims).toEqual(bound.claims);
+    expect(verdict.checks.slice(0, -1)).toEqual(bound.checks);
+    expect(verdict.checks.at(-1)).toMatchObject({ code: 'ATTEST_BINDING_UNCHECKED', outcome: 'waived' });
+    expect(verdict.waivers).toMatchObject([{ check: 'ATTEST_BINDING_UNCHECKED', reason }]);
+    // Nobody may take the result for one about a machine that answers now.
+    expect(trustworthinessOf(verdict)).toMatchObject({ 'instance-identity': 32, 'runtime-opaque': 32 });
+  });
+
+  it('needs a reason, and still refuses what is not genuine or not allowed', async () => {
+    expect(await codeOf(verifyRecordedEvidence({ ...recorded, reason: ' ' }))).toBe('ATTEST_ARGUMENT_INVALID');
+    expect(await codeOf(verifyRecordedEvidence({ ...recorded, reason, anchors: {} }))).toBe('SNP_ARK_NOT_PINNED');
+    const named = { ...options.policy, waivers: [{ check: 'ATTEST_BINDING_UNCHECKED', reason }] };
+    expect(await codeOf(() => parseAttestationPolicy(named))).toBe('ATTEST_POLICY_INVALID');
+  });
+
+  it('refuses evidence that is bound to nothing', async () => {
+    const { expectedReportData: _none, ...nitro } = await prepareNitro({ section: { binding: 'nonce' } });
+    expect(await codeOf(verifyRecordedEvidence({ ...nitro, reason }))).toBe('ATTEST_BINDING_UNKNOWN');
+  });
+});
+
+describe('checksOf', () => {
+  it('says which checks ran before the one that failed', async () => {
+    const error: unknown = await with_({ expectedReportData: new Uint8Array(64) }).catch((thrown: unknown) => thrown);
+    const { before = [], failed } = checksOf(error) ?? {};
+    const { checks } = await verifyEvidence(options);
+    expect(before).toEqual(checks.slice(0, before.length));
+    expect(checks[before.length]?.code).toBe('SNP_REPORT_DATA_MISMATCH');
+    expect(failed).toMatchObject({ code: 'SNP_REPORT_DATA_MISMATCH', expected: '00'.repeat(64) });
+    expect(checksOf(new Error('another'))).toBeUndefined();
+    expect(checksOf('text')).toBeUndefined();
   });
 });
 

@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import {
+  checksOf,
+  cmwCollectionFromJson,
+  isCompositeVerdict,
+  readEar,
+  toEar,
+  verifyEvidence,
+  type Cmw,
+  type CompositeVerdict,
+} from '../src/index.ts';
+import { judgeComposite, prepareComposite, session, type CompositeScenario } from './support/composite-forge.ts';
+import { codeOf } from './support/errors.ts';
+import { now, prepare } from './support/forge.ts';
+import { prepareNvidia } from './support/nvidia-forge.ts';
+
+/** Two chips of one line. */
+const two = { gpu0: { chain: { chipSerial: 0x1001n } }, gpu1: { chain: { chipSerial: 0x1002n } } };
+const bytes = (value: number) => new Uint8Array(32).fill(value);
+
+async function composite(scenario: CompositeScenario = {}): Promise<CompositeVerdict> {
+  const verdict = await judgeComposite(scenario);
+  if (!isCompositeVerdict(verdict)) throw new Error('not composite');
+  return verdict;
+}
+
+describe('a collection', () => {
+  it('is accepted with a verdict for each part', async () => {
+    const { claims, parts, checks, waivers, policyId } = await composite({ gpus: two });
+    expect(claims.tee).toBe('sev-snp');
+    expect(Object.entries(parts).map(([label, part]) => [label, part.claims.tee])).toEqual([
+      ['cpu0', 'sev-snp'],
+      ['gpu0', 'nvidia-gpu'],
+      ['gpu1', 'nvidia-gpu'],
+    ]);
+    expect(new Set(checks.map(({ part }) => part))).toEqual(new Set([undefined, 'cpu0', 'gpu0', 'gpu1']));
+    expect(waivers).toEqual([]);
+    expect(policyId).toBe('composite');
+  });
+
+  it('may be of the processor alone, which is then bound as without a collection', async () => {
+    expect(Object.keys((await composite({ gpus: {} })).parts)).toEqual(['cpu0']);
+    const { evidence, ...options } = await prepareComposite({ gpus: {} });
+    const [cpu] = evidence.records.values();
+    if (cpu === undefined) throw new Error('no processor');
+    expect(await codeOf(verifyEvidence({ ...options, evidence: cpu }))).toBe('accepted');
+  });
+
+  it('reports the waivers of every part under its label', async () => {
+    const { waivers } = await composite({
+      cpu: { crls: () => [] },
+      policy: { waivers: [{ check: 'SNP_CRL_MISSING', reason: 'no network' }] },
+    });
+    expect(waivers).toMatchObject([{ check: 'SNP_CRL_MISSING', reason: 'no network', part: 'cpu0' }]);
+  });
+
+  const without = (label: string) => (records: Map<string, Cmw>) => {
+    records.delete(label);
+    return records;
+  };
+
+  it.each<[string, string, CompositeScenario]>([
+    ['ATTEST_COLLECTION_UNSUPPORTED', 'without a type', { type: null }],
+    ['ATTEST_COLLECTION_UNSUPPORTED', 'of another type', { type: 'tag:example.org,2026:other' }],
+    ['ATTEST_CPU_NOT_ONE', 'without a processor', { records: without('cpu0') }],
+    [
+      'ATTEST_CPU_NOT_ONE',
+      'of two processors',
+      { records: (records) => new Map([...records, ['cpu1', records.get('cpu0') ?? never()]]) },
+    ],
+    ['ATTEST_LABEL_MISMATCH', 'whose GPU is labelled as a processor', { gpus: { cpu1: {} } }],
+    ['ATTEST_LABEL_MISMATCH', 'whose label has no number', { gpus: { gpu: {} } }],
+    ['ATTEST_LABEL_MISMATCH', 'whose label has another number form', { gpus: { gpu01: {} } }],
+    ['ATTEST_DEVICE_NOT_ALLOWED', 'with a device that the policy does not list', { policy: { devices: undefined } }],
+    [
+      'ATTEST_DEVICE_NOT_ALLOWED',
+      'with a device of another kind',
+      { policy: { devices: [{ kind: 'tpm', minimum: 0, maximum: 1 }] } },
+    ],
+    ['ATTEST_DEVICE_MISSING', 'of too few devices', { policy: { devices: [{ kind: 'nvidia-gpu', minimum: 2 }] } }],
+    [
+      'ATTEST_DEVICE_TOO_MANY',
+      'of too many devices',
+      { gpus: two, policy: { devices: [{ kind: 'nvidia-gpu', minimum: 1 }] } },
+    ],
+    ['ATTEST_TEE_NOT_ALLOWED', 'with a device without a section', { policy: { nvidiaGpu: undefined } }],
+    ['ATTEST_DEVICE_IDENTITY_REPEATED', 'that shows one device twice', { gpus: { gpu0: {}, gpu1: {} } }],
+    [
+      'ATTEST_DEVICE_EVIDENCE_REPEATED',
+      'that brings one report twice',
+      { records: (records) => new Map([...records, ['gpu1', records.get('gpu0') ?? never()]]) },
+    ],
+    ['SNP_REPORT_DATA_MISMATCH', 'whose digest misses a device', { gpus: two, digested: without('gpu1') }],
+    ['SNP_REPORT_DATA_MISMATCH', 'whose digest has a device more', { gpus: two, records: without('gpu1') }],
+    [
+      'SNP_REPORT_DATA_MISMATCH',
+      'that leaves every device out',
+      {
+        records: without('gpu0'),
+        policy: { devices: undefined, nvidiaGpu: undefined },
+        endorsements: ([cpu]) => (cpu === undefined ? [] : [cpu]),
+      },
+    ],
+    [
+      'SNP_REPORT_DATA_MISMATCH',
+      'whose devices were exchanged',
+      {
+        gpus: two,
+        records: (records) => new Map([...records].map(([label]) => [label, records.get(swapped(label)) ?? never()])),
+      },
+    ],
+    ['SNP_REPORT_DATA_MISMATCH', 'of a broker shown to a client', { expected: { purpose: 'client' } }],
+    ['SNP_REPORT_DATA_MISMATCH', 'over another nonce', { expected: { nonce: bytes(9) } }],
+    ['SNP_REPORT_DATA_MISMATCH', 'of other keys', { expected: { keyConfigDigest: bytes(9) } }],
+    ['SNP_REPORT_DATA_MISMATCH', 'of another release', { expected: { releaseDigest: bytes(9) } }],
+    ['NVIDIA_NONCE_MISMATCH', 'whose GPU answered as another', { askedAs: { gpu0: 'gpu1' } }],
+    [
+      'ATTEST_ENDORSEMENT_UNSUPPORTED',
+      'with an endorsement of nothing in it',
+      { endorsements: (all) => [...all, { type: 'a/b', value: bytes(1) }] },
+    ],
+  ])('is refused with %s %s', async (code, _what, scenario) => {
+    expect(await codeOf(judgeComposite(scenario))).toBe(code);
+  });
+
+  it('names the part that was refused, and what had passed before', async () => {
+    const error: unknown = await judgeComposite({ gpus: two, askedAs: { gpu1: 'gpu7' } }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({ code: 'NVIDIA_NONCE_MISMATCH', detail: expect.stringMatching(/^gpu1: /) });
+    const { before = [], failed } = checksOf(error) ?? {};
+    expect(failed).toMatchObject({ code: 'NVIDIA_NONCE_MISMATCH', part: 'gpu1' });
+    expect(new Set(before.map(({ part }) => part))).toEqual(new Set([undefined, 'cpu0', 'gpu0', 'gpu1']));
+  });
+
+  it('is not moved by buffers that change while it is verified', async () => {
+    const options = await prepareComposite();
+    const pending = verifyEvidence(options);
+    for (const { value } of [...options.evidence.records.values(), ...options.endorsements]) value.fill(0);
+    expect(await codeOf(pending)).toBe('accepted');
+  });
+
+  it('needs a session, and one piece of evidence needs that or report data', async () => {
+    const { session: _, ...rest } = await prepareComposite();
+    // @ts-expect-error A collection has no report data of its own.
+    expect(await codeOf(verifyEvidence({ ...rest, expectedReportData: new Uint8Array(64) }))).toBe(
+      'ATTEST_ARGUMENT_INVALID',
+    );
+    const single = await prepare();
+    expect(await codeOf(verifyEvidence({ ...single, session }))).toBe('ATTEST_ARGUMENT_INVALID');
+    const { expectedReportData: _none, ...unbound } = single;
+    // @ts-expect-error A session is an object with four fields.
+    expect(await codeOf(verifyEvidence({ ...unbound, session: null }))).toBe('ATTEST_ARGUMENT_INVALID');
+    expect(await codeOf(verifyEvidence({ ...unbound, session: { ...session, nonce: bytes(1).slice(1) } }))).toBe(
+      'ATTEST_BINDING_INPUT',
+    );
+  });
+});
+
+describe('evidence without a collection', () => {
+  it('does not get round the devices that a policy requires', async () => {
+    const { policy } = await prepareComposite();
+    const single = await prepare();
+    expect(await codeOf(verifyEvidence({ ...single, policy }))).toBe('ATTEST_DEVICE_MISSING');
+  });
+
+  it('of a device alone does not stand for a machine', async () => {
+    const device = await prepareNvidia();
+    expect(await codeOf(verifyEvidence(device))).toBe('accepted');
+    const devices = [{ kind: 'nvidia-gpu' as const, minimum: 0, maximum: 1 }];
+    expect(await codeOf(verifyEvidence({ ...device, policy: { ...device.policy, devices } }))).toBe(
+      'ATTEST_CPU_NOT_ONE',
+    );
+  });
+});
+
+describe('the result for a collection', () => {
+  const common = {
+    verifierId: { developer: 'https://example.org', build: 'test 1' },
+    policyId: 'composite',
+    nonce: session.nonce,
+    issuedAt: now,
+  };
+
+  it('has a submodule for each part, and is as bad as the worst', async () => {
+    const { evidence } = await prepareComposite({ gpus: two });
+    const ear = toEar(await composite({ gpus: two }), { ...common, rawEvidence: evidence });
+    const read = readEar(JSON.parse(JSON.stringify(ear)));
+    expect(Object.keys(read.submodules)).toEqual(['cpu0', 'gpu0', 'gpu1']);
+    expect(read.status).toBe(ear.ear_status);
+    for (const { vector } of Object.values(read.submodules)) expect(Object.keys(vector).length).toBeGreaterThan(0);
+    expect(cmwCollectionFromJson(read.rawEvidence).records.size).toBe(3);
+    const waived = await composite({
+      cpu: { report: { policy: 0xb_0000n } },
+      policy: { waivers: [{ check: 'SNP_DEBUG_ALLOWED', reason: 'a test' }] },
+    });
+    const worse = toEar(waived, { ...common, rawEvidence: evidence });
+    expect(worse.ear_status).toBe('contraindicated');
+    expect(worse.submods['gpu0']?.ear_status).toBe(ear.submods['gpu0']?.ear_status);
+  });
+
+  it('cannot be overstated', async () => {
+    const { evidence } = await prepareComposite();
+    const ear = toEar(await composite(), { ...common, rawEvidence: evidence });
+    const bad = { ...ear.submods['gpu0'], ear_status: 'contraindicated' };
+    const overstated = { ...ear, ear_status: 'affirming', submods: { ...ear.submods, gpu0: bad } };
+    expect(await codeOf(() => readEar(overstated))).toBe('EAR_STATUS_OVERSTATED');
+  });
+});
+
+function swapped(label: string): string {
+  if (label === 'cpu0') return label;
+  return label === 'gpu0' ? 'gpu1' : 'gpu0';
+}
+
+function never(): never {
+  throw new Error('absent');
+}
