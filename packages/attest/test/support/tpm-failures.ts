@@ -96,6 +96,8 @@ export const tpmReadFailures: readonly TpmFailure[] = [
   ],
 ];
 
+const bankDigest = new Uint8Array(await crypto.subtle.digest('SHA-256', concatBytes(...registers(24).values())));
+
 /** What is wrong with the key, the signature or the registers that it covers. */
 export const tpmAuthenticityFailures: readonly TpmFailure[] = [
   ['TPM_KEY_NOT_PINNED', 'a key that the policy does not name', { section: { attestationKeys: ['00'.repeat(32)] } }],
@@ -110,6 +112,17 @@ export const tpmAuthenticityFailures: readonly TpmFailure[] = [
   ['TPM_SIGNATURE', 'a changed nonce', { sent: (quote) => ({ ...quote, attest: flip(quote.attest, 20) }) }],
   ['TPM_PCR_VALUE', 'a value left out', { sent: (quote) => ({ ...quote, pcrs: { 'SHA-256': registers(23) } }) }],
   ['TPM_PCR_VALUE', 'a short value', { sent: (quote) => ({ ...quote, pcrs: { 'SHA-256': registers(24, 31) } }) }],
+  [
+    'TPM_PCR_DIGEST',
+    'a digest by the hash of the bank, not of the signature',
+    {
+      quote: {
+        keys: p384Keys,
+        hash: 'SHA-384',
+        beforeSigning: (attest) => concatBytes(attest.subarray(0, -50), u16be(32), bankDigest),
+      },
+    },
+  ],
   [
     'TPM_PCR_DIGEST',
     'another value',

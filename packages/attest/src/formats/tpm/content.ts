@@ -2,7 +2,7 @@ import { decodeCbor, type CborMap, type CborValue } from '@fastness/codec/cbor';
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import type { HashName } from '@fastness/codec/x509';
 import { parseEventLog, type EventLog } from '../../event-log/index.ts';
-import { MAX_PCR, tpmHashes, tpmHashIds } from './layout.ts';
+import { MAX_PCR, tpmHashes } from './layout.ts';
 
 /** Registers by bank and index, as they came with the quote. Untrusted until the quote's digest covers them. */
 export type PcrValues = Readonly<Partial<Record<HashName, ReadonlyMap<number, Uint8Array>>>>;
@@ -29,8 +29,8 @@ const limits = Object.freeze({ maxDepth: 4, maxItems: 512 });
 
 /** Members 1 to 4 as CBOR. */
 export function quoteMembers({ attest, signature, pcrs, eventLog }: QuoteContent): [number, CborValue][] {
-  const banks = Object.entries(tpmHashIds).flatMap(([bank, id]) => {
-    const registers = pcrs[bank as HashName];
+  const banks = [...tpmHashes].flatMap(([id, bank]) => {
+    const registers = pcrs[bank];
     return registers === undefined ? [] : [[id, new Map<number, CborValue>(registers)] as const];
   });
   return [

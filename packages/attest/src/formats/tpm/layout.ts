@@ -7,13 +7,6 @@ export const tpmHashes: ReadonlyMap<number, HashName> = new Map([
   [0x000d, 'SHA-512'],
 ]);
 
-/** TPM_ALG_ID of the hashes. */
-export const tpmHashIds: Readonly<Record<HashName, number>> = Object.freeze({
-  'SHA-256': 0x000b,
-  'SHA-384': 0x000c,
-  'SHA-512': 0x000d,
-});
-
 /** Bytes of a digest. */
 export const digestBytes: Readonly<Record<HashName, number>> = Object.freeze({
   'SHA-256': 32,

@@ -39,12 +39,10 @@ export async function authenticateQuote(
   key: Uint8Array,
   checks: Checklist,
   means: VerificationMeans,
-): Promise<Pick<AuthenticQuote<unknown>, 'quote' | 'pcrs' | 'eventLog' | 'signature' | 'attestationKeySha256'>> {
+): Promise<Pick<AuthenticQuote<unknown>, 'quote' | 'pcrs' | 'eventLog' | 'attestationKeySha256'>> {
   await requireSignature(signed, key, checks, means);
   const covered = await requireDigest(quote, pcrs, signed.signature, checks);
-  const { algorithm, hash } = signed.signature;
-  const attestationKeySha256 = await sha256Hex(key);
-  return { quote, pcrs: covered, eventLog, signature: Object.freeze({ algorithm, hash }), attestationKeySha256 };
+  return { quote, pcrs: covered, eventLog, attestationKeySha256: await sha256Hex(key) };
 }
 
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {

@@ -61,7 +61,6 @@ export class AuthenticQuote<Trust> {
   readonly pcrs: PcrValues;
   /** Not authentic by itself: nothing vouches for it until it was replayed. */
   readonly eventLog: EventLog | undefined;
-  readonly signature: Pick<TpmSignature, 'hash' | 'algorithm'>;
   /** SHA-256 of the attestation key's SubjectPublicKeyInfo, hex. */
   readonly attestationKeySha256: string;
   readonly trust: Trust;
@@ -73,14 +72,13 @@ export class AuthenticQuote<Trust> {
   constructor(
     fields: Pick<
       AuthenticQuote<Trust>,
-      'quote' | 'pcrs' | 'eventLog' | 'signature' | 'attestationKeySha256' | 'trust' | 'at' | 'checks' | 'waivers'
+      'quote' | 'pcrs' | 'eventLog' | 'attestationKeySha256' | 'trust' | 'at' | 'checks' | 'waivers'
     >,
     tee: Tee,
   ) {
     this.quote = fields.quote;
     this.pcrs = fields.pcrs;
     this.eventLog = fields.eventLog;
-    this.signature = fields.signature;
     this.attestationKeySha256 = fields.attestationKeySha256;
     this.trust = fields.trust;
     this.at = fields.at;
