@@ -1,6 +1,8 @@
 import {
   evidenceFormats,
   isCmwCollection,
+  NVIDIA_GPU_EVIDENCE_TYPE,
+  NVIDIA_NVSWITCH_EVIDENCE_TYPE,
   SGX_QUOTE_TYPE,
   SNP_EVIDENCE_TYPE,
   TDX_QUOTE_TYPE,
@@ -9,6 +11,7 @@ import {
   type CmwCollection,
 } from '@fastness/attest';
 import { completeDcap } from './plan/dcap.ts';
+import { completeNvidia } from './plan/nvidia.ts';
 import { completeSnp } from './plan/snp.ts';
 import type { Completed, CompleteOptions } from './plan/types.ts';
 import type { Endorsement } from './types.ts';
@@ -19,6 +22,8 @@ const planners: ReadonlyMap<string, (options: CompleteOptions) => Promise<Comple
   [TSM_REPORT_TYPE, completeSnp],
   [TDX_QUOTE_TYPE, completeDcap],
   [SGX_QUOTE_TYPE, completeDcap],
+  [NVIDIA_GPU_EVIDENCE_TYPE, completeNvidia],
+  [NVIDIA_NVSWITCH_EVIDENCE_TYPE, completeNvidia],
 ]);
 
 /** Whether `completeEndorsements` can fetch anything for evidence of this media type. */

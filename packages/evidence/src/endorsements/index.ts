@@ -30,4 +30,6 @@ export {
 } from './bundle/format.ts';
 export { importEndorsementBundle, type Imported } from './bundle/import.ts';
 export { readEndorsementBundle } from './bundle/read.ts';
+export { ocspRequest } from './nvidia/ocsp.ts';
+export { rimRequest } from './nvidia/rim.ts';
 export { requestOf } from './subjects.ts';

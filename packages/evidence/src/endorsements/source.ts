@@ -95,6 +95,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
           maxBytes: request.maxBytes,
           ...(request.method === undefined ? {} : { method: request.method }),
           ...(request.headers === undefined ? {} : { headers: request.headers }),
+          ...(request.body === undefined ? {} : { body: request.body }),
           ...(request.plainHost === undefined ? {} : { plainHost: request.plainHost }),
         },
         signal,
@@ -132,7 +133,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
       fault = error;
     }
     if (offline) {
-      const best = newer(kept, brought);
+      const best = request.signed ? newer(kept, brought) : undefined;
       if (best !== undefined) return best;
       throw fault ?? new FastnessError('ENDORSEMENT_OFFLINE', `${request.subject}.`);
     }
@@ -141,7 +142,8 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
       return await fromNetwork(request, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      const best = newer(kept, brought);
+      // What no vendor signed is as good as the connection it came over, and for no longer than it is fresh.
+      const best = request.signed ? newer(kept, brought) : undefined;
       if (best === undefined || !(error instanceof FastnessError)) throw error;
       return { ...best, refreshFailed: error.code };
     }

@@ -11,6 +11,8 @@ import {
   type IntelUpdate,
 } from './intel/documents.ts';
 import { pckCrlRequest, rootCrlRequest, type PckCa } from './intel/lists.ts';
+import { storedOcspRequest } from './nvidia/ocsp.ts';
+import { RIM_ID, rimRequest } from './nvidia/rim.ts';
 import type { EndorsementRequest } from './types.ts';
 
 type Parts = readonly string[];
@@ -55,6 +57,14 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     ([tee, ...rest]) => (isTee(tee) && rest.length === 0 ? evaluationNumbersRequest({ tee }) : undefined),
   ],
   ['intel/pck-crl', ([ca, ...rest]) => (isCa(ca) && rest.length === 0 ? pckCrlRequest({ ca }) : undefined)],
+  [
+    'nvidia/rim',
+    ([id, ...rest]) => (id !== undefined && RIM_ID.test(id) && rest.length === 0 ? rimRequest({ id }) : undefined),
+  ],
+  [
+    'nvidia/ocsp',
+    ([digest, ...rest]) => (isHex(digest, 32) && rest.length === 0 ? storedOcspRequest(digest) : undefined),
+  ],
   ['intel/root-crl', (parts) => (parts.length === 0 ? rootCrlRequest() : undefined)],
 ]);
 

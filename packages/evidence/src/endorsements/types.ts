@@ -52,6 +52,7 @@ export interface EndorsementRequest {
   readonly maxBytes: number;
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
   /** A host that may be asked over plain http besides this machine; only Azure's instance metadata is one. */
   readonly plainHost?: string;
   url(services: EndorsementServices): URL;

@@ -64,7 +64,7 @@ export function sourceFor(setup: SourceSetup): EndorsementSource & { readonly pa
     ...options,
     now: at,
     http: {
-      timeoutMs: 500,
+      timeoutMs: 10_000,
       random: () => 1,
       sleep: async (ms) => {
         pauses.push(ms);

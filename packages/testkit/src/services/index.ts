@@ -8,3 +8,4 @@ export type { ServiceFailure } from './failures.ts';
 export { startFakeService, type FakeRoutes, type FakeService, type SeenRequest } from './fake-service.ts';
 export { recordedFolder } from './folder.ts';
 export { fakePcs, forgedPcsMaterial, type FakePcsOptions, type PcsMaterial } from './intel-pcs.ts';
+export { fakeOcsp, fakeRim, forgedOcspResponder, type SeenOcspRequest } from './nvidia.ts';

@@ -30,7 +30,7 @@ const itemSchema = z.strictObject({
   issued: instant,
   expires: instant.exactOptional(),
   body: base64url(MAX_BODY),
-  issuerChain: z.array(base64url(131_072)).max(4),
+  issuerChain: z.array(base64url(131_072)).max(8),
 });
 const bundleSchema = z.strictObject({
   format: z.literal(BUNDLE_FORMAT),

@@ -1,5 +1,7 @@
 import {
   isCmwCollection,
+  NVIDIA_GPU_EVIDENCE_TYPE,
+  NVIDIA_NVSWITCH_EVIDENCE_TYPE,
   SGX_QUOTE_TYPE,
   SNP_EVIDENCE_TYPE,
   TDX_QUOTE_TYPE,
@@ -8,6 +10,7 @@ import {
   type CmwCollection,
 } from '@fastness/attest';
 import { encodeDcapCollateral, readPckFacts } from '@fastness/attest/formats/dcap';
+import { encodeNvidiaEndorsements, neededEndorsements } from '@fastness/attest/formats/nvidia';
 import { parse as parseSgx } from '@fastness/attest/formats/sgx';
 import { encodeSnpEndorsements, parse as parseSnp } from '@fastness/attest/formats/snp';
 import { parse as parseTdx } from '@fastness/attest/formats/tdx';
@@ -47,7 +50,11 @@ export function readEndorsementBundle(
       .filter(({ parts }) => wanted(kind, parts));
   const collateral = dcapEnvelopes(find);
   // A quote takes one set; where the bundle has several recoveries, the one that Intel hands out by default.
-  return [...snpEnvelopes(find), ...(evidence === undefined ? collateral : collateral.slice(0, 1))];
+  return [
+    ...snpEnvelopes(find),
+    ...(evidence === undefined ? collateral : collateral.slice(0, 1)),
+    ...nvidiaEnvelopes(find),
+  ];
 }
 
 function snpEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
@@ -81,6 +88,12 @@ function dcapEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
   });
 }
 
+function nvidiaEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
+  const rims = find('nvidia/rim').map(({ item }) => item.body);
+  const ocspResponses = find('nvidia/ocsp').map(({ item }) => item.body);
+  return rims.length + ocspResponses.length === 0 ? [] : [encodeNvidiaEndorsements({ rims, ocspResponses })];
+}
+
 function wantedBy(evidence: Cmw): Wanted {
   switch (evidence.type) {
     case SNP_EVIDENCE_TYPE:
@@ -89,6 +102,9 @@ function wantedBy(evidence: Cmw): Wanted {
     case TDX_QUOTE_TYPE:
     case SGX_QUOTE_TYPE:
       return wantedByQuote(evidence);
+    case NVIDIA_GPU_EVIDENCE_TYPE:
+    case NVIDIA_NVSWITCH_EVIDENCE_TYPE:
+      return wantedByNvidia(evidence);
     default:
       return () => false;
   }
@@ -106,6 +122,12 @@ function wantedBySnp(evidence: Cmw): Wanted {
     }
     return kind.startsWith('amd/') && parts[0] === (report.signingKey === 1 ? 'vlek' : 'vcek');
   };
+}
+
+/** The documents that the report names, and answers about its chain and theirs. */
+function wantedByNvidia(evidence: Cmw): Wanted {
+  const ids = new Set(neededEndorsements(evidence).rims.map(({ id }) => id));
+  return (kind, [name = '']) => (kind === 'nvidia/rim' ? ids.has(name) : kind === 'nvidia/ocsp');
 }
 
 function wantedByQuote(evidence: Cmw): Wanted {

@@ -13,7 +13,7 @@ const HMAC = 0x4d;
 const SEAL_BYTES = 33;
 /** The largest item is a revocation list of 4 MiB. */
 const MAX_ENTRY = 8 << 20;
-const MAX_CHAIN = 4;
+const MAX_CHAIN = 8;
 
 /** Keys of the map. */
 const member = Object.freeze({
