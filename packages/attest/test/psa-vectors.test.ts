@@ -6,28 +6,16 @@ import {
   SIGNED_CORIM_TYPE,
   UNSIGNED_CORIM_TYPE,
   verifyEvidence,
-  type ArmReference,
   type AttestationVerdict,
 } from '../src/index.ts';
 import { importCorim } from '../src/corim/index.ts';
 import { encodePsaEvidence, parse, type PsaToken } from '../src/formats/arm-psa/index.ts';
-import { now, recordedKey, recordedPair } from './support/arm-forge.ts';
+import { now, recordedKey, recordedPair, stateOf, withoutSigners } from './support/arm-forge.ts';
 import { codeOf } from './support/errors.ts';
 import { claimsRow, corimRow, psaCases, psaClaimSets, readClaimSet, signingKey } from './support/psa-cases.ts';
 import { readTable, readVector, vectorsPresent } from './support/vectors.ts';
 
 if (!vectorsPresent) process.stdout.write('recorded PSA tokens: absent, skipped\n');
-
-/** The state that a token is in. */
-function stateOf({ implementationId, softwareComponents }: PsaToken): ArmReference {
-  return {
-    implementationId,
-    components: softwareComponents.map(({ algorithm: _, measurement, ...component }) => ({
-      ...component,
-      digests: [{ value: measurement }],
-    })),
-  };
-}
 
 /** Judges a token under the state of `reference`, as its producer would list it. */
 async function judge(token: Uint8Array, spki: Uint8Array, reference: PsaToken, change: object = {}) {
@@ -59,8 +47,8 @@ describe.skipIf(!vectorsPresent)('recorded PSA tokens', () => {
     const rows = readTable('INDEX.tsv').filter(({ tee }) => tee === 'psa');
     const first = rows.map((row) => row['files (under vectors/)']?.split(' ; ')[0] ?? '');
     expect(first.length).toBeGreaterThan(3);
-    const covered = [...psaCases.map(({ row }) => row), claimsRow, corimRow];
-    expect(first.filter((file) => !covered.includes(file))).toEqual([]);
+    const covered = new Set([...psaCases.map(({ row }) => row), claimsRow, corimRow]);
+    expect(first.filter((file) => !covered.has(file))).toEqual([]);
   });
 
   it.each(psaCases)('are judged as stated: $name, $verdict', async ({ row, key, verdict }) => {
@@ -98,10 +86,7 @@ describe.skipIf(!vectorsPresent)('recorded PSA tokens', () => {
     const token = readVector(psaCases[0]?.row ?? '');
     expect(await codeOf(judge(token, new Uint8Array(), reference, sections.armPsa))).toBe('PSA_SOFTWARE_NOT_ALLOWED');
     // Veraison compares digests alone, and so accepts what this manifest does not describe.
-    const references = sections.armPsa?.references.map((state) => ({
-      ...state,
-      components: state.components.map(({ signerId: _, ...component }) => component),
-    }));
+    const references = withoutSigners(sections.armPsa?.references ?? []);
     const keys = sections.armPsa?.keys;
     const { claims } = await judge(token, new Uint8Array(), reference, { keys, references });
     expect(claims).toMatchObject({ endorser: 'policy', identity: { value: reference.instanceId } });

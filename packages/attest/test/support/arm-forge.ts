@@ -1,7 +1,7 @@
 import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec';
 import { decodePem } from '@fastness/codec';
 import { forgedArmComponents, forgedArmDevice, generateKeys, type ForgedKeys } from '@fastness/testkit';
-import type { ArmKey, ArmReference } from '../../src/index.ts';
+import type { ArmComponent, ArmKey, ArmReference, ArmSoftwareComponent } from '../../src/index.ts';
 import { readVectorText } from './vectors.ts';
 
 export const now = new Date('2026-06-15T12:00:00Z');
@@ -79,4 +79,34 @@ export function flip(bytes: Uint8Array, position: number): Uint8Array {
   const flipped = bytes.slice();
   flipped[position] = (flipped[position] ?? 0) ^ (1 << ((position * 5 + 3) % 8));
   return flipped;
+}
+
+/** The state that a recorded token is in, as its producer would list it. */
+export function stateOf(token: {
+  readonly implementationId: string;
+  readonly softwareComponents: readonly ArmSoftwareComponent[];
+}): ArmReference {
+  const components = token.softwareComponents.map(({ type, version, signerId, measurement }): ArmComponent => ({
+    ...optional({ type, version, signerId }),
+    digests: [{ value: measurement }],
+  }));
+  return { implementationId: token.implementationId, components };
+}
+
+/** States whose components may have any signer. */
+export function withoutSigners(references: readonly ArmReference[]): ArmReference[] {
+  return references.map((reference) => {
+    const components = reference.components.map(({ type, version, digests }): ArmComponent => ({
+      ...optional({ type, version }),
+      digests,
+    }));
+    return Object.assign({ ...reference }, { components });
+  });
+}
+
+/** The members that are there. */
+function optional(members: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(members).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

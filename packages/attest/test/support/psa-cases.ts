@@ -64,14 +64,14 @@ const keys: Readonly<Record<string, number>> = {
   version: 4,
   'signer-id': 5,
 };
-const binary = [
+const binary = new Set([
   'psa-nonce',
   'psa-instance-id',
   'psa-implementation-id',
   'psa-boot-seed',
   'measurement-value',
   'signer-id',
-];
+]);
 
 /** A recorded claim set as CBOR has it. */
 export function readClaimSet(file: string): Map<number, CborValue> {
@@ -85,5 +85,5 @@ function claimsOf(json: { [name: string]: Json }): Map<number, CborValue> {
 function cborOf(name: string, value: Json): CborValue {
   if (Array.isArray(value)) return value.map((entry) => cborOf(name, entry));
   if (typeof value === 'object') return claimsOf(value);
-  return typeof value === 'string' && binary.includes(name) ? bytesOf(value) : value;
+  return typeof value === 'string' && binary.has(name) ? bytesOf(value) : value;
 }

@@ -1,0 +1,43 @@
+import { toBase64Url } from '@fastness/codec';
+import type { CborValue } from '@fastness/codec/cbor';
+import {
+  armKeyTriple,
+  armReferenceTriple,
+  corimEndorsement,
+  corimUri,
+  forgeCorim,
+  forgedArmComponents,
+  signCorim,
+  type ForgeCorimOptions,
+  type SignCorimOptions,
+} from '@fastness/testkit';
+import type { Cmw } from '../../src/index.ts';
+import { deviceKeys, vendorKeys } from './arm-forge.ts';
+
+export const PSA = 'tag:arm.com,2025:psa#1.0.0';
+export const PLATFORM = 'tag:arm.com,2025:cca_platform#1.0.0';
+export const REALM = 'tag:arm.com,2025:cca_realm#1.0.0';
+export const PSA_COMPONENT = 'psa.software-component';
+export const CCA_COMPONENT = 'cca.software-component';
+
+/** How a policy pins the vendor whose CoRIMs count. */
+export const pinVendor = { corimSigners: [toBase64Url(vendorKeys.spki)] };
+
+/** Endorses the forged device and the firmware of forged tokens. */
+export function deviceCorim(profile = PSA, options: Partial<ForgeCorimOptions> = {}): Uint8Array {
+  const name = profile === PSA ? PSA_COMPONENT : CCA_COMPONENT;
+  const triples: Record<number, readonly CborValue[]> = {
+    0: [armReferenceTriple(name, forgedArmComponents())],
+    3: [armKeyTriple(deviceKeys)],
+  };
+  return forgeCorim({ profile: corimUri(profile), triples, ...options });
+}
+
+/** The same as an endorsement, signed by the vendor. */
+export async function signedCorim(
+  profile = PSA,
+  options: { readonly corim?: Partial<ForgeCorimOptions>; readonly sign?: Partial<SignCorimOptions> } = {},
+): Promise<readonly Cmw[]> {
+  const signed = await signCorim(deviceCorim(profile, options.corim), { keys: vendorKeys, ...options.sign });
+  return [corimEndorsement(signed)];
+}
