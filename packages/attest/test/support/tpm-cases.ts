@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { concatBytes, decodePem, fromHex, toHex, u16be, utf8Encode } from '@fastness/codec';
 import { der, ecdsaSignatureToRaw } from '@fastness/codec/der';
 import type { ErrorCode } from '@fastness/codec/errors';
@@ -9,7 +10,16 @@ import { encodeSnpEndorsements, reportLayout } from '../../src/formats/snp/index
 import { parse as parseTdx, encodeDcapCollateral } from '../../src/formats/tdx/index.ts';
 import { attestationKeyOf, encodeTpmEvidence, type QuoteContent } from '../../src/formats/tpm/index.ts';
 import { Checklist } from '../../src/checks.ts';
-import { CMW_EVIDENCE, TDX_QUOTE_TYPE, type Cmw, type WaivableCheck } from '../../src/index.ts';
+import {
+  CMW_EVIDENCE,
+  parseAttestationPolicy,
+  policySectionOf,
+  TDX_QUOTE_TYPE,
+  vendorAnchors,
+  type Cmw,
+  type VerifyEvidenceOptions,
+  type WaivableCheck,
+} from '../../src/index.ts';
 import { dcapCases } from './dcap-cases.ts';
 import { onlyBytes, onlyNumber, repeatedBytes } from './protobuf.ts';
 import { crlsOf } from './snp-cases.ts';
@@ -39,6 +49,8 @@ export interface RecordedTpm {
   /** Registers that the policy pins, hex by index. */
   readonly pcrs: Readonly<Record<string, string>>;
   readonly nonce: Uint8Array;
+  /** The attestation key that a policy pins. Absent: something else vouches for it. */
+  readonly key?: Uint8Array;
   /** Further sections of the policy. */
   readonly others?: object;
   /** What the evidence is made of. */
@@ -105,7 +117,7 @@ export function vaporFixture(path: string, bank: 'sha256' | 'sha384') {
 /** Evidence of a TPM whose key the policy pins. */
 function pinned(recorded: ReturnType<typeof quoteOf>, key: Uint8Array, nonce: Uint8Array): RecordedTpm {
   const rewrap = (content: QuoteContent) => encodeTpmEvidence({ ...content, attestationKey: key });
-  return { ...recorded, nonce, evidence: rewrap(recorded.content), endorsements: [], rewrap };
+  return { ...recorded, key, nonce, evidence: rewrap(recorded.content), endorsements: [], rewrap };
 }
 
 function gcpEvidence(): RecordedTpm {
@@ -401,3 +413,47 @@ export const tpmReferenceRows: Readonly<Record<string, string>> = {
   [`${openpcc}/azure_ak_certificates.txt`]: 'certificates, HCL report, TD quotes and a log that belong to no TPM quote',
   [`${goTpmTools}/eventlogs`]: 'logs without quotes: they replay, and nobody vouches for the registers',
 };
+
+/** What a test changes about the judgement of a case. */
+export interface TpmChange {
+  readonly evidence?: Cmw;
+  readonly nonce?: Uint8Array;
+  readonly section?: object;
+}
+
+/** Everything that verifies recorded evidence, under a policy that pins every register it quotes. */
+export function tpmOptions(testCase: TpmCase, change: TpmChange = {}): VerifyEvidenceOptions {
+  const recorded = testCase.read();
+  const { bank, pcrs, others = {}, endorsements } = recorded;
+  const trust = {
+    tpm: () => ({ attestationKeys: [sha256Of(recorded.key ?? new Uint8Array())] }),
+    'gcp-vtpm': () => ({ projects: ['lockboot'] }),
+    'azure-vtpm': () => ({}),
+  };
+  const section = {
+    ...trust[testCase.tee](),
+    bank,
+    measurements: [pcrs['4']],
+    pcrs: Object.fromEntries(Object.entries(pcrs).map(([index, value]) => [index, [value]])),
+    ...testCase.section,
+    ...change.section,
+  };
+  return {
+    evidence: change.evidence ?? recorded.evidence,
+    endorsements,
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-quotes',
+      [policySectionOf[testCase.tee]]: section,
+      ...others,
+      waivers: [...new Set(testCase.waive)].map((check) => ({ check, reason: 'recorded evidence' })),
+    }),
+    anchors: vendorAnchors,
+    expectedReportData: change.nonce ?? recorded.nonce,
+    now: new Date(testCase.at),
+  };
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -2,9 +2,9 @@ import { equalBytes, toHex } from '@fastness/codec';
 import { contextPrimitive, DerReader, readDerSequence } from '@fastness/codec/der';
 import { extensionOids, type Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { fingerprintsOf } from '../../digest.ts';
 import { nameOf } from '../../signatures.ts';
 import type { VtpmTrustAnchor } from '../../trust/vtpm-anchor.ts';
-import { sha256Hex } from './quote.ts';
 
 /** The certificates above an attestation key, from the root down. */
 export interface AkChain {
@@ -33,11 +33,11 @@ export async function selectAkChain(
   const path: Certificate[] = [leaf];
   for (;;) {
     const top = path.at(-1) ?? leaf;
-    const spki = await sha256Hex(top.spki);
+    const { spki, whole } = await fingerprintsOf(top);
     const anchor = path.length > 1 ? anchors.find(({ spkiSha256 }) => spkiSha256 === spki) : undefined;
     if (anchor !== undefined) {
       checks.require('TPM_AK_ROOT_NOT_PINNED', true, { expected: anchor.name, actual: spki });
-      const rootKnown = (await sha256Hex(top.raw)) === anchor.certificateSha256;
+      const rootKnown = whole === anchor.certificateSha256;
       return Object.freeze({ root: top, intermediates: path.slice(1, -1).toReversed(), leaf, rootKnown });
     }
     const isRoot = equalBytes(top.issuer.raw, top.subject.raw);

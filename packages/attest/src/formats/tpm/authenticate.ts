@@ -1,7 +1,8 @@
 import { anyOf, Checklist } from '../../checks.ts';
+import { sha256Hex } from '../../digest.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import { authenticateQuote, sha256Hex } from './quote.ts';
+import { authenticateQuote } from './quote.ts';
 import type { ClaimedKey } from './parse.ts';
 import { AuthenticQuote, ParsedQuote } from './stages.ts';
 

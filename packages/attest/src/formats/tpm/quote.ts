@@ -1,7 +1,8 @@
-import { concatBytes, plainBytes, toHex } from '@fastness/codec';
+import { concatBytes, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseSpki, verifySignature } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { sha256Hex } from '../../digest.ts';
 import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
 import { readAttest, type TpmQuote } from './attest.ts';
 import type { PcrValues, ReadContent } from './content.ts';
@@ -43,10 +44,6 @@ export async function authenticateQuote(
   await requireSignature(signed, key, checks, means);
   const covered = await requireDigest(quote, pcrs, signed.signature, checks);
   return { quote, pcrs: covered, eventLog, attestationKeySha256: await sha256Hex(key) };
-}
-
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', plainBytes(bytes))));
 }
 
 async function requireSignature(

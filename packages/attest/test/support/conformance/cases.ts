@@ -1,6 +1,7 @@
 import { dcapCases, dcapOptions } from '../dcap-cases.ts';
 import { nitroOptions, nitroVectors } from '../nitro-vectors.ts';
 import { snpCases, snpOptions } from '../snp-cases.ts';
+import { tpmCases, tpmOptions, tpmReferenceRows } from '../tpm-cases.ts';
 import type { ConformanceCase, NotJudged } from './case.ts';
 
 /** Recorded evidence of every TEE with the verdict it must get, in the form that any runtime can judge. */
@@ -18,6 +19,10 @@ export const conformanceCases: readonly ConformanceCase[] = [
     const tee = found.tee === 'aws-nitro' ? 'nitro' : 'nitrotpm';
     return { tee, row, name, verdict, options: () => nitroOptions(found) };
   }),
+  ...tpmCases.map((found): ConformanceCase => {
+    const { row, name, verdict } = found;
+    return { tee: row.split('/')[0] ?? '', row, name, verdict, options: () => tpmOptions(found) };
+  }),
 ];
 
 export const notJudged: readonly NotJudged[] = [
@@ -26,4 +31,5 @@ export const notJudged: readonly NotJudged[] = [
     row: 'tdx/project-oak__oak/oak_attestation_verification/testdata/tdx_oc_evidence.binarypb',
     why: "evidence in another project's envelope, given for reference",
   },
+  ...Object.entries(tpmReferenceRows).map(([row, why]): NotJudged => ({ row, why })),
 ];
