@@ -17,6 +17,7 @@ export type { ArmCcaClaims, ArmLifecycle, ArmPsaClaims, ArmSoftwareComponent } f
 export type { NitroClaims } from './claims/nitro.ts';
 export type { NvidiaGpuClaims, NvidiaReference, NvidiaSwitchClaims } from './claims/nvidia.ts';
 export type { QuoteClaims, TpmClaims } from './claims/tpm.ts';
+export type { AndroidKeyClaims } from './claims/android-key.ts';
 export type {
   AzureMaaClaims,
   GcpConfidentialSpaceClaims,
@@ -69,6 +70,8 @@ export type { EvidenceFormat, VerifyEvidenceOptions, VerifySessionOptions } from
 export { evidenceFormats } from './formats/registry.ts';
 export type { VerificationMeans } from './means.ts';
 export {
+  ANDROID_KEY_EVIDENCE_TYPE,
+  ANDROID_STATUS_TYPE,
   AZURE_MAA_TOKEN_TYPE,
   GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
   INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
@@ -103,6 +106,7 @@ export { armPsaProfiles, type ArmPsaPolicy, type ArmPsaProfile } from './policy/
 export type { NitroPolicy } from './policy/nitro.ts';
 export { nvidiaGpuModes, type NvidiaGpuPolicy, type NvidiaNvswitchPolicy } from './policy/nvidia.ts';
 export type { QuotePolicy, TpmPolicy } from './policy/tpm.ts';
+export type { AndroidKeyPolicy } from './policy/android-key.ts';
 export type { AzureMaaPolicy } from './policy/azure-maa.ts';
 export { confidentialSpaceHardware, type GcpConfidentialSpacePolicy } from './policy/gcp-confidential-space.ts';
 export type { IntelTrustAuthorityPolicy } from './policy/intel-trust-authority.ts';
@@ -135,6 +139,13 @@ export {
 } from './trust/anchors.ts';
 export { intelRoots } from './trust/intel.ts';
 export { nvidiaAnchors, nvidiaDeviceRoots, nvidiaRimRoots, type NvidiaTrustAnchor } from './trust/nvidia.ts';
+export {
+  androidAnchors,
+  androidRoots,
+  type AndroidStatus,
+  type AndroidTrustAnchor,
+  type AndroidTrustAnchors,
+} from './trust/google-android.ts';
 export { tokenAnchors, tokenRoots, type TokenTrustAnchor } from './trust/tokens.ts';
 export { vendorAnchors } from './trust/vendors.ts';
 export { isCompositeVerdict, type AttestationVerdict, type CompositeVerdict } from './verdict.ts';

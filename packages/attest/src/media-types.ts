@@ -51,6 +51,12 @@ export const NVIDIA_NVSWITCH_EVIDENCE_TYPE = 'application/vnd.fastness.nvidia-nv
 /** Endorsements of both: CBOR map {? 1: [reference document, ...], ? 2: [OCSP response DER, ...]}. Untrusted transport. */
 export const NVIDIA_ENDORSEMENTS_TYPE = 'application/vnd.fastness.nvidia-endorsements+cbor';
 
+/** Android key attestation: CBOR map {1: [certificate DER, ...]}, the attested key first, the root last. */
+export const ANDROID_KEY_EVIDENCE_TYPE = 'application/vnd.fastness.android-key+cbor';
+
+/** Google's status list of attestation keys, JSON as it is served. Nobody signs it; see the policy's `statusLists`. */
+export const ANDROID_STATUS_TYPE = 'application/vnd.fastness.android-key-status+json';
+
 /** A token of Microsoft Azure Attestation: the JWS, compact. */
 export const AZURE_MAA_TOKEN_TYPE = 'application/vnd.fastness.azure-maa+jwt';
 

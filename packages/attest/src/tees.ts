@@ -13,6 +13,7 @@ export const policySectionOf = Object.freeze({
   tpm: 'tpm',
   'gcp-vtpm': 'gcpVtpm',
   'azure-vtpm': 'azureVtpm',
+  'android-key': 'androidKey',
   'azure-maa': 'azureMaa',
   'intel-trust-authority': 'intelTrustAuthority',
   'gcp-confidential-space': 'gcpConfidentialSpace',

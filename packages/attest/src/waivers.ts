@@ -1,5 +1,6 @@
 import { armCcaWaivableChecks } from './formats/arm-cca/waivable.ts';
 import { armPsaWaivableChecks } from './formats/arm-psa/waivable.ts';
+import { androidKeyWaivableChecks } from './formats/android-key/waivable.ts';
 import { azureMaaWaivableChecks } from './formats/azure-maa/waivable.ts';
 import { gcpConfidentialSpaceWaivableChecks } from './formats/gcp-confidential-space/waivable.ts';
 import { intelTrustAuthorityWaivableChecks } from './formats/intel-trust-authority/waivable.ts';
@@ -26,6 +27,7 @@ export const waivableChecks = Object.freeze([
   ...nitroWaivableChecks,
   ...nvidiaWaivableChecks,
   ...tpmWaivableChecks,
+  ...androidKeyWaivableChecks,
   ...azureMaaWaivableChecks,
   ...intelTrustAuthorityWaivableChecks,
   ...gcpConfidentialSpaceWaivableChecks,

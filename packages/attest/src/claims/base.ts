@@ -7,6 +7,7 @@ import type { Tee } from '../tees.ts';
  * - `ppid`: Intel platform provisioning id, 16 bytes.
  * - `nvidia-device-id`: serial number of the certificate of an NVIDIA chip's own key.
  * - `instance-id`: an AWS enclave's module id (text), or the UEID or instance id of an Arm token.
+ * - `attestation-key`: an Android attestation key, SHA-256 of its SubjectPublicKeyInfo; of a batch of devices, or of one for weeks.
  * - `token-issuer`: an attestation service that does not say which machine it saw; its `iss` (text).
  * - `ueid`: NVIDIA devices, the decimal UEIDs sorted and joined with commas.
  * - `attestation-key`: SHA-256 of the SubjectPublicKeyInfo of a TPM's pinned key.
@@ -20,6 +21,7 @@ export interface PlatformIdentity {
     | 'ppid'
     | 'nvidia-device-id'
     | 'instance-id'
+    | 'attestation-key'
     | 'token-issuer'
     | 'ueid'
     | 'attestation-key'

@@ -1,4 +1,5 @@
 import type { ArmCcaClaims, ArmPsaClaims } from './arm.ts';
+import type { AndroidKeyClaims } from './android-key.ts';
 import type {
   AzureMaaClaims,
   GcpConfidentialSpaceClaims,
@@ -24,6 +25,7 @@ export type Claims =
   | TpmClaims
   | GcpVtpmClaims
   | AzureVtpmClaims
+  | AndroidKeyClaims
   | AzureMaaClaims
   | IntelTrustAuthorityClaims
   | GcpConfidentialSpaceClaims

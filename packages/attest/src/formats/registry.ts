@@ -12,6 +12,8 @@ import {
   AZURE_VTPM_EVIDENCE_TYPE,
   VTPM_ENDORSEMENTS_TYPE,
   DCAP_COLLATERAL_TYPE,
+  ANDROID_KEY_EVIDENCE_TYPE,
+  ANDROID_STATUS_TYPE,
   AZURE_MAA_TOKEN_TYPE,
   GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
   INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
@@ -25,6 +27,8 @@ import { armCcaTrustworthiness } from './arm-cca/trustworthiness.ts';
 import { verify as verifyArmCca } from './arm-cca/verify.ts';
 import { armPsaTrustworthiness } from './arm-psa/trustworthiness.ts';
 import { verify as verifyArmPsa } from './arm-psa/verify.ts';
+import { androidKeyTrustworthiness } from './android-key/trustworthiness.ts';
+import { verify as verifyAndroidKey } from './android-key/verify.ts';
 import { azureMaaTrustworthiness } from './azure-maa/trustworthiness.ts';
 import { verify as verifyAzureMaa } from './azure-maa/verify.ts';
 import { gcpConfidentialSpaceTrustworthiness } from './gcp-confidential-space/trustworthiness.ts';
@@ -123,6 +127,13 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([VTPM_ENDORSEMENTS_TYPE, SNP_ENDORSEMENTS_TYPE, DCAP_COLLATERAL_TYPE]),
     trustworthiness: azureVtpmTrustworthiness,
     verify: verifyAzureVtpm,
+  }),
+  Object.freeze({
+    tee: 'android-key',
+    evidenceTypes: Object.freeze([ANDROID_KEY_EVIDENCE_TYPE]),
+    endorsementTypes: Object.freeze([ANDROID_STATUS_TYPE]),
+    trustworthiness: androidKeyTrustworthiness,
+    verify: verifyAndroidKey,
   }),
   Object.freeze({
     tee: 'azure-maa',

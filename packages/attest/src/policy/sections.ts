@@ -1,3 +1,4 @@
+import { androidKeyPolicySchema } from './android-key.ts';
 import { azureMaaPolicySchema } from './azure-maa.ts';
 import { gcpConfidentialSpacePolicySchema } from './gcp-confidential-space.ts';
 import { intelTrustAuthorityPolicySchema } from './intel-trust-authority.ts';
@@ -26,6 +27,7 @@ export const policySections = Object.freeze({
   tpm: tpmPolicySchema.exactOptional(),
   gcpVtpm: gcpVtpmPolicySchema.exactOptional(),
   azureVtpm: azureVtpmPolicySchema.exactOptional(),
+  androidKey: androidKeyPolicySchema.exactOptional(),
   azureMaa: azureMaaPolicySchema.exactOptional(),
   intelTrustAuthority: intelTrustAuthorityPolicySchema.exactOptional(),
   gcpConfidentialSpace: gcpConfidentialSpacePolicySchema.exactOptional(),
@@ -45,6 +47,7 @@ export const policySectionNames: readonly PolicySectionName[] = Object.freeze([
   'tpm',
   'gcpVtpm',
   'azureVtpm',
+  'androidKey',
   'azureMaa',
   'intelTrustAuthority',
   'gcpConfidentialSpace',

@@ -1,6 +1,7 @@
 import type { NitroTrustAnchor } from './aws.ts';
 import type { NvidiaTrustAnchor } from './nvidia.ts';
 import type { VtpmTrustAnchor } from './vtpm-anchor.ts';
+import type { AndroidTrustAnchors } from './google-android.ts';
 import type { TokenTrustAnchor } from './tokens.ts';
 
 /** Products whose SEV-SNP reports this verifier reads. Each has its own root, TCB layout and CPUID range. */
@@ -48,4 +49,5 @@ export interface TrustAnchors {
   readonly gcpVtpm?: readonly VtpmTrustAnchor[];
   readonly azureVtpm?: readonly VtpmTrustAnchor[];
   readonly tokens?: readonly TokenTrustAnchor[];
+  readonly androidKey?: AndroidTrustAnchors;
 }

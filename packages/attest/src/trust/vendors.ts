@@ -5,6 +5,7 @@ import { nitroRoots } from './aws.ts';
 import { nvidiaDeviceRoots, nvidiaRimRoots } from './nvidia.ts';
 import { azureVtpmRoots } from './azure.ts';
 import { gcpVtpmRoots } from './google.ts';
+import { androidAnchors } from './google-android.ts';
 import { tokenRoots } from './tokens.ts';
 
 /** The pinned roots of every vendor, in the form that the verifier takes. */
@@ -17,4 +18,5 @@ export const vendorAnchors: Readonly<Required<TrustAnchors>> = Object.freeze({
   gcpVtpm: gcpVtpmRoots,
   azureVtpm: azureVtpmRoots,
   tokens: tokenRoots,
+  ...androidAnchors,
 });

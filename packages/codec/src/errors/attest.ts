@@ -1,4 +1,5 @@
 import type { ErrorFacts } from './class.ts';
+import { androidErrors } from './attest-android.ts';
 import { azureMaaErrors } from './attest-azure-maa.ts';
 import { gcpConfidentialSpaceErrors } from './attest-gcp-confidential-space.ts';
 import { intelTrustAuthorityErrors } from './attest-intel-trust-authority.ts';
@@ -177,6 +178,7 @@ export const attestErrors = Object.freeze({
   ...nvidiaAppraisalErrors,
   ...jwsErrors,
   ...tokenErrors,
+  ...androidErrors,
   ...azureMaaErrors,
   ...intelTrustAuthorityErrors,
   ...gcpConfidentialSpaceErrors,

@@ -6,7 +6,7 @@ import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../..
 import type { AttestationVerdict } from '../../verdict.ts';
 import { requireBinding, requireUse, tokenFacts } from '../token/appraise.ts';
 import { ClaimReader } from '../token/claims.ts';
-import { sha256Hex } from '../token/signer.ts';
+import { sha256Hex } from '../../digest.ts';
 import { AuthenticToken } from '../token/stages.ts';
 import { appraiseDevice } from './appraise-device.ts';
 import { appraiseFleet } from './appraise-fleet.ts';

@@ -6,7 +6,8 @@ import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import type { IssuerPins, TokenService } from './service.ts';
-import { requireSigner, sha256Hex, type SignerTrust } from './signer.ts';
+import { sha256Hex } from '../../digest.ts';
+import { requireSigner, type SignerTrust } from './signer.ts';
 import { AuthenticToken, ParsedToken, type TokenPart } from './stages.ts';
 import { readTimes, requireCurrent } from './times.ts';
 

@@ -1,6 +1,6 @@
-import { plainBytes, toHex } from '@fastness/codec';
 import type { Certificate, KeyHolder } from '@fastness/codec/x509';
 import { anyOf, type Checklist } from '../../checks.ts';
+import { fingerprintsOf, sha256Hex } from '../../digest.ts';
 import type { Jws } from '../../jws/compact.ts';
 import type { Jwk } from '../../jws/key-set.ts';
 import type { VerificationMeans } from '../../means.ts';
@@ -34,7 +34,7 @@ export async function requireSigner(jws: Jws, trust: SignerTrust, checks: Checkl
   const { holder, chain } = findKey(jws, trust.keys, checks);
   const { keys, authorities } = pinned(trust);
   const spkiSha256 = await sha256Hex(holder.spki);
-  const digests = await Promise.all(chain.map(async ({ spki }) => sha256Hex(spki)));
+  const digests = await Promise.all(chain.map(async (each) => (await fingerprintsOf(each)).spki));
   const direct = keys.has(spkiSha256);
   const place = digests.findIndex((digest, index) => index > 0 && authorities.has(digest));
   const wanted = [...keys, ...authorities];
@@ -70,8 +70,4 @@ function pinned({ tee, pins, anchors }: SignerTrust): { keys: ReadonlySet<string
   const of = (wanted: TokenTrustAnchor['kind']) =>
     new Set(own.filter(({ kind }) => kind === wanted).map(({ spkiSha256 }) => spkiSha256));
   return { keys: of('key'), authorities: of('authority') };
-}
-
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  return toHex(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', plainBytes(bytes))));
 }
