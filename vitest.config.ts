@@ -10,6 +10,7 @@ export default defineConfig({
       'apps/*/test/**/*.test.ts',
       'attacks/**/*.test.ts',
       'scripts/**/*.test.ts',
+      'fuzz/**/*.test.ts',
     ],
     // Many tests wait for processes rather than compute, so two at a time fit two cores.
     maxWorkers: 2,

@@ -1,0 +1,66 @@
+// Where the fuzzer starts from: recorded evidence where it is there, and a little of every format in any case.
+import { utf8Encode } from '@fastness/codec';
+import { encodeCbor, type CborValue } from '@fastness/codec/cbor';
+import { forgeAmdChain } from '@fastness/testkit';
+import { conformanceCases } from '../packages/attest/test/support/conformance/cases.ts';
+import { vectorsPresent } from '../packages/attest/test/support/vectors.ts';
+
+const MAX_SEEDS = 40;
+
+const texts: Readonly<Record<string, readonly string[]>> = {
+  cmw: ['["application/vnd.fastness.tdx-quote","AAAA",4]'],
+  policy: ['{"version":1,"id":"p","nitro":{"measurements":"from-release"},"waivers":[]}'],
+  ear: ['{"eat_profile":"tag:ietf.org,2026:rats/ear#04","iat":1,"submods":{"cpu0":{"ear_status":"affirming"}}}'],
+  'oms-bundle': [
+    '{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"x"}},"dsseEnvelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"AA=="}]}}',
+  ],
+  approval: ['{"payload":"e30=","payloadType":"application/vnd.fastness.approval+json","signatures":[{"sig":"AA=="}]}'],
+  'release-package': ['{"bundle":"{}","manifest":"{}","release":"{}","approvals":[]}'],
+  xml: ['<a xmlns="urn:a" b="1"><c xmlns:d="urn:d" d:e="&lt;">t&amp;t</c><f/></a>'],
+};
+
+/** Media type of recorded evidence -> the targets that read it. */
+const byType: Readonly<Record<string, string>> = {
+  'application/vnd.fastness.sev-snp+cbor': 'snp',
+  'application/vnd.veraison.tsm-report+json': 'snp-tsm',
+  'application/vnd.fastness.tdx-quote': 'tdx',
+  'application/vnd.fastness.sgx-quote': 'sgx',
+  'application/vnd.fastness.aws-nitro+cose': 'nitro',
+  'application/vnd.fastness.aws-nitrotpm+cose': 'nitrotpm',
+  'application/vnd.fastness.dcap-collateral+json': 'dcap-collateral',
+  'application/vnd.fastness.nvidia-gpu+cbor': 'nvidia-gpu',
+  'application/vnd.fastness.nvidia-nvswitch+cbor': 'nvidia-nvswitch',
+  'application/vnd.fastness.tpm+cbor': 'tpm',
+  'application/vnd.fastness.gcp-vtpm+cbor': 'gcp-vtpm',
+  'application/vnd.fastness.azure-vtpm+cbor': 'azure-vtpm',
+  'application/psa-attestation-token': 'arm-psa',
+  'application/vnd.fastness.arm-cca+cbor': 'arm-cca',
+  'application/vnd.fastness.gcp-confidential-space+jwt': 'gcp-confidential-space',
+  'application/vnd.fastness.nvidia-nras-eat+json': 'nvidia-nras',
+};
+
+/** Seeds by target. A target without any starts from nothing. */
+export async function seedsByTarget(): Promise<ReadonlyMap<string, readonly Uint8Array[]>> {
+  const seeds = new Map<string, Uint8Array[]>();
+  const add = (target: string, bytes: Uint8Array): void => {
+    const list = seeds.get(target) ?? [];
+    if (list.length < MAX_SEEDS) list.push(bytes);
+    seeds.set(target, list);
+  };
+  for (const [target, list] of Object.entries(texts)) for (const text of list) add(target, utf8Encode(text));
+  add('cbor', encodeCbor(new Map<number, CborValue>([[1, [1, -1, 'a', new Uint8Array(3), true]]])));
+  const chain = await forgeAmdChain({ product: 'Milan', kind: 'vcek', now: new Date() });
+  for (const certificate of chain.certificates) add('certificate', certificate);
+  add('crl', chain.crl);
+  if (!vectorsPresent) return seeds;
+  for (const { options } of conformanceCases) {
+    const { evidence, endorsements } = options();
+    for (const { type, value } of [evidence, ...endorsements]) {
+      const target = byType[type];
+      if (target !== undefined) add(target, value);
+      if (type.endsWith('+cbor')) add('cbor', value);
+      if (type.endsWith('+cose')) add('cose', value);
+    }
+  }
+  return seeds;
+}

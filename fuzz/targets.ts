@@ -1,0 +1,142 @@
+// Every reader of bytes that somebody else controls. The rule is the same for all: an input is read, or refused with an error
+// of the registry; nothing else is thrown.
+import {
+  AZURE_MAA_TOKEN_TYPE,
+  AZURE_VTPM_EVIDENCE_TYPE,
+  CCA_TOKEN_TYPE,
+  cmwCollectionFromCbor,
+  cmwCollectionToCbor,
+  cmwFromJson,
+  DCAP_COLLATERAL_TYPE,
+  GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
+  GCP_VTPM_EVIDENCE_TYPE,
+  INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
+  NITRO_EVIDENCE_TYPE,
+  NITRO_TPM_EVIDENCE_TYPE,
+  NVIDIA_GPU_EVIDENCE_TYPE,
+  NVIDIA_NRAS_EAT_TYPE,
+  NVIDIA_NVSWITCH_EVIDENCE_TYPE,
+  parseAttestationPolicy,
+  PSA_TOKEN_TYPE,
+  readEar,
+  SGX_QUOTE_TYPE,
+  SNP_EVIDENCE_TYPE,
+  TDX_QUOTE_TYPE,
+  TPM_EVIDENCE_TYPE,
+  TSM_REPORT_TYPE,
+} from '@fastness/attest';
+import { importCorim } from '@fastness/attest/corim';
+import { parseEventLog } from '@fastness/attest/event-log';
+import { parse as parseArmCca } from '@fastness/attest/formats/arm-cca';
+import { parse as parseArmPsa } from '@fastness/attest/formats/arm-psa';
+import { parse as parseAzureMaa } from '@fastness/attest/formats/azure-maa';
+import { parse as parseAzureVtpm } from '@fastness/attest/formats/azure-vtpm';
+import { parseDcapCollateral } from '@fastness/attest/formats/dcap';
+import { parse as parseConfidentialSpace } from '@fastness/attest/formats/gcp-confidential-space';
+import { parse as parseGcpVtpm } from '@fastness/attest/formats/gcp-vtpm';
+import { parse as parseTrustAuthority } from '@fastness/attest/formats/intel-trust-authority';
+import { parse as parseNitro } from '@fastness/attest/formats/nitro';
+import { parse as parseNvidia } from '@fastness/attest/formats/nvidia';
+import { parse as parseNras } from '@fastness/attest/formats/nvidia-nras';
+import { parse as parseSgx } from '@fastness/attest/formats/sgx';
+import { parse as parseSnp } from '@fastness/attest/formats/snp';
+import { parse as parseTdx } from '@fastness/attest/formats/tdx';
+import { parse as parseTpm } from '@fastness/attest/formats/tpm';
+import { decodePem, equalBytes, utf8Decode } from '@fastness/codec';
+import { decodeCbor, encodeCbor } from '@fastness/codec/cbor';
+import { decodeSign1 } from '@fastness/codec/cose';
+import { FastnessError } from '@fastness/codec/errors';
+import { parseOcspResponse } from '@fastness/codec/ocsp';
+import { parseCertificate, parseCrl, parseSpki } from '@fastness/codec/x509';
+import { canonicaliseXml, parseXml } from '@fastness/codec/xml';
+import { parseApproval, parseOmsBundle, parseReleasePackage } from '@fastness/model/release';
+import type { Target } from './engine.ts';
+
+type Read = (input: Uint8Array) => unknown;
+
+/** JSON that does not parse never reaches a reader. */
+const json =
+  (read: (value: unknown) => unknown): Read =>
+  (input) => {
+    let value: unknown;
+    try {
+      value = JSON.parse(utf8Decode(input));
+    } catch (error) {
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+    return read(value);
+  };
+const text =
+  (read: (value: string) => unknown): Read =>
+  (input) =>
+    read(utf8Decode(input));
+const evidence =
+  (parse: (evidence: { type: string; value: Uint8Array }) => unknown, type: string): Read =>
+  (value) =>
+    parse({ type, value });
+/** Reading and writing again must give the same bytes. */
+const roundTrip =
+  (again: (input: Uint8Array) => Uint8Array): Read =>
+  (input) => {
+    if (!equalBytes(again(input), input)) throw new Error('the reader took what the writer does not write');
+  };
+
+const now = new Date('2026-06-01T12:00:00Z');
+
+const reads: Readonly<Record<string, Read>> = {
+  certificate: parseCertificate,
+  crl: parseCrl,
+  spki: parseSpki,
+  ocsp: parseOcspResponse,
+  pem: text((value) => decodePem(value, 'CERTIFICATE')),
+  cbor: roundTrip((input) => encodeCbor(decodeCbor(input))),
+  cose: (input) => decodeSign1(input),
+  xml: (input) => roundTrip((form) => canonicaliseXml(parseXml(form)))(canonicaliseXml(parseXml(input))),
+  'event-log': (input) => parseEventLog(input),
+  corim: (input) => importCorim({ corim: input, unsigned: 'caller', now }),
+  cmw: json(cmwFromJson),
+  'cmw-collection': roundTrip((input) => cmwCollectionToCbor(cmwCollectionFromCbor(input))),
+  policy: json(parseAttestationPolicy),
+  ear: json(readEar),
+  'oms-bundle': text(parseOmsBundle),
+  approval: text(parseApproval),
+  'release-package': json(parseReleasePackage),
+  'dcap-collateral': evidence(parseDcapCollateral, DCAP_COLLATERAL_TYPE),
+  snp: evidence(parseSnp, SNP_EVIDENCE_TYPE),
+  'snp-tsm': evidence(parseSnp, TSM_REPORT_TYPE),
+  tdx: evidence(parseTdx, TDX_QUOTE_TYPE),
+  sgx: evidence(parseSgx, SGX_QUOTE_TYPE),
+  nitro: evidence(parseNitro, NITRO_EVIDENCE_TYPE),
+  nitrotpm: evidence(parseNitro, NITRO_TPM_EVIDENCE_TYPE),
+  'nvidia-gpu': evidence(parseNvidia, NVIDIA_GPU_EVIDENCE_TYPE),
+  'nvidia-nvswitch': evidence(parseNvidia, NVIDIA_NVSWITCH_EVIDENCE_TYPE),
+  tpm: evidence(parseTpm, TPM_EVIDENCE_TYPE),
+  'gcp-vtpm': evidence(parseGcpVtpm, GCP_VTPM_EVIDENCE_TYPE),
+  'azure-vtpm': evidence(parseAzureVtpm, AZURE_VTPM_EVIDENCE_TYPE),
+  'arm-psa': evidence(parseArmPsa, PSA_TOKEN_TYPE),
+  'arm-cca': evidence(parseArmCca, CCA_TOKEN_TYPE),
+  'azure-maa': evidence(parseAzureMaa, AZURE_MAA_TOKEN_TYPE),
+  'intel-trust-authority': evidence(parseTrustAuthority, INTEL_TRUST_AUTHORITY_TOKEN_TYPE),
+  'gcp-confidential-space': evidence(parseConfidentialSpace, GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE),
+  'nvidia-nras': evidence(parseNras, NVIDIA_NRAS_EAT_TYPE),
+};
+
+/** Throws what is no error of the registry. */
+function contained(read: Read): Target {
+  const refuse = (error: unknown): void => {
+    if (!(error instanceof FastnessError)) throw error;
+  };
+  return (input) => {
+    try {
+      const pending = read(input);
+      return pending instanceof Promise ? pending.then(() => undefined, refuse) : undefined;
+    } catch (error) {
+      return refuse(error);
+    }
+  };
+}
+
+export const targets: ReadonlyMap<string, Target> = new Map(
+  Object.entries(reads).map(([name, read]) => [name, contained(read)]),
+);
