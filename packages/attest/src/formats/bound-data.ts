@@ -9,6 +9,7 @@ import { parse as parseArmPsa } from './arm-psa/parse.ts';
 import { parse as parseAzureVtpm } from './azure-vtpm/parse.ts';
 import { parse as parseGcpVtpm } from './gcp-vtpm/parse.ts';
 import { parse as parseNitro } from './nitro/parse.ts';
+import { parse as parseNvidia } from './nvidia/parse.ts';
 import { parse as parseSgx } from './sgx/parse.ts';
 import { parse as parseSnp } from './snp/parse.ts';
 import { parse as parseTdx } from './tdx/parse.ts';
@@ -24,6 +25,8 @@ const readers: ReadonlyMap<string, ReadBound> = new Map<Tee, ReadBound>([
   ['sgx', (evidence) => fromHex(parseSgx(evidence, []).body.reportData)],
   ['aws-nitro', (evidence, { nitro }) => boundInDocument(evidence, nitro)],
   ['aws-nitrotpm', (evidence, { nitroTpm }) => boundInDocument(evidence, nitroTpm)],
+  ['nvidia-gpu', (evidence) => parseNvidia(evidence).report.nonce],
+  ['nvidia-nvswitch', (evidence) => parseNvidia(evidence).report.nonce],
   ['android-key', (evidence) => parseAndroidKey(evidence).description.challenge],
   ['tpm', (evidence) => fromHex(parseTpm(evidence).quote.extraData)],
   ['gcp-vtpm', (evidence) => fromHex(parseGcpVtpm(evidence).quote.extraData)],

@@ -41,7 +41,7 @@ import type { EvidenceFormat } from './format.ts';
 import { nitroTrustworthiness } from './nitro/trustworthiness.ts';
 import { verify as verifyNitro } from './nitro/verify.ts';
 import { nvidiaTrustworthiness } from './nvidia/trustworthiness.ts';
-import { boundData as nvidiaBoundData, verify as verifyNvidia } from './nvidia/verify.ts';
+import { verify as verifyNvidia } from './nvidia/verify.ts';
 import { azureVtpmTrustworthiness } from './azure-vtpm/trustworthiness.ts';
 import { verify as verifyAzureVtpm } from './azure-vtpm/verify.ts';
 import { verify as verifyGcpVtpm } from './gcp-vtpm/verify.ts';
@@ -97,7 +97,6 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([NVIDIA_ENDORSEMENTS_TYPE]),
     trustworthiness: nvidiaTrustworthiness,
     verify: verifyNvidia,
-    boundData: nvidiaBoundData,
   }),
   Object.freeze({
     tee: 'nvidia-nvswitch',
@@ -105,7 +104,6 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     endorsementTypes: Object.freeze([NVIDIA_ENDORSEMENTS_TYPE]),
     trustworthiness: nvidiaTrustworthiness,
     verify: verifyNvidia,
-    boundData: nvidiaBoundData,
   }),
   Object.freeze({
     tee: 'tpm',

@@ -1,4 +1,3 @@
-import type { Cmw } from '../../cmw.ts';
 import { sectionOf } from '../../policy/policy.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import type { VerifyEvidenceOptions } from '../format.ts';
@@ -14,9 +13,4 @@ export async function verify(options: VerifyEvidenceOptions): Promise<Attestatio
   const nonce = ocspNonce === 'report-data' ? { ocspNonce: expectedReportData } : {};
   const authentic = await authenticate(parsed, { ...options, policy, anchors, now, ...nonce });
   return appraise(authentic, { policy, expectedReportData });
-}
-
-/** The nonce of the request, as the report repeats it. */
-export function boundData(evidence: Cmw): Uint8Array {
-  return parse(evidence).report.nonce.slice();
 }
