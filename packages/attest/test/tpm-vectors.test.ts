@@ -14,6 +14,7 @@ import {
   CMW_EVIDENCE,
   parseAttestationPolicy,
   TDX_QUOTE_TYPE,
+  VerificationCache,
   vendorAnchors,
   verifyEvidence,
   verifyRecordedEvidence,
@@ -54,6 +55,9 @@ const count = (verdict: string) => {
 
 const judge = async (testCase: TpmCase, change: TpmChange = {}): Promise<AttestationVerdict> =>
   verifyEvidence(tpmOptions(testCase, change));
+
+/** Bits that are changed in one recorded piece of evidence. */
+const MUTATIONS = 240;
 
 async function expectCode(attempt: Promise<unknown>, code: string): Promise<void> {
   expect(await codeOf(attempt)).toBe(code);
@@ -106,12 +110,13 @@ describe.skipIf(!vectorsPresent)('recorded evidence of TPMs', () => {
   it.each(accepted)('refuses evidence wherever a bit changes: $name', async (testCase) => {
     const { evidence, content } = testCase.read();
     const free = unsignedPart(evidence.value, content.eventLog);
-    const step = Math.ceil(evidence.value.length / 80);
+    const step = Math.ceil(evidence.value.length / MUTATIONS);
+    const options = { ...tpmOptions(testCase), cache: new VerificationCache() };
     const unnoticed: number[] = [];
     for (let position = 2; position < evidence.value.length; position += step) {
       if (free(position)) continue;
       const changed = { ...evidence, value: flip(evidence.value, position) };
-      if ((await codeOf(judge(testCase, { evidence: changed }))) === 'accepted') unnoticed.push(position);
+      if ((await codeOf(verifyEvidence({ ...options, evidence: changed }))) === 'accepted') unnoticed.push(position);
     }
     expect(unnoticed).toEqual([]);
   });

@@ -12,7 +12,7 @@ export interface ForgedInstance {
   readonly instanceName: string;
   readonly securityVersion?: number;
   /** Undefined leaves the properties out. */
-  readonly production?: boolean;
+  readonly production?: boolean | undefined;
 }
 
 export const forgedInstance: ForgedInstance = Object.freeze({
