@@ -1,4 +1,4 @@
-import { concatBytes, fromHex, toHex, utf8Encode } from '@fastness/codec';
+import { concatBytes, fromHex, toHex, utf8Decode, utf8Encode } from '@fastness/codec';
 import { errorRegistry, type ErrorCode } from '@fastness/codec/errors';
 import { forgeEventLog, startupLocality, type ForgedEvent } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import {
   replayDigests,
   replayToPcrs,
   verifyEventLog,
+  verifyPcrEventLog,
 } from '../src/event-log/index.ts';
 import { codeOf } from './support/errors.ts';
 import { eventLogFailures } from './support/event-log-failures.ts';
@@ -85,6 +86,22 @@ describe('an event log of a TPM', () => {
     ]);
     const onlyStarted = parseEventLog(await forgeEventLog([startupLocality(3)]));
     expect([...(await replayToPcrs(onlyStarted, 'SHA-256'))]).toEqual([[0, toHex(initial)]]);
+  });
+
+  it('gives events of registers that were compared alone', async () => {
+    const log = await forgeEventLog([event(0, 'z'), event(4, 'a'), event(4, 'b'), event(4, 'c', 3)]);
+    const pcrs = Object.fromEntries(await replayToPcrs(parseEventLog(log), 'SHA-256'));
+    const events = await verifyPcrEventLog({ log, bank: 'SHA-256', pcrs, registers: [4] });
+    expect(events.map(({ data }) => utf8Decode(data))).toEqual(['a', 'b']);
+    for (const [code, registers, changed] of [
+      ['ATTEST_ARGUMENT_INVALID', [], {}],
+      ['EVENT_LOG_MISMATCH', [4], { 4: '00'.repeat(32) }],
+      ['EVENT_LOG_MISMATCH', [5], {}],
+      ['EVENT_LOG_MISMATCH', [5], { 5: '00'.repeat(32) }],
+    ] as const) {
+      const attempt = verifyPcrEventLog({ log, bank: 'SHA-256', pcrs: { ...pcrs, ...changed }, registers });
+      expect(await codeOf(attempt)).toBe(code);
+    }
   });
 
   it('may have the format of TPM 1.2', async () => {

@@ -23,19 +23,15 @@ import {
 import { parse as parseTdx } from '../src/formats/tdx/index.ts';
 import { codeOf } from './support/errors.ts';
 import { nitroOptions, nitroVectors } from './support/nitro-vectors.ts';
+import { tpmCases, tpmOptions, tpmReferenceRows, type TpmCase, type TpmChange } from './support/tpm-cases.ts';
 import {
   collateralOf,
   COLLATERAL_TIME,
   googleRoot,
   nitroFixture,
   openpcc,
-  tpmCases,
-  tpmOptions,
-  tpmReferenceRows,
   vaporFixture,
-  type TpmCase,
-  type TpmChange,
-} from './support/tpm-cases.ts';
+} from './support/tpm-recorded.ts';
 import { flip, sha256Hex } from './support/tpm-forge.ts';
 import { unsignedPart } from './support/unsigned.ts';
 import {
