@@ -1,3 +1,4 @@
+import type { FastnessClient } from '@fastness/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, codeOf, chat } from './support/client.ts';
 import { evilRelay, joinBytes, splitResponse, type Tampering } from './support/evil-relay.ts';
@@ -6,6 +7,24 @@ import { createWorld, startStack, type Stack, type World } from './support/world
 // The relay and the network are the attacker's: they replay, reorder, cut, swap and change what passes.
 
 const note = '72F c/o chest pain since this morning. Denies SOB. BP 84/52.';
+
+const askShort = (client: FastnessClient): Promise<string> => chat(client, note);
+
+/** An answer of many chunks: the prompt sends the model round in circles. A short answer may fit in two. */
+const askLong = async (client: FastnessClient): Promise<string> => {
+  const response = await client.fetch('https://enclave.invalid/v1/completions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'triage',
+      prompt: 'and '.repeat(48),
+      max_tokens: 300,
+      stream: true,
+      temperature: 0,
+    }),
+  });
+  return response.text();
+};
 
 describe('an evil relay between a client and the running enclave', { timeout: 60_000 }, () => {
   let world: World;
@@ -19,16 +38,14 @@ describe('an evil relay between a client and the running enclave', { timeout: 60
     await world.dispose();
   });
 
-  const attack = async (tampering: Tampering): Promise<string | undefined> =>
-    codeOf(
-      clientOf(world, { url: stack.relay.url, fetch: evilRelay(tampering).fetch }).then((client) => chat(client, note)),
-    );
+  const attack = async (tampering: Tampering, ask = askShort): Promise<string | undefined> =>
+    codeOf(clientOf(world, { url: stack.relay.url, fetch: evilRelay(tampering).fetch }).then(ask));
 
   it('hands everything on and is not noticed, so that the refusals below mean something', async () => {
     const relay = evilRelay();
     const client = await clientOf(world, { url: stack.relay.url, fetch: relay.fetch });
-    expect(await chat(client, note)).toContain('[DONE]');
-    expect(splitResponse(relay.responses[0] ?? new Uint8Array()).chunks.length).toBeGreaterThan(2);
+    expect(await askLong(client)).toContain('[DONE]');
+    expect(splitResponse(relay.responses[0] ?? new Uint8Array()).chunks.length).toBeGreaterThan(3);
   });
 
   it('replays a request: the enclave refuses it', async () => {
@@ -51,7 +68,7 @@ describe('an evil relay between a client and the running enclave', { timeout: 60
       if (first === undefined || second === undefined || third === undefined) throw new Error('too few chunks');
       return joinBytes([nonce, first, third, second, ...rest]);
     };
-    expect(await attack({ response: swap })).toBe('CHANNEL_CHUNK_TAG');
+    expect(await attack({ response: swap }, askLong)).toBe('CHANNEL_CHUNK_TAG');
   });
 
   it('cuts a response after a whole chunk', async () => {

@@ -6,6 +6,8 @@ const blockLength = 65_536;
 const blockPrefix = 1;
 const endPrefix = 2;
 const stateLength = 32;
+/** Most messages are smaller than a block, so that the room for one is made only as it fills. */
+const firstRoom = 2048;
 
 /**
  * Digest of an HTTP message that is computed while the body passes by, in constant memory. WebCrypto hashes only whole
@@ -21,7 +23,7 @@ const stateLength = 32;
 export class MessageDigest {
   readonly #sha256: Primitives['sha256'];
   #state: Awaitable<Uint8Array>;
-  readonly #block = new Uint8Array(1 + stateLength + blockLength);
+  #block = new Uint8Array(1 + stateLength + firstRoom);
   #filled = 0;
   #length = 0;
 
@@ -39,8 +41,7 @@ export class MessageDigest {
   update(bytes: Uint8Array): Promise<void> | undefined {
     this.#length += bytes.length;
     if (this.#filled + bytes.length < blockLength) {
-      this.#block.set(bytes, 1 + stateLength + this.#filled);
-      this.#filled += bytes.length;
+      this.#put(bytes);
       return undefined;
     }
     return this.#hashBlocks(bytes);
@@ -56,13 +57,23 @@ export class MessageDigest {
     let rest = bytes;
     while (this.#filled + rest.length >= blockLength) {
       const part = rest.subarray(0, blockLength - this.#filled);
-      this.#block.set(part, 1 + stateLength + this.#filled);
-      this.#filled = blockLength;
+      this.#put(part);
       await this.#hashBlock();
       rest = rest.subarray(part.length);
     }
-    this.#block.set(rest, 1 + stateLength);
-    this.#filled = rest.length;
+    this.#put(rest);
+  }
+
+  /** Adds bytes that fit into the block. */
+  #put(bytes: Uint8Array): void {
+    const end = 1 + stateLength + this.#filled + bytes.length;
+    if (end > this.#block.length) {
+      const grown = new Uint8Array(Math.min(1 + stateLength + blockLength, Math.max(end, 4 * this.#block.length)));
+      grown.set(this.#block.subarray(0, 1 + stateLength + this.#filled));
+      this.#block = grown;
+    }
+    this.#block.set(bytes, 1 + stateLength + this.#filled);
+    this.#filled += bytes.length;
   }
 
   async #hashBlock(): Promise<void> {

@@ -8,7 +8,7 @@ import { openResponseChunk } from './ohttp/response-chunks.ts';
 import { deriveResponseKey, responseNonceLength, type ResponseSecret } from './ohttp/response-key.ts';
 import type { Primitives } from './primitives.ts';
 import { PullReader } from './pull-reader.ts';
-import { pullStream, streamSource } from './stream-source.ts';
+import { pullStream, streamSource, type StreamSource } from './stream-source.ts';
 
 /** What is known of a response at its end. */
 export interface ResponseEnd {
@@ -23,6 +23,8 @@ export interface OpenResponseOptions {
    * fails with what it threw. The place to check a receipt.
    */
   readonly onEnd?: (end: ResponseEnd) => Promise<void> | void;
+  /** Stands between the opened body and its reader; sees the bytes after they were verified and digested. */
+  readonly filter?: (source: StreamSource, head: { status: number; headers: Headers }) => StreamSource;
   /** Sealed bytes that the response may have in all. Default: 1 GiB. */
   readonly maxResponseBytes?: number;
 }
@@ -79,10 +81,11 @@ export async function openResponse(
       ended.reject(reason instanceof Error ? reason : new FastnessError('CHANNEL_CANCELLED'));
       await source.cancel(reason);
     };
+    const opened: StreamSource = { next, cancel };
     return {
       status: message.status,
       headers: message.headers,
-      body: pullStream({ next, cancel }),
+      body: pullStream(options.filter?.(opened, message) ?? opened),
       trailers,
       responseDigest,
     };

@@ -1,3 +1,4 @@
+import { pullStream, streamSource } from '@fastness/channel';
 import { utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { describe, expect, it } from 'vitest';
 import { holdBackEnd } from '../src/fetch/hold-back.ts';
@@ -13,7 +14,8 @@ async function passing(...parts: string[]): Promise<string[]> {
       yield utf8Encode(part);
     }
   }
-  for await (const bytes of holdBackEnd(streamFrom(source()))) seen.push(`${asked.length}:${utf8Decode(bytes)}`);
+  const stream = pullStream(holdBackEnd(streamSource(streamFrom(source()))));
+  for await (const bytes of stream) seen.push(`${asked.length}:${utf8Decode(bytes)}`);
   return seen;
 }
 

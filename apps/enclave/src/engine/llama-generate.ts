@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import { FastnessError } from '@fastness/codec/errors';
 import { DeltaBuffer } from './delta-buffer.ts';
@@ -64,7 +65,11 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
         break;
       }
       const delta = buffer.take();
-      if (delta !== undefined) yield delta;
+      if (delta === undefined) continue;
+      // The engine hands the next token to its thread a turn from now: what becomes of this delta is done meanwhile.
+      await setImmediate();
+      await setImmediate();
+      yield delta;
     }
     const rest = buffer.finish();
     if (buffer.stopped) finishReason = 'stop';

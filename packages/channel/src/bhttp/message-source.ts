@@ -61,15 +61,16 @@ export function streamedMessage(options: {
       };
       putRest();
       if (rest.length === 0 && !ending) {
-        // With something to send already, nothing is waited for: the head, or a body chunk, leaves at once.
-        if (room === max && body !== undefined) {
+        // With something to send already, nothing is waited for: the head leaves at once, with what is there of the body.
+        if (room < max) await body?.atHand();
+        else if (body !== undefined) {
           await body.arrived();
           const early = interval - (globalThis.performance.now() - lastChunk);
           if (early > 0) await body.gathered(early, max);
-          lastChunk = globalThis.performance.now();
         }
         if (room > lengthRoom && body !== undefined && body.size > 0) {
           const bytes = body.cut(room - lengthRoom);
+          lastChunk = globalThis.performance.now();
           put(encodeVarint(bytes.length));
           put(bytes);
         }

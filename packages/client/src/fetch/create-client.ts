@@ -1,4 +1,4 @@
-import { collect, sealRequest, type OpenedResponse } from '@fastness/channel';
+import { collect, sealRequest, type OpenedResponse, type StreamSource } from '@fastness/channel';
 import { evidenceHeader } from '@fastness/channel/wire';
 import { toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
@@ -75,6 +75,10 @@ export function createClient(options: ClientOptions): FastnessClient {
       const stream = await outer.exchange(body ?? new Uint8Array(0), signal);
       const opened: OpenedResponse = await sealed.openResponse(stream, {
         ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
+        filter: (source, head) => {
+          const body = isEventStream(head.headers) ? holdBackEnd(source) : source;
+          return afterFirst(body, () => ahead.prepare(enclave));
+        },
         onEnd: async (end) => {
           const requestDigest = await sealed.requestDigest;
           const { status } = opened;
@@ -90,8 +94,6 @@ export function createClient(options: ClientOptions): FastnessClient {
           tell({ type: 'receipt', bundle });
         },
       });
-      // While the answer is under way, so that neither its end nor the next request waits for it.
-      ahead.prepare(enclave);
       opened.trailers.catch((error: unknown) => receipt.reject(incompleteFor(error)));
       return responseOf(opened, method);
     });
@@ -128,13 +130,30 @@ export function createClient(options: ClientOptions): FastnessClient {
 
 /** The platform's `Response`. One that cannot have a body is read to its end first, so that its receipt counts too. */
 async function responseOf(opened: OpenedResponse, method: string): Promise<Response> {
-  const { status, headers } = opened;
-  const events = /^text\/event-stream(?:;|$)/.test(headers.get('content-type') ?? '');
-  const body = events ? holdBackEnd(opened.body) : opened.body;
+  const { status, headers, body } = opened;
   if (!bodiless.has(status) && method !== 'HEAD') return new Response(body, { status, headers });
   const content = await collect(body, 0);
   if (content === undefined) throw new FastnessError('CLIENT_RESPONSE_TYPE', `A body with status ${status}.`);
   return new Response(null, { status, headers });
+}
+
+/**
+ * Calls `work` when the reader comes back for a second part: while the answer is under way, so that neither its beginning
+ * nor its end nor the next request waits for it.
+ */
+function afterFirst(source: StreamSource, work: () => void): StreamSource {
+  let parts = 0;
+  const next = (): Promise<Uint8Array | undefined> => {
+    const part = source.next();
+    parts += 1;
+    if (parts === 2) work();
+    return part;
+  };
+  return { next, cancel: source.cancel };
+}
+
+function isEventStream(headers: Headers): boolean {
+  return /^text\/event-stream(?:;|$)/.test(headers.get('content-type') ?? '');
 }
 
 function incompleteFor(error: unknown): unknown {

@@ -1,4 +1,4 @@
-import { pullStream, streamSource } from '@fastness/channel';
+import type { StreamSource } from '@fastness/channel';
 import { concatBytes, utf8Encode } from '@fastness/codec/bytes';
 
 /** Bytes after the mark that are held at most; a stream that goes on for longer had not ended. */
@@ -11,15 +11,14 @@ const mark = utf8Encode('[DONE]');
 const empty = new Uint8Array(0);
 
 /**
- * Holds back the end mark of an event stream, `data: [DONE]`, until `body` has ended. Readers of event streams stop at
+ * Holds back the end mark of an event stream, `data: [DONE]`, until its source has ended. Readers of event streams stop at
  * the mark and read no further: without this, they would never get to the error of a response that was cut or whose
  * receipt is wrong. Everything before the mark passes at once.
  */
-export function holdBackEnd(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const source = streamSource(body);
+export function holdBackEnd(source: StreamSource): StreamSource {
   const scanner = new MarkScanner();
-  return pullStream({
-    cancel: (reason) => source.cancel(reason),
+  return {
+    cancel: source.cancel,
     next: async () => {
       for (;;) {
         const bytes = await source.next();
@@ -28,7 +27,7 @@ export function holdBackEnd(body: ReadableStream<Uint8Array>): ReadableStream<Ui
         if (passed.length > 0) return passed;
       }
     },
-  });
+  };
 }
 
 /** Splits what arrives into what may pass and what is held. */
