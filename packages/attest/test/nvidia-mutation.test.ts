@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseAttestationPolicy, vendorAnchors, VerificationCache, verifyEvidence } from '../src/index.ts';
+import { VerificationCache, verifyEvidence } from '../src/index.ts';
 import {
   decodeNvidiaEndorsements,
   decodeNvidiaEvidence,
@@ -9,10 +9,10 @@ import {
   readRim,
 } from '../src/formats/nvidia/index.ts';
 import { codeOf } from './support/errors.ts';
-import { multiSwitch, nvidiaCases } from './support/nvidia-cases.ts';
+import { multiSwitch, nvidiaCases, nvidiaOptions } from './support/nvidia-cases.ts';
 import { prepareNvidia } from './support/nvidia-forge.ts';
 import { scramble } from './support/scramble.ts';
-import { readVector, vectorsPresent } from './support/vectors.ts';
+import { vectorsPresent } from './support/vectors.ts';
 
 /** A copy with one bit changed; the bit moves with the position, so that all eight are sampled. */
 function flip(bytes: Uint8Array, position: number): Uint8Array {
@@ -105,25 +105,8 @@ describe('a changed bit', () => {
 
   const accepted = nvidiaCases.filter(({ verdict, row }) => verdict === 'accept' && row !== multiSwitch);
   it.skipIf(!vectorsPresent).each(accepted)('is refused in $name', { timeout: 60_000 }, async (one) => {
-    const evidence = encodeNvidiaEvidence({ report: one.report(), certificates: one.certificates(), tee: one.tee });
-    const endorsements = [encodeNvidiaEndorsements({ rims: one.rims.map((file) => readVector(file)) })];
-    const policy = parseAttestationPolicy({
-      version: 1,
-      id: 'recorded',
-      nvidiaGpu: { architectures: ['hopper', 'blackwell'] },
-      nvidiaNvswitch: {},
-      waivers: one.waived.map((check) => ({ check, reason: 'not recorded' })),
-    });
-    const { report } = parse(evidence);
-    const options = {
-      evidence,
-      endorsements,
-      policy,
-      anchors: vendorAnchors,
-      expectedReportData: report.nonce,
-      now: new Date(one.at),
-      cache: new VerificationCache(),
-    };
+    const options = { ...nvidiaOptions(one), cache: new VerificationCache() };
+    const { evidence, endorsements } = options;
     expect(await codeOf(verifyEvidence(options))).toBe('accepted');
     const found = await outcomes(evidence.value.length, 151, async (position) =>
       verifyEvidence({ ...options, evidence: { ...evidence, value: flip(evidence.value, position) } }),

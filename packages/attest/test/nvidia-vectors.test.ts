@@ -7,25 +7,23 @@ import {
   nvidiaAnchors,
   nvidiaDeviceRoots,
   nvidiaRimRoots,
-  parseAttestationPolicy,
   vendorAnchors,
   verifyEvidence,
   type AttestationVerdict,
 } from '../src/index.ts';
 import {
   authenticateRim,
-  encodeNvidiaEndorsements,
   encodeNvidiaEvidence,
   neededEndorsements,
-  parse,
   readRim,
   requireDistinctDevices,
 } from '../src/formats/nvidia/index.ts';
 import { codeOf } from './support/errors.ts';
 import {
-  foreignRows,
   multiSwitch,
   nvidiaCases,
+  nvidiaForeignRows,
+  nvidiaOptions,
   nvtrust,
   rimCases,
   vbiosRim,
@@ -36,27 +34,8 @@ import { evidenceRoot, readTable, readVector, vectorsPresent } from './support/v
 const counts = new Map<string, number>();
 const count = (verdict: string): void => void counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
 
-/** Judges a recorded report for the nonce that it answers, under a policy that waives what was not recorded. */
-async function judge(
-  one: NvidiaCase,
-  change: { at?: string; waived?: NvidiaCase['waived'] } = {},
-): Promise<AttestationVerdict> {
-  const evidence = encodeNvidiaEvidence({ report: one.report(), certificates: one.certificates(), tee: one.tee });
-  return verifyEvidence({
-    evidence,
-    endorsements: [encodeNvidiaEndorsements({ rims: one.rims.map((file) => readVector(file)) })],
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'recorded-reports',
-      nvidiaGpu: { architectures: ['hopper', 'blackwell'] },
-      nvidiaNvswitch: {},
-      waivers: (change.waived ?? one.waived).map((check) => ({ check, reason: 'not recorded' })),
-    }),
-    anchors: vendorAnchors,
-    expectedReportData: parse(evidence).report.nonce,
-    now: new Date(change.at ?? one.at),
-  });
-}
+const judge = async (one: NvidiaCase, change: Partial<NvidiaCase> = {}): Promise<AttestationVerdict> =>
+  verifyEvidence(nvidiaOptions({ ...one, ...change }));
 
 const accepted = nvidiaCases.filter(({ verdict }) => verdict === 'accept');
 
@@ -73,7 +52,7 @@ describe.skipIf(!vectorsPresent)('recorded NVIDIA reports', () => {
     const covered = new Set([
       ...nvidiaCases.flatMap(({ row, rims }) => [row, ...rims]),
       ...rimCases.map(({ file }) => file),
-      ...foreignRows,
+      ...Object.keys(nvidiaForeignRows),
     ]);
     expect(first.filter((file) => !covered.has(file))).toEqual([]);
   });

@@ -1,8 +1,14 @@
 import { fromBase64, fromHex } from '@fastness/codec';
 import { decodePem } from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
-import type { WaivableCheck } from '../../src/index.ts';
-import { jsonText, readVectorText } from './vectors.ts';
+import {
+  parseAttestationPolicy,
+  vendorAnchors,
+  type VerifyEvidenceOptions,
+  type WaivableCheck,
+} from '../../src/index.ts';
+import { encodeNvidiaEndorsements, encodeNvidiaEvidence, parse } from '../../src/formats/nvidia/index.ts';
+import { jsonText, readVector, readVectorText } from './vectors.ts';
 
 /** A recorded report: where it is, what belongs to it, when it is judged, and what the verdict must be. */
 export interface NvidiaCase {
@@ -289,10 +295,30 @@ export const nvidiaCases: readonly NvidiaCase[] = [
   },
 ];
 
-/** Rows of the index that are none of this verifier's: a result of another verifier, in tokens without signatures. */
-export const foreignRows: readonly string[] = [
-  'nvidia/Dstack-TEE__dstack/dstack/dstack-util/tests/fixtures/gpu_attestation_h100.json',
-];
+/** A recorded report for the nonce that it answers, under a policy that waives what was not recorded. */
+export function nvidiaOptions(one: NvidiaCase): VerifyEvidenceOptions {
+  const evidence = encodeNvidiaEvidence({ report: one.report(), certificates: one.certificates(), tee: one.tee });
+  return {
+    evidence,
+    endorsements: [encodeNvidiaEndorsements({ rims: one.rims.map((file) => readVector(file)) })],
+    policy: parseAttestationPolicy({
+      version: 1,
+      id: 'recorded-reports',
+      nvidiaGpu: { architectures: ['hopper', 'blackwell'] },
+      nvidiaNvswitch: {},
+      waivers: one.waived.map((check) => ({ check, reason: 'not recorded' })),
+    }),
+    anchors: vendorAnchors,
+    expectedReportData: parse(evidence).report.nonce,
+    now: new Date(one.at),
+  };
+}
+
+/** Rows of the index that are none of this verifier's, and why. */
+export const nvidiaForeignRows: Readonly<Record<string, string>> = {
+  'nvidia/Dstack-TEE__dstack/dstack/dstack-util/tests/fixtures/gpu_attestation_h100.json':
+    'what another verifier found out, in tokens without signatures: no evidence',
+};
 
 /** Documents whose faults no recorded report can show, at a time at which their certificates are valid. */
 export const rimCases: readonly RimCase[] = [

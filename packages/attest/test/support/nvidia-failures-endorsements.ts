@@ -128,6 +128,11 @@ export const documentFailures: readonly NvidiaFailure[] = [
     'a signer that is an authority',
     at('signer', { extensions: [basicConstraints({ ca: true }), keyUsage('digitalSignature', 'keyCertSign')] }),
   ],
+  [
+    'NVIDIA_RIM_CHAIN',
+    'the OCSP responder of an authority as signer',
+    at('signer', { extensions: [basicConstraints({ ca: false }), keyUsage('digitalSignature'), ocspSigning] }),
+  ],
   ['NVIDIA_RIM_CHAIN', 'a signer that may not sign', at('signer', { extensions: [keyUsage('keyAgreement')] })],
   ['NVIDIA_RIM_CHAIN', 'a series that is no authority', at('series', { extensions: [keyUsage('keyCertSign')] })],
   [

@@ -12,6 +12,7 @@ import {
   nvidiaFields,
   nvidiaName,
   nvidiaText,
+  ocspSigning,
   type ForgeCertificateOptions,
   type ForgedExtension,
   type NvidiaLevel,
@@ -217,6 +218,7 @@ export const deviceFailures: readonly NvidiaFailure[] = [
     leaf([basicConstraints({ ca: true }), keyUsage('digitalSignature', 'keyCertSign'), ...leafExtensions.slice(1)]),
   ],
   ['NVIDIA_LEAF_CONSTRAINTS', 'not for signing', leaf([keyUsage('keyAgreement'), ...leafExtensions.slice(1)])],
+  ['NVIDIA_LEAF_CONSTRAINTS', "an OCSP responder's", leaf([...leafExtensions, ocspSigning])],
   ['NVIDIA_LEAF_CONSTRAINTS', 'no key usage', leaf(leafExtensions.slice(1))],
   ['NVIDIA_ROOT_SIGNATURE', 'a signature that was changed', at('root', { tamper: { signature: flipLast } })],
   ...(['chip', 'provisioner', 'line'] as const).map((level): NvidiaFailure => [

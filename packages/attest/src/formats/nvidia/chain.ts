@@ -116,9 +116,11 @@ export function checkChainShape({ certificates, leaf }: Chain, codes: ChainCodes
     });
   });
   const isAuthority = leaf.basicConstraints?.ca === true || leaf.keyUsage?.has('keyCertSign') === true;
-  checks.require(codes.leaf, !isAuthority && leaf.keyUsage?.has('digitalSignature') === true, {
-    expected: 'no authority, for digitalSignature',
-    actual: `${isAuthority ? 'an authority' : 'no authority'}, for ${[...(leaf.keyUsage ?? [])].join(' and ') || 'nothing'}`,
+  // An authority's OCSP responder has a certificate with such a purpose; it must sign neither reports nor documents.
+  const hasPurpose = leaf.extensions.has(EXTENDED_KEY_USAGE);
+  checks.require(codes.leaf, !isAuthority && !hasPurpose && leaf.keyUsage?.has('digitalSignature') === true, {
+    expected: 'no authority, for digitalSignature and no other purpose',
+    actual: `${isAuthority ? 'an authority' : 'no authority'}, for ${[...(leaf.keyUsage ?? []), ...(hasPurpose ? ['another purpose'] : [])].join(' and ') || 'nothing'}`,
   });
 }
 
@@ -161,6 +163,7 @@ export function periodOf({ notBefore, notAfter }: Certificate): string {
   return `${notBefore.toISOString()} to ${notAfter.toISOString()}`;
 }
 
+const EXTENDED_KEY_USAGE = '2.5.29.37';
 const understood: ReadonlySet<string> = new Set([extensionOids.basicConstraints, extensionOids.keyUsage]);
 
 async function sha256Hex(bytes: Uint8Array): Promise<string> {

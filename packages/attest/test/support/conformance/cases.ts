@@ -1,5 +1,6 @@
 import { dcapCases, dcapOptions } from '../dcap-cases.ts';
 import { nitroOptions, nitroVectors } from '../nitro-vectors.ts';
+import { nvidiaCases, nvidiaForeignRows, nvidiaOptions, vbiosRim } from '../nvidia-cases.ts';
 import { snpCases, snpOptions } from '../snp-cases.ts';
 import { tpmCases, tpmOptions, tpmReferenceRows } from '../tpm-cases.ts';
 import type { ConformanceCase, NotJudged } from './case.ts';
@@ -19,6 +20,10 @@ export const conformanceCases: readonly ConformanceCase[] = [
     const tee = found.tee === 'aws-nitro' ? 'nitro' : 'nitrotpm';
     return { tee, row, name, verdict, options: () => nitroOptions(found) };
   }),
+  ...nvidiaCases.map((found): ConformanceCase => {
+    const { row, name, verdict } = found;
+    return { tee: 'nvidia', row, name, verdict, options: () => nvidiaOptions(found) };
+  }),
   ...tpmCases.map((found): ConformanceCase => {
     const { row, name, verdict } = found;
     return { tee: row.split('/')[0] ?? '', row, name, verdict, options: () => tpmOptions(found) };
@@ -31,5 +36,7 @@ export const notJudged: readonly NotJudged[] = [
     row: 'tdx/project-oak__oak/oak_attestation_verification/testdata/tdx_oc_evidence.binarypb',
     why: "evidence in another project's envelope, given for reference",
   },
+  { row: vbiosRim, why: 'a reference document, which the report of an H100 is judged with' },
+  ...Object.entries(nvidiaForeignRows).map(([row, why]): NotJudged => ({ row, why })),
   ...Object.entries(tpmReferenceRows).map(([row, why]): NotJudged => ({ row, why })),
 ];

@@ -28,8 +28,11 @@ export function wantedRims(report: NvidiaReport, chip: string): readonly RimWant
   ]);
 }
 
-/** How documents name the product: as leaves do, without the underscore. Newer reports name it themselves as well. */
+/**
+ * How documents name the product: as leaves do, without the underscore, or as the driver's document is named, which covers a
+ * family of chips.
+ */
 export function productsOf({ gpu }: NvidiaReport, chip: string): readonly string[] {
-  const names = [chip.replaceAll('_', ''), gpu?.chipInfo].filter((name) => name !== undefined);
-  return Object.freeze([...new Set(names)]);
+  const names = gpu === undefined ? [chip] : [chip, chip.startsWith('GH') ? 'GH100' : (gpu.chipInfo ?? 'GB100')];
+  return Object.freeze([...new Set(names.map((name) => name.replaceAll('_', '')))]);
 }
