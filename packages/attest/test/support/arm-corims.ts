@@ -1,5 +1,5 @@
 import { toBase64Url } from '@fastness/codec';
-import type { CborValue } from '@fastness/codec/cbor';
+import { CborTag, type CborValue } from '@fastness/codec/cbor';
 import {
   armKeyTriple,
   armReferenceTriple,
@@ -7,6 +7,7 @@ import {
   corimUri,
   forgeCorim,
   forgedArmComponents,
+  forgedRealm,
   signCorim,
   type ForgeCorimOptions,
   type SignCorimOptions,
@@ -40,4 +41,27 @@ export async function signedCorim(
 ): Promise<readonly Cmw[]> {
   const signed = await signCorim(deviceCorim(profile, options.corim), { keys: vendorKeys, ...options.sign });
   return [corimEndorsement(signed)];
+}
+
+/** A measurement-map: its name, and its values by their number. */
+export function measurement(
+  name: CborValue | undefined,
+  values: readonly (readonly [number, CborValue])[],
+): Map<number, CborValue> {
+  const entries: [number, CborValue][] = [[1, new Map(values)]];
+  return new Map(name === undefined ? entries : [[0, name], ...entries]);
+}
+
+/** Reference values of a realm, the forged one unless said otherwise. */
+export function realmTriple(
+  rim: Uint8Array = forgedRealm.rim,
+  ...others: readonly (readonly [name: string, value: Uint8Array])[]
+): CborValue {
+  const environment = new Map([[0, new Map([[0, new CborTag(560, rim)]])]]);
+  const measurements = [['cca.rim', rim] as const, ...others].map(([name, value]) =>
+    name === 'cca.rpv'
+      ? measurement(name, [[4, new CborTag(560, value)]])
+      : measurement(name, [[2, [[value.length === 32 ? 1 : 8, value]]]]),
+  );
+  return [environment, measurements];
 }
