@@ -2,7 +2,7 @@ import { equalBytes, toHex } from '@fastness/codec';
 import { answerFor, authorisedResponder, type OcspAnswer, type OcspResponse } from '@fastness/codec/ocsp';
 import { verifySignature, type Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
+import { endorsementVerifier, type VerificationMeans } from '../../means.ts';
 import { nameOf, outcomeOf, requireSignatures } from '../../signatures.ts';
 import { signedBy } from './chain.ts';
 
@@ -95,7 +95,7 @@ async function checkResponse(
   const [delegation, own] = await Promise.all([
     delegated ? signedBy('NVIDIA_OCSP_SIGNATURE', signer, issuer, options) : undefined,
     outcomeOf('NVIDIA_OCSP_SIGNATURE', `${nameOf(signer)} signed the answer about ${subject}`, async () =>
-      verifySignature({ holder: signer, algorithm, signature, message, verifier: evidenceVerifier(options) }),
+      verifySignature({ holder: signer, algorithm, signature, message, verifier: endorsementVerifier(options) }),
     ),
   ]);
   requireSignatures(delegation === undefined ? [own] : [delegation, own], checks);
