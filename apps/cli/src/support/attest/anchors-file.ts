@@ -12,6 +12,7 @@ const anchor = {
   source: z.string().min(1).max(1024),
 };
 const roots = z.array(z.strictObject(anchor)).max(64).exactOptional();
+const tokenTees = ['azure-maa', 'intel-trust-authority', 'gcp-confidential-space', 'nvidia-nras'] as const;
 const anchorsSchema = z.strictObject({
   snp: z
     .array(z.strictObject({ ...anchor, product: z.enum(snpProductNames) }))
@@ -19,6 +20,22 @@ const anchorsSchema = z.strictObject({
     .exactOptional(),
   intel: roots,
   nitro: roots,
+  nvidiaDevices: roots,
+  nvidiaRims: roots,
+  gcpVtpm: roots,
+  azureVtpm: roots,
+  androidKey: z.strictObject({ roots: z.array(z.strictObject(anchor)).max(64) }).exactOptional(),
+  tokens: z
+    .array(
+      z.strictObject({
+        ...anchor,
+        certificateSha256: sha256.exactOptional(),
+        tee: z.enum(tokenTees),
+        kind: z.enum(['authority', 'key']),
+      }),
+    )
+    .max(64)
+    .exactOptional(),
 });
 
 /** The roots that count: the vendors', as this program pins them, or those of a file. Throws CLI_USAGE, CLI_POLICY_SYNTAX. */

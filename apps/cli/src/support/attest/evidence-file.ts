@@ -40,6 +40,7 @@ export async function readLimited(path: string): Promise<Uint8Array> {
 export const formatNames: readonly string[] = Object.freeze([
   'auto',
   ...rawFormats.flatMap(({ tee, names }) => [...names, tee]),
+  ...evidenceFormats.map(({ tee }) => tee).filter((tee) => rawFormats.every((each) => each.tee !== tee)),
 ]);
 
 /**
@@ -63,7 +64,8 @@ export async function loadEvidence(path: string, format: string): Promise<Loaded
 
 function teesOf(format: string): readonly Tee[] {
   if (format === 'auto') return evidenceFormats.map(({ tee }) => tee);
-  const tees = rawFormats.filter(({ tee, names }) => tee === format || names.includes(format)).map(({ tee }) => tee);
+  const short = rawFormats.find(({ names }) => names.includes(format))?.tee;
+  const tees = evidenceFormats.map(({ tee }) => tee).filter((tee) => tee === (short ?? format));
   if (tees.length === 0) throw new FastnessError('CLI_USAGE', `--format is one of ${formatNames.join(', ')}.`);
   return tees;
 }
@@ -85,7 +87,8 @@ export function cmwOf(bytes: Uint8Array): Cmw | CmwCollection | undefined {
   const text = first === 0x5b || first === 0x7b || first === 0x20 || first === 0x0a ? textOf(bytes)?.trim() : undefined;
   if (text !== undefined) {
     const value = jsonOf(text);
-    if (Array.isArray(value)) return cmwFromJson(value);
+    // Other formats are lists as well; a record begins with its type.
+    if (Array.isArray(value)) return typeof value[0] === 'string' ? cmwFromJson(value) : undefined;
     if (typeof value === 'object' && value !== null && '__cmwc_t' in value) return cmwCollectionFromJson(value);
     return undefined;
   }

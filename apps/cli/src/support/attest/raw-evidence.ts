@@ -1,21 +1,20 @@
 import {
-  CMW_EVIDENCE,
-  NITRO_EVIDENCE_TYPE,
-  NITRO_TPM_EVIDENCE_TYPE,
-  SGX_QUOTE_TYPE,
-  TDX_QUOTE_TYPE,
-  TSM_REPORT_TYPE,
-  type Cmw,
+  AZURE_MAA_TOKEN_TYPE,
+  GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
+  INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
   type Tee,
 } from '@fastness/attest';
-import { encodeSnpEvidence, REPORT_BYTES, snpEvidenceFromExtendedReport } from '@fastness/attest/formats/snp';
-import { toHex, utf8Encode } from '@fastness/codec';
-
-/** Evidence, and endorsements that came in the same file. */
-export interface RecognisedEvidence {
-  readonly evidence: Cmw;
-  readonly endorsements: readonly Cmw[];
-}
+import {
+  recogniseAndroidKey,
+  recogniseCca,
+  recogniseNitro,
+  recogniseNvidia,
+  recognisePsa,
+  recogniseQuote,
+  recogniseSnp,
+  type RecognisedEvidence,
+} from './raw-hardware.ts';
+import { recogniseNras, recogniseToken } from './raw-tokens.ts';
 
 /** One kind of file as the vendor's tools write it. */
 interface RawFormat {
@@ -27,15 +26,10 @@ interface RawFormat {
   readonly recognise: (bytes: Uint8Array) => RecognisedEvidence | undefined;
 }
 
-const QE_VENDOR = '939a7233f79c4ca9940a0db3957f0607';
-const TDX_TEE_TYPE = 0x81;
-
-const alone = (type: string, value: Uint8Array): RecognisedEvidence => ({
-  evidence: { type, value, ind: CMW_EVIDENCE },
-  endorsements: [],
-});
-
-/** In this order; the first that recognises a file has it. */
+/**
+ * In this order; the first that recognises a file has it. Quotes of TPMs, of Azure and of Google have no file format that
+ * their tools agree on: they come as CMW.
+ */
 export const rawFormats: readonly RawFormat[] = Object.freeze([
   {
     tee: 'sev-snp',
@@ -49,56 +43,51 @@ export const rawFormats: readonly RawFormat[] = Object.freeze([
     tee: 'aws-nitro',
     names: ['nitro'],
     what: 'an attestation document of a Nitro Enclave',
-    recognise: (bytes) => recogniseNitro(bytes, 'pcrs', NITRO_EVIDENCE_TYPE),
+    recognise: (bytes) => recogniseNitro(bytes, 'enclave'),
   },
   {
     tee: 'aws-nitrotpm',
     names: ['nitrotpm'],
     what: 'an attestation document of NitroTPM',
-    recognise: (bytes) => recogniseNitro(bytes, 'nitrotpm_pcrs', NITRO_TPM_EVIDENCE_TYPE),
+    recognise: (bytes) => recogniseNitro(bytes, 'nitrotpm'),
   },
+  {
+    tee: 'nvidia-gpu',
+    names: ['gpu'],
+    what: 'the evidence of one NVIDIA GPU, as JSON of its attestation SDK',
+    recognise: (bytes) => recogniseNvidia(bytes, 'nvidia-gpu'),
+  },
+  {
+    tee: 'nvidia-nvswitch',
+    names: ['nvswitch'],
+    what: 'the evidence of one NVSwitch, in the same form',
+    recognise: (bytes) => recogniseNvidia(bytes, 'nvidia-nvswitch'),
+  },
+  { tee: 'arm-cca', names: ['cca'], what: 'an Arm CCA token', recognise: recogniseCca },
+  { tee: 'arm-psa', names: ['psa'], what: 'a PSA token', recognise: recognisePsa },
+  {
+    tee: 'android-key',
+    names: ['android'],
+    what: 'the certificate chain of an Android key (PEM)',
+    recognise: recogniseAndroidKey,
+  },
+  {
+    tee: 'azure-maa',
+    names: ['maa'],
+    what: 'a token of Microsoft Azure Attestation',
+    recognise: (bytes) => recogniseToken(bytes, AZURE_MAA_TOKEN_TYPE),
+  },
+  {
+    tee: 'intel-trust-authority',
+    names: ['ita'],
+    what: 'a token of Intel Trust Authority',
+    recognise: (bytes) => recogniseToken(bytes, INTEL_TRUST_AUTHORITY_TOKEN_TYPE),
+  },
+  {
+    tee: 'gcp-confidential-space',
+    names: ['confidential-space'],
+    what: 'a token of Google Confidential Space',
+    recognise: (bytes) => recogniseToken(bytes, GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE),
+  },
+  { tee: 'nvidia-nras', names: ['nras'], what: "a detached EAT of NVIDIA's service", recognise: recogniseNras },
 ] satisfies RawFormat[]);
-
-function recogniseSnp(bytes: Uint8Array): RecognisedEvidence | undefined {
-  if (bytes[0] === 0x7b) return isTsmReport(bytes) ? alone(TSM_REPORT_TYPE, bytes) : undefined;
-  if (bytes.length < REPORT_BYTES) return undefined;
-  const version = u32le(bytes, 0);
-  // Version, and the only signature algorithm there is.
-  if (version < 2 || version > 8 || u32le(bytes, 0x34) !== 1) return undefined;
-  if (bytes.length === REPORT_BYTES) return { evidence: encodeSnpEvidence({ report: bytes }), endorsements: [] };
-  return snpEvidenceFromExtendedReport(bytes);
-}
-
-function isTsmReport(bytes: Uint8Array): boolean {
-  return find(bytes, '"outblob"') && find(bytes, '"provider"');
-}
-
-/** The header that TDX and SGX share: version, key type, TEE type, and Intel as the vendor of the quoting enclave. */
-function recogniseQuote(bytes: Uint8Array, tee: 'tdx' | 'sgx'): RecognisedEvidence | undefined {
-  if (bytes.length < 48 || toHex(bytes.subarray(12, 28)) !== QE_VENDOR) return undefined;
-  const tdx = u32le(bytes, 4) === TDX_TEE_TYPE;
-  if (tdx !== (tee === 'tdx')) return undefined;
-  return alone(tdx ? TDX_QUOTE_TYPE : SGX_QUOTE_TYPE, bytes);
-}
-
-/** COSE_Sign1, tagged or not, whose payload has the field that only this kind of document has. */
-function recogniseNitro(bytes: Uint8Array, registers: string, type: string): RecognisedEvidence | undefined {
-  const [first, second] = bytes;
-  const sign1 = first === 0x84 || (first === 0xd2 && second === 0x84);
-  // Text of CBOR in front of its length: "pcrs" is also the end of "nitrotpm_pcrs".
-  const name = utf8Encode(registers);
-  const field = Uint8Array.of(0x60 + name.length, ...name);
-  return sign1 && find(bytes, 'module_id') && findBytes(bytes, field) ? alone(type, bytes) : undefined;
-}
-
-function u32le(bytes: Uint8Array, offset: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(offset, true);
-}
-
-function find(bytes: Uint8Array, text: string): boolean {
-  return findBytes(bytes, utf8Encode(text));
-}
-
-function findBytes(bytes: Uint8Array, wanted: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(Buffer.from(wanted));
-}

@@ -33,11 +33,15 @@ export async function runJudgement(target: string, options: JudgementOptions, si
   const brought = await loadEndorsements(options.endorsements ?? [], evidence);
   const given = [...endorsements, ...brought];
   const completed = await completeFor(evidence, given, options, { anchors, at, signal });
+  const { androidStatus: status } = completed;
   return judge({
     target,
     evidence: { evidence, endorsements: completed.endorsements },
     policy,
-    anchors,
+    anchors:
+      status === undefined || anchors.androidKey === undefined
+        ? anchors
+        : { ...anchors, androidKey: { ...anchors.androidKey, status } },
     ...(options.anchors === undefined ? {} : { anchorsFile: options.anchors }),
     binding,
     at,

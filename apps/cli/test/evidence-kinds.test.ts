@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { evidenceFormats, formatOf, isCmwCollection } from '@fastness/attest';
+import { toBase64Url, utf8Encode } from '@fastness/codec';
+import { describe, expect, it } from 'vitest';
+import { formatNames, loadEvidence } from '../src/support/attest/evidence-file.ts';
+import { vectorsRoot } from '../../../packages/attest/test/support/vectors.ts';
+
+const evidence = join(vectorsRoot, 'evidence');
+const sdk = 'nvidia/NVIDIA__attestation-sdk';
+
+/** Recorded files as the tools of their vendors wrote them, and the kind that each is recognised as. */
+const recorded: readonly (readonly [file: string, tee: string])[] = [
+  ['snp/google__go-sev-guest/verify/testdata/attestation.bin', 'sev-snp'],
+  ['snp/confidential-containers__trustee/deps/verifier/test_data/snp/test-vlek-report.bin', 'sev-snp'],
+  ['snp/virtee__sev/tests/certs_data/report_milan.hex', 'sev-snp'],
+  ['sgx/Phala-Network__dcap-qvl/sample/sgx_quote', 'sgx'],
+  ['tdx/Phala-Network__dcap-qvl/sample/tdx_quote', 'tdx'],
+  ['tdx/Phala-Network__dcap-qvl/sample/tdx-quote.hex', 'tdx'],
+  ['tdx/canvasxyz__teekit/packages/qvl/test/sampleQuotes/tdx-v4-azure', 'tdx'],
+  ['tdx/confidential-containers__trustee/deps/verifier/test_data/tdx_quote_5.dat', 'tdx'],
+  ['nitro/Dstack-TEE__dstack/dstack/dstack-attest/tests/nitro_attestation_dbg.bin', 'aws-nitro'],
+  ['nitro/evervault__attestation-doc-validation/test-data/valid-attestation-doc-base64', 'aws-nitro'],
+  ['psa/veraison__services/scheme/psa-iot/test/token/psa.good.cose', 'arm-psa'],
+  ['cca/veraison__services/scheme/arm-cca/test/evidence/cca-good.cbor', 'arm-cca'],
+  ['cca/confidential-containers__trustee/deps/verifier/test_data/cca/misc/cca-example-token.cbor', 'arm-cca'],
+  ['android/android__keyattestation/testdata/akita/sdk34/TEE_EC_NONE.pem', 'android-key'],
+  ['jwt/project-oak__oak/ctf_sha2/confidential_space/samples/sample.jwt', 'gcp-confidential-space'],
+  [
+    'jwt/NVIDIA__attestation-sdk/nv-attestation-sdk-cpp/unit-tests/testdata/sample_attestation_data/hopperClaimsv3_detached_eat.json',
+    'nvidia-nras',
+  ],
+  [`${sdk}/common-test-data/serialized_test_evidence/hopper_evidence_cert_hold.json`, 'nvidia-gpu'],
+];
+
+describe('--format', () => {
+  it('takes every kind of evidence by its name', () => {
+    for (const { tee } of evidenceFormats) expect(formatNames).toContain(tee);
+    expect(new Set(formatNames).size).toBe(formatNames.length);
+  });
+});
+
+describe('tokens', () => {
+  const jws = (claims: object) =>
+    [{ alg: 'RS256' }, claims, 'signature'].map((part) => toBase64Url(utf8Encode(JSON.stringify(part)))).join('.');
+  it.each([
+    ['azure-maa', { 'x-ms-ver': '1.0' }],
+    ['intel-trust-authority', { attester_type: 'TDX', attester_tcb_status: 'UpToDate' }],
+    ['gcp-confidential-space', { attester_tcb: ['INTEL'], submods: { confidential_space: {} } }],
+  ])('of %s are told by what only they say', async (tee, claims) => {
+    const path = join(await mkdtemp(join(tmpdir(), 'fastness-token-')), 'token.jwt');
+    await writeFile(path, `${jws(claims)}\n`);
+    const { evidence: found } = await loadEvidence(path, 'auto');
+    expect(isCmwCollection(found) ? 'a collection' : formatOf(found).tee).toBe(tee);
+    await writeFile(path, jws({ sub: 'somebody' }));
+    await expect(loadEvidence(path, 'auto')).rejects.toMatchObject({ code: 'CLI_NOT_RECOGNISED' });
+    await rm(dirname(path), { recursive: true });
+  });
+});
+
+describe.skipIf(!existsSync(evidence))('recorded evidence in files of its vendor', () => {
+  it.each(recorded)('%s is %s', async (file, tee) => {
+    const { evidence: found } = await loadEvidence(join(evidence, file), 'auto');
+    expect(isCmwCollection(found) ? 'a collection' : formatOf(found).tee).toBe(tee);
+    expect((await loadEvidence(join(evidence, file), tee)).evidence).toEqual(found);
+    const other = tee === 'sgx' ? 'tdx' : 'sgx';
+    await expect(loadEvidence(join(evidence, file), other)).rejects.toMatchObject({ code: 'CLI_NOT_RECOGNISED' });
+  });
+});
