@@ -25,6 +25,7 @@ export type AndroidFailure = readonly [code: ErrorCode, what: string, scenario: 
 const [stranger, rootKeys] = await Promise.all([generateKeys('p-384'), sharedKeys('Android root', 'p-384')]);
 const at = (level: AndroidLevel, change: object): AndroidScenario => ({ levels: { [level]: change } });
 const period = (from: number, to: number) => ({ validity: { notBefore: after(from), notAfter: after(to) } });
+const attestationName = { organization: 'TEE', commonName: 'Forged Android attestation' };
 const flipLast = (bytes: Uint8Array): Uint8Array =>
   bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte));
 const boot = (options: ForgedRootOfTrust): AndroidScenario => ({ hardware: [rootOfTrust(options)] });
@@ -182,12 +183,22 @@ export const chainFailures: readonly AndroidFailure[] = [
   [
     'ANDROID_LEAF_SIGNATURE',
     'a leaf of another key',
-    at('leaf', { issuer: { name: 'Forged Android attestation', keys: stranger } }),
+    at('leaf', { issuer: { name: attestationName, keys: stranger } }),
   ],
   ...(['attestation', 'intermediate'] as const).flatMap((level): AndroidFailure[] => [
     ['ANDROID_INTERMEDIATE_VALIDITY', `${level}, not yet`, at(level, period(1, 99))],
     ['ANDROID_INTERMEDIATE_VALIDITY', `${level}, no longer`, at(level, period(-99, -1))],
   ]),
+  [
+    'ANDROID_LEVEL_MISMATCH',
+    'StrongBox from the key of a TEE',
+    { chain: { hardware: 'TEE' }, description: { attestationLevel: 2 } },
+  ],
+  [
+    'ANDROID_LEVEL_MISMATCH',
+    'software from the key of a TEE',
+    { chain: { hardware: 'TEE' }, description: { attestationLevel: 0 } },
+  ],
   ['ANDROID_STATUS_MISSING', 'no list', { status: () => null }],
   ['ANDROID_STATUS_NOT_PINNED', 'a list that was sent along', sent()],
   [

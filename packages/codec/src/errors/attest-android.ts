@@ -45,6 +45,10 @@ export const androidErrors = Object.freeze({
     'A certificate between the key and the root is not valid at this time.',
     'Let the device fetch new attestation certificates, and make a new key. Check the clock of this machine too.',
   ),
+  ANDROID_LEVEL_MISMATCH: invalid(
+    'The attestation says that it comes from other hardware than its key was certified for.',
+    distrust,
+  ),
   ANDROID_STATUS_NOT_PINNED: invalid(
     'A status list was sent along whose digest the policy does not pin.',
     'Hand the list in as an anchor, or pin its digest in policy.androidKey.statusLists.',

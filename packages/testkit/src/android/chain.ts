@@ -3,6 +3,7 @@ import { encodeCbor } from '@fastness/codec/cbor';
 import { forgeCertificate, type ForgeCertificateOptions } from '../x509/certificate.ts';
 import { basicConstraints, keyUsage, type ForgedExtension } from '../x509/extensions.ts';
 import { generateKeys, sharedKeys, type ForgedKeys } from '../x509/keys.ts';
+import type { ForgedName } from '../x509/name.ts';
 import { encodeKeyDescription, type ForgedKeyDescription } from './key-description.ts';
 
 /** The levels of an Android chain, from the attested key up. */
@@ -15,6 +16,8 @@ export interface ForgeAndroidChainOptions {
   readonly description: ForgedKeyDescription;
   /** Certificates issued lately, in the attestation certificate. null: provisioned at the factory. Default 3. */
   readonly certificatesIssued?: number | null;
+  /** What the attestation certificate names. null: nothing. Default: TEE or StrongBox, as the attestation says. */
+  readonly hardware?: string | null;
   /** Replaces what certificates are forged with; use it to make exactly one thing wrong. */
   readonly levels?: Readonly<Partial<Record<AndroidLevel, Partial<ForgeCertificateOptions>>>>;
   /** Edits the content of the attestation extension. */
@@ -51,6 +54,10 @@ export function keyDescriptionExtension(value: Uint8Array): ForgedExtension {
 /** Forges root, intermediate, attestation certificate and the certificate of an attested key, as remote provisioning does. */
 export async function forgeAndroidChain(options: ForgeAndroidChainOptions): Promise<ForgedAndroidChain> {
   const { now, levels = {}, certificatesIssued = 3 } = options;
+  const hardware =
+    options.hardware === undefined
+      ? ([null, 'TEE', 'StrongBox'][options.description.attestationLevel ?? 1] ?? null)
+      : options.hardware;
   const [root, intermediate, attestation, leaf] = await Promise.all([
     sharedKeys('Android root', 'p-384'),
     sharedKeys('Android intermediate', 'p-384'),
@@ -74,9 +81,9 @@ export async function forgeAndroidChain(options: ForgeAndroidChainOptions): Prom
     androidLevels.map(async (level, index) => {
       const above = androidLevels[index + 1] ?? level;
       return forgeCertificate({
-        subject: nameOf(level),
+        subject: nameOf(level, hardware),
         keys: keys[level],
-        ...(above === level ? {} : { issuer: { name: nameOf(above), keys: keys[above] } }),
+        ...(above === level ? {} : { issuer: { name: nameOf(above, hardware), keys: keys[above] } }),
         validity: validityOf(level, now),
         serial: serialNumbers[level],
         extensions: extensions[level],
@@ -114,8 +121,11 @@ function validityOf(level: AndroidLevel, now: Date): { notBefore: Date; notAfter
   return { notBefore: new Date(now.getTime() - DAY), notAfter: new Date(now.getTime() + days * DAY) };
 }
 
-function nameOf(level: AndroidLevel): string {
-  return level === 'leaf' ? 'Android Keystore Key' : `Forged Android ${level}`;
+/** Google names the hardware in the subject of the attestation certificate. */
+function nameOf(level: AndroidLevel, hardware: string | null): ForgedName {
+  if (level === 'leaf') return 'Android Keystore Key';
+  const commonName = `Forged Android ${level}`;
+  return level === 'attestation' && hardware !== null ? { organization: hardware, commonName } : commonName;
 }
 
 async function sha256Hex(bytes: Uint8Array): Promise<string> {

@@ -3,6 +3,7 @@ import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { fingerprintsOf } from '../../digest.ts';
+import { requireCertifiedLevel } from './certified-level.ts';
 import { checkChainShape, checkValidity, requireRoot } from './chain.ts';
 import { checkSignatures } from './signatures.ts';
 import { AuthenticKey, ParsedKey } from './stages.ts';
@@ -11,7 +12,7 @@ import { requireUnrevoked } from './status.ts';
 /**
  * Establishes that a pinned root vouches for the attestation: the certificates are a chain from the attested key to that
  * root, those between are in their time, none is on the status list. Whether the attestation was made in secure hardware is
- * said inside it, and judged by `appraise`: Google's roots certify hardware only, but roots of others may not.
+ * said inside it, must agree with what the attestation key was certified for, and is judged by `appraise`.
  *
  * Throws the ANDROID_ code of the first check that fails, ATTEST_STAGE_SKIPPED, ATTEST_POLICY_INVALID,
  * ATTEST_TEE_NOT_ALLOWED, X509_KEY.
@@ -35,6 +36,7 @@ export async function authenticate(
   checkChainShape(chain, checks);
   await checkSignatures(chain, rootKnown, options, checks);
   checkValidity(chain, now, checks);
+  requireCertifiedLevel(chain[1], description.attestationSecurityLevel, checks);
   const section = sectionOf(policy, 'androidKey');
   await requireUnrevoked(chain, { anchor: status, sent, policy: section, now }, checks);
   const [leaf, attestation] = chain;
