@@ -164,6 +164,9 @@ describe('a genuine TPM quote', () => {
     expect(await codeOf(appraise(faked, { policy, expectedReportData: nonce }))).toBe('ATTEST_STAGE_SKIPPED');
     const authentic = await authenticate(parse(evidence), { policy, now });
     expect(await codeOf(appraise(authentic, { policy, expectedReportData: nonce }))).toBe('accepted');
+    // Nobody changes a register between the stages.
+    const parts = [authentic, authentic.quote, authentic.pcrs, authentic.pcrs['SHA-256'], authentic.checks];
+    expect(parts.every((part) => Object.isFrozen(part))).toBe(true);
     const open = parseAttestationPolicy({ ...policy, tpm: { ...policy.tpm, measurements: 'from-release' } });
     expect(await codeOf(appraise(authentic, { policy: open, expectedReportData: nonce }))).toBe(
       'ATTEST_POLICY_INCOMPLETE',

@@ -1,3 +1,4 @@
+import { fromHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { AzureVtpmClaims } from '../../claims/azure-vtpm.ts';
@@ -10,7 +11,6 @@ import type { AttestationVerdict } from '../../verdict.ts';
 import { appraiseNonce, appraiseQuote, nonceArgument } from '../tpm/appraise-quote.ts';
 import { AuthenticQuote } from '../tpm/stages.ts';
 import type { AuthenticMachine } from './authenticate.ts';
-import type { RuntimeData } from './runtime-data.ts';
 
 /**
  * Applies a policy to an authentic quote and to the hardware below it: section `azureVtpm` to the quote and the VM, section
@@ -37,17 +37,16 @@ export async function appraise(
 
   appraiseNonce(authentic, nonce, checks);
   const { runtime, hardware, boundRuntimeData, akCertificate } = authentic.trust;
-  const below = hardware.appraise({ policy, expectedReportData: boundRuntimeData });
+  const below = hardware.appraise({ policy, expectedReportData: fromHex(boundRuntimeData) });
   appraiseVm(runtime, section, checks);
   const facts = await appraiseQuote(authentic, { ...section, measurements }, checks);
-  const { attestationKey: _, ...configuration } = runtime;
   const hardwareClaims = requireHardware(below.claims);
   const claims: AzureVtpmClaims = Object.freeze({
     tee: 'azure-vtpm',
     vendor: 'Microsoft',
     identity: Object.freeze({ kind: 'vm-id', value: runtime.vmId }),
     debug: hardwareClaims.debug,
-    ...configuration,
+    ...runtime,
     ...(akCertificate === undefined ? {} : { akCertificate }),
     hardware: hardwareClaims,
     ...facts,
@@ -61,7 +60,11 @@ export async function appraise(
   });
 }
 
-function appraiseVm({ secureBoot, vmId }: RuntimeData, policy: AzureVtpmPolicy, checks: Checklist): void {
+function appraiseVm(
+  { secureBoot, vmId }: AuthenticMachine['runtime'],
+  policy: AzureVtpmPolicy,
+  checks: Checklist,
+): void {
   if (policy.secureBoot === 'any') {
     checks.notApplicable('AZURE_VTPM_SECURE_BOOT_OFF', 'the policy does not ask for Secure Boot');
   } else {

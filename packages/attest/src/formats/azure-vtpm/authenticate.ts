@@ -1,5 +1,6 @@
-import { equalBytes, toHex } from '@fastness/codec';
+import { equalBytes } from '@fastness/codec';
 import { Checklist } from '../../checks.ts';
+import { sha256Hex } from '../../digest.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
@@ -8,14 +9,14 @@ import { authenticateQuote } from '../tpm/quote.ts';
 import { AuthenticQuote, ParsedQuote } from '../tpm/stages.ts';
 import type { AuthenticHardware } from './hardware.ts';
 import type { ClaimedMachine } from './parse.ts';
-import type { RuntimeData } from './runtime-data.ts';
+import { readRuntimeData, type RuntimeData } from './runtime-data.ts';
 
 /** Where the trust in the key came from. */
 export interface AuthenticMachine {
   readonly hardware: AuthenticHardware;
-  /** What the hardware's report must carry, 64 bytes: the SHA-256 of the runtime data, and zeros. */
-  readonly boundRuntimeData: Uint8Array;
-  readonly runtime: RuntimeData;
+  /** What the hardware's report must carry, 64 bytes in hex: the SHA-256 of the runtime data, and zeros. */
+  readonly boundRuntimeData: string;
+  readonly runtime: Omit<RuntimeData, 'attestationKey'>;
   /** Common name of the attestation key's certificate; absent when none was needed. */
   readonly akCertificate?: string;
 }
@@ -26,7 +27,8 @@ type AuthenticateOptions = VerificationMeans & {
   readonly now: Date;
 };
 
-const REPORT_DATA_BYTES = 64;
+/** The second half of the report data. */
+const ZEROS = '00'.repeat(32);
 
 /**
  * Establishes the chain from the processor to the quote: the vendor of the hardware vouches for its report; the report carries
@@ -43,26 +45,26 @@ export async function authenticate(
   const signed = ParsedQuote.signedPartOf(parsed, 'azure-vtpm');
   const policy = parseAttestationPolicy(options.policy);
   const now = new Date(options.now);
-  const { runtime, runtimeData, certificates } = parsed.trust;
+  const { certificates } = parsed.trust;
+  // A copy, so that what is digested is what names the key.
+  const runtimeData = parsed.trust.runtimeData.slice();
   const { akCertificate = 'ignored' } = sectionOf(policy, 'azureVtpm');
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
   const hardware = await parsed.trust.hardware.authenticate({ ...options, policy, now });
-  const boundRuntimeData = new Uint8Array(REPORT_DATA_BYTES);
-  boundRuntimeData.set(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', runtimeData)));
-  const expected = toHex(boundRuntimeData);
-  checks.require('AZURE_VTPM_RUNTIME_DATA_MISMATCH', hardware.reportData === expected, {
-    expected,
+  const boundRuntimeData = `${await sha256Hex(runtimeData)}${ZEROS}`;
+  checks.require('AZURE_VTPM_RUNTIME_DATA_MISMATCH', hardware.reportData === boundRuntimeData, {
+    expected: boundRuntimeData,
     actual: hardware.reportData,
   });
-  const { attestationKey } = runtime;
+  const { attestationKey, ...runtime } = readRuntimeData(runtimeData, new Checklist([]));
   const authentic = await authenticateQuote(parsed, signed, attestationKey, checks, options);
   const certified =
     akCertificate === 'required'
       ? { akCertificate: await requireCertificate(certificates, attestationKey, { ...options, now }, checks) }
       : {};
   if (akCertificate !== 'required') checks.notApplicable('AZURE_VTPM_AK_MISSING', 'the policy needs no certificate');
-  const trust = Object.freeze({ hardware, boundRuntimeData, runtime, ...certified });
+  const trust = Object.freeze({ hardware, boundRuntimeData, runtime: Object.freeze(runtime), ...certified });
   return new AuthenticQuote({ ...authentic, trust, at: now.getTime(), ...checks.results() }, 'azure-vtpm');
 }
 

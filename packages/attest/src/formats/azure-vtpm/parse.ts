@@ -1,4 +1,3 @@
-import { plainBytes } from '@fastness/codec';
 import { Checklist } from '../../checks.ts';
 import { checkCmw, type Cmw } from '../../cmw.ts';
 import type { VerificationMeans } from '../../means.ts';
@@ -15,7 +14,7 @@ import { readRuntimeData, type RuntimeData } from './runtime-data.ts';
 /** Where the trust in the key may come from: runtime data that the hardware's report vouches for. */
 export interface ClaimedMachine {
   readonly hardware: ParsedHardware;
-  readonly runtimeData: Uint8Array<ArrayBuffer>;
+  readonly runtimeData: Uint8Array;
   readonly runtime: RuntimeData;
   /** Absent: none was sent. */
   readonly certificates?: AkCertificates;
@@ -46,6 +45,6 @@ export function parse(
   const { certificates: sent = [] } = content;
   const certificates =
     sent.length === 0 ? {} : { certificates: readAkCertificates(sent, decodeVtpmEndorsements(ofKey), means) };
-  const trust = Object.freeze({ hardware, runtime, runtimeData: plainBytes(hcl.runtimeData), ...certificates });
+  const trust = Object.freeze({ hardware, runtime, runtimeData: hcl.runtimeData, ...certificates });
   return new ParsedQuote({ ...fields, trust, checks: checks.results().checks }, signed, 'azure-vtpm');
 }

@@ -91,7 +91,7 @@ function requireSelection(
   measurementPcr: number,
   checks: Checklist,
 ): ReadonlyMap<number, string> {
-  const values = new Map([...(pcrs[bank] ?? [])].map(([index, value]) => [index, toHex(value)]));
+  const values = new Map(Object.entries(pcrs[bank] ?? {}).map(([index, value]) => [Number(index), value]));
   const { pcrs: pins = {}, events = {}, requiredEvents = {}, quotedPcrs = [], eventLogPcrs = [] } = policy;
   const named = [pins, events, requiredEvents].flatMap((registers) => Object.keys(registers).map(Number));
   const needed = [...new Set([measurementPcr, ...named, ...quotedPcrs, ...eventLogPcrs])].toSorted((a, b) => a - b);

@@ -21,7 +21,8 @@ export async function authenticate(
   const policy = parseAttestationPolicy(options.policy);
   const { attestationKeys } = sectionOf(policy, 'tpm');
   const now = new Date(options.now);
-  const { attestationKey } = parsed.trust;
+  // A copy, so that the key that is compared is the key that verifies.
+  const attestationKey = parsed.trust.attestationKey.slice();
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
   const digest = await sha256Hex(attestationKey);

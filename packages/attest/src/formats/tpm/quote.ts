@@ -8,7 +8,7 @@ import { readAttest, type TpmQuote } from './attest.ts';
 import type { PcrValues, ReadContent } from './content.ts';
 import { digestBytes, MAX_KEY_BYTES, MAX_QUOTE_BYTES } from './layout.ts';
 import { readSignature, type TpmSignature } from './signature.ts';
-import type { AuthenticQuote, ParsedQuote, SignedQuote } from './stages.ts';
+import type { AuthenticQuote, ParsedQuote, QuotedPcrs, SignedQuote } from './stages.ts';
 
 /** What every kind of TPM does with a quote, whatever its trust in the key rests on. */
 
@@ -79,20 +79,22 @@ async function requireDigest(
   pcrs: PcrValues,
   { hash }: TpmSignature,
   checks: Checklist,
-): Promise<PcrValues> {
+): Promise<QuotedPcrs> {
+  const values: Uint8Array[] = [];
   const covered = quote.selections.map(({ bank, indexes }) => {
     const registers = indexes.map((index) => {
-      const value = pcrs[bank]?.get(index);
+      // A copy, so that what is digested is what is handed on.
+      const value = pcrs[bank]?.get(index)?.slice();
       checks.require('TPM_PCR_VALUE', value !== undefined && value.length === digestBytes[bank], {
         expected: `${bank} PCR${index} of ${digestBytes[bank]} bytes`,
         actual: value === undefined ? 'nothing' : `${value.length} bytes`,
       });
-      return [index, value] as const;
+      values.push(value);
+      return [`${index}`, toHex(value)] as const;
     });
-    return [bank, new Map(registers)] as const;
+    return [bank, Object.freeze(Object.fromEntries(registers))] as const;
   });
-  const joined = concatBytes(...covered.flatMap(([, registers]) => [...registers.values()]));
-  const digest = toHex(new Uint8Array(await globalThis.crypto.subtle.digest(hash, joined)));
+  const digest = toHex(new Uint8Array(await globalThis.crypto.subtle.digest(hash, concatBytes(...values))));
   checks.require('TPM_PCR_DIGEST', digest === quote.pcrDigest, { expected: quote.pcrDigest, actual: digest });
   return Object.freeze(Object.fromEntries(covered));
 }

@@ -1,4 +1,5 @@
 import { FastnessError } from '@fastness/codec/errors';
+import type { HashName } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { EventLog } from '../../event-log/index.ts';
 import type { Tee } from '../../tees.ts';
@@ -18,6 +19,9 @@ export interface SignedQuote {
   readonly message: Uint8Array;
   readonly signature: TpmSignature;
 }
+
+/** Registers by bank and index, hex. Text, so that nobody changes them between the stages. */
+export type QuotedPcrs = Readonly<Partial<Record<HashName, Readonly<Record<string, string>>>>>;
 
 /** A quote that was read, and nothing more. Made by `parse` alone. */
 export class ParsedQuote<Trust> {
@@ -57,8 +61,8 @@ export class ParsedQuote<Trust> {
 export class AuthenticQuote<Trust> {
   readonly #tee: Tee;
   readonly quote: TpmQuote;
-  /** Every quoted register; the digest of the quote covers them. */
-  readonly pcrs: PcrValues;
+  /** Every quoted register, hex by bank and index; the digest of the quote covers them. */
+  readonly pcrs: QuotedPcrs;
   /** Not authentic by itself: nothing vouches for it until it was replayed. */
   readonly eventLog: EventLog | undefined;
   /** SHA-256 of the attestation key's SubjectPublicKeyInfo, hex. */
