@@ -4,7 +4,7 @@
 // From source (npm run bench:floe) every helper thread has to strip types first: some 0.2 s of processor time.
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,21 @@ import {
   rootKeyContext,
   sealModel,
 } from '@fastness/model';
-import { alternate, median, medianRatio, printFigures, timed, type Figure } from './support.ts';
+import { alternate, median, medianRatio, printFigures, printParts, timed, type Figure } from './support.ts';
+
+interface Sample {
+  /** GB/s. */
+  readonly rate: number;
+  /** Seconds. */
+  readonly processor: number;
+}
+
+/** Of this process with all its threads, and of the processes it waited for: proc(5), in hundredths of a second. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  const fields = readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+  return (user + system) / 1e6 + (Number(fields[13]) + Number(fields[14])) / 100;
+}
 
 const run = promisify(execFile);
 const mebibytes = Number(process.argv[2] ?? 1024);
@@ -40,26 +54,18 @@ try {
   await using keyStore = await createSoftwareKeyStore({ path: join(folder, 'keys'), passphrase: randomBytes(32) });
   await keyStore.create({ id: 'kek', purpose: 'wrap', algorithm: 'AES-256-GCM' });
   const target = join(folder, 'sealed');
-  const gigabytesPerSecond = (milliseconds: number): number => size / 1e9 / (milliseconds / 1e3);
-
-  const seal = async (): Promise<number> => {
-    return gigabytesPerSecond(
-      await timed(async () =>
-        sealModel({
-          source,
-          target,
-          modelId: 'bench',
-          engine: 'llama',
-          task: 'generate',
-          keyStore,
-          kekId: 'kek',
-          threads,
-        }),
-      ),
-    );
+  const measured = async (work: () => Promise<unknown>): Promise<Sample> => {
+    const before = processorSeconds();
+    const milliseconds = await timed(work);
+    return { rate: size / 1e9 / (milliseconds / 1e3), processor: processorSeconds() - before };
   };
+
+  const model = { modelId: 'bench', engine: 'llama', task: 'generate' } as const;
+  const seal = async (): Promise<Sample> =>
+    measured(async () => sealModel({ ...model, source, target, keyStore, kekId: 'kek', threads }));
+
   // Into a file without a name, as the enclave opens it. `ahead`: it prepares the file while it waits for the key.
-  const openInto = async (ahead: boolean): Promise<number> => {
+  const openInto = async (ahead: boolean): Promise<Sample> => {
     const { manifest, wrappedRoot } = await readSealedModel(target);
     const root = await keyStore.unwrap(wrappedRoot, rootKeyContext(manifest));
     const [file] = manifest.files;
@@ -70,7 +76,7 @@ try {
     await using pool = createThreadPool(threads);
     try {
       const prepared = ahead ? await prepareTarget({ fd, size: file.size, pool }) : undefined;
-      const milliseconds = await timed(async () =>
+      return await measured(async () =>
         openSealedFile({
           sealedPath: join(target, file.sealedPath),
           key: deriveFileKey(root, manifest, file.path),
@@ -81,13 +87,13 @@ try {
           pool,
         }),
       );
-      return gigabytesPerSecond(milliseconds);
     } finally {
       closeSync(fd);
     }
   };
   // openssl prints "+F:..:bytes/s" with -mr; 64 KiB is its fastest size and the one our cipher calls use.
-  const cipher = async (): Promise<number> => {
+  const cipher = async (): Promise<Sample> => {
+    const before = processorSeconds();
     const text = execFileSync(
       'openssl',
       ['speed', '-evp', 'aes-256-gcm', '-bytes', '65536', '-seconds', '2', '-multi', String(threads), '-mr'],
@@ -98,7 +104,9 @@ try {
     );
     const rate = /^\+F:\d+:[^:]+:([\d.]+)$/m.exec(text)?.[1];
     if (rate === undefined) throw new Error(`openssl speed printed no rate:\n${text}`);
-    return Number(rate) / 1e9;
+    // It runs for two seconds, whatever it gets done in them.
+    const gigabytes = (Number(rate) / 1e9) * 2;
+    return { rate: Number(rate) / 1e9, processor: ((processorSeconds() - before) / gigabytes) * (size / 1e9) };
   };
 
   // A hypervisor takes back memory that was free for a while, and finding it again costs far more than anything here. So
@@ -114,16 +122,16 @@ try {
     for (let count = 0; count < blocks; count += 1) writeSync(fd, block);
     closeSync(fd);
   };
-  const warmed = (contender: () => Promise<number>) => async (): Promise<number> => {
+  const warmed = (contender: () => Promise<Sample>) => async (): Promise<Sample> => {
     await warm();
     return contender();
   };
 
   // What the kernel asks for moving the bytes alone, in as many processes: written once, or read and written.
-  const moved = async (from: string): Promise<number> => {
+  const moved = async (from: string): Promise<Sample> => {
     const into = join(folder, 'moved');
     const blocks = Math.ceil(mebibytes / threads);
-    const milliseconds = await timed(async () =>
+    const sample = await measured(async () =>
       Promise.all(
         Array.from({ length: threads }, async (_, index) => {
           const skip = from === source ? [`skip=${index * blocks}`] : [];
@@ -133,8 +141,9 @@ try {
       ),
     );
     await rm(into);
-    return gigabytesPerSecond(milliseconds);
+    return sample;
   };
+
   const result = await alternate(
     {
       seal: async () => {
@@ -149,12 +158,14 @@ try {
     },
     rounds,
   );
-  const figure = (name: string, values: readonly number[], goal?: string): Figure => ({
+  const rates = (samples: readonly Sample[]): number[] => samples.map(({ rate }) => rate);
+  const processor = (samples: readonly Sample[]): number => median(samples.map((sample) => sample.processor));
+  const figure = (name: string, samples: readonly Sample[], goal?: string): Figure => ({
     name,
-    value: median(values),
+    value: median(rates(samples)),
     against: 'openssl speed',
-    reference: median(result.cipher),
-    ratio: medianRatio(values, result.cipher),
+    reference: median(rates(result.cipher)),
+    ratio: medianRatio(rates(samples), rates(result.cipher)),
     unit: 'GB/s',
     ...(goal === undefined ? {} : { goal }),
   });
@@ -165,6 +176,15 @@ try {
     figure('plain copy of the file by dd', result.copy),
     figure('writing a new file by dd', result.write),
   ]);
+  // What others on the same machine change least.
+  printParts('processor time, all threads and processes', 's', {
+    seal: processor(result.seal),
+    'open, into memory prepared ahead': processor(result.open),
+    'open, preparing the memory included': processor(result.openAndPrepare),
+    'plain copy of the file by dd': processor(result.copy),
+    'writing a new file by dd': processor(result.write),
+    'openssl speed': processor(result.cipher),
+  });
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
