@@ -252,6 +252,7 @@ const tdx = {
   tcbStatuses: ['UpToDate'],
   minimumTcbEvaluationDataNumber: 20,
 };
+const nras = { deviceCount: 1, kinds: ['gpu'], models: ['GH100'] };
 const sgx = {
   signers: [{ mrSigner: 'ab'.repeat(32), isvProdId: 1, minimumIsvSvn: 1 }],
   tcbStatuses: ['UpToDate'],
@@ -298,6 +299,9 @@ describe('a policy file', () => {
       'tdx.minimumTcbEvaluationDataNumber',
     ],
     ['any enclave of a signer', { sgx }, {}, 'sgx.measurements'],
+    ['a token of a service', { nvidiaNras: nras }, {}, 'nvidiaNras'],
+    ['tokens with warnings', { nvidiaNras: { ...nras, warnings: 'allow' } }, {}, 'nvidiaNras.warnings'],
+    ['any GPU', { nvidiaGpu: { architectures: ['hopper'] } }, {}, 'nvidiaGpu.devices'],
     ['old documents', { nitro: { measurements: ['ab'.repeat(48)], maxAgeSeconds: 7200 } }, {}, 'nitro.maxAgeSeconds'],
   ])('warns of %s', async (_what, more, section, path) => {
     const base = await check(yaml(measurements));

@@ -21,7 +21,6 @@ const recorded: readonly (readonly [file: string, tee: string])[] = [
   ['tdx/Phala-Network__dcap-qvl/sample/tdx-quote.hex', 'tdx'],
   ['tdx/canvasxyz__teekit/packages/qvl/test/sampleQuotes/tdx-v4-azure', 'tdx'],
   ['tdx/confidential-containers__trustee/deps/verifier/test_data/tdx_quote_5.dat', 'tdx'],
-  ['nitro/Dstack-TEE__dstack/dstack/dstack-attest/tests/nitro_attestation_dbg.bin', 'aws-nitro'],
   ['nitro/evervault__attestation-doc-validation/test-data/valid-attestation-doc-base64', 'aws-nitro'],
   ['psa/veraison__services/scheme/psa-iot/test/token/psa.good.cose', 'arm-psa'],
   ['cca/veraison__services/scheme/arm-cca/test/evidence/cca-good.cbor', 'arm-cca'],

@@ -14,7 +14,7 @@ const warning = (applies: boolean, path: string, text: string): PolicyWarning | 
 
 /** Choices that are allowed and that whoever reads the policy should know of. None of them is an error. */
 export function warningsOf(policy: AttestationPolicy): readonly PolicyWarning[] {
-  const rules: readonly Rule[] = [general, devices, snp, intel, tdx, sgx, nitro, identities];
+  const rules: readonly Rule[] = [general, devices, snp, intel, tdx, sgx, nitro, looseChoices, services, identities];
   return rules.flatMap((rule) => rule(policy)).filter((each) => each !== undefined);
 }
 
@@ -146,6 +146,45 @@ const nitro: Rule = (policy) =>
     );
   });
 
+/** Values that give up a protection, by section and field. */
+const loose: readonly (readonly [section: PolicySectionName, field: string, value: unknown, text: string])[] = [
+  ['gcpVtpm', 'projects', 'any', 'Instances of anybody are accepted: the registers do not tell yours from theirs.'],
+  ['azureVtpm', 'secureBoot', 'any', 'VMs without Secure Boot are accepted.'],
+  ['azureMaa', 'secureBoot', 'any', 'Guests without Secure Boot, or with debuggers, are accepted.'],
+  ['azureMaa', 'nested', 'allow', "The claims may be about a nested guest, which Azure's paravisor vouches for."],
+  ['intelTrustAuthority', 'septVeDisable', 'any', 'A host can inject faults at pages of its choice.'],
+  [
+    'gcpConfidentialSpace',
+    'supportAttribute',
+    'any',
+    'Images without support are accepted, those for debugging among them.',
+  ],
+  [
+    'gcpConfidentialSpace',
+    'overrides',
+    'allow',
+    'The operator may replace command and environment of the image: the digest does not say what runs.',
+  ],
+  ['nvidiaNras', 'warnings', 'allow', 'Tokens in which NVIDIA warns of the device are accepted.'],
+  ['androidKey', 'origin', 'any', 'The key may have been made outside the secure hardware, and others may have it.'],
+];
+
+const looseChoices: Rule = (policy) =>
+  loose.map(([name, field, value, text]) => {
+    const section: unknown = { ...policy }[name];
+    return warning(isObject(section) && section[field] === value, `${name}.${field}`, text);
+  });
+
+/** Whoever verifies a token of a service relies on that service to have verified. */
+const services: Rule = (policy) =>
+  (['azureMaa', 'intelTrustAuthority', 'gcpConfidentialSpace', 'nvidiaNras'] as const).map((name) =>
+    warning(
+      policy[name] !== undefined,
+      name,
+      'The service that signs these tokens is trusted to have verified the hardware; nothing here can check that it did.',
+    ),
+  );
+
 /** Lists of machines, by section. */
 const identityLists: Readonly<Partial<Record<PolicySectionName, string>>> = Object.freeze({
   snp: 'chipIds',
@@ -153,6 +192,12 @@ const identityLists: Readonly<Partial<Record<PolicySectionName, string>>> = Obje
   sgx: 'ppids',
   nitro: 'instances',
   nitroTpm: 'instances',
+  nvidiaGpu: 'devices',
+  nvidiaNvswitch: 'devices',
+  gcpVtpm: 'instances',
+  azureVtpm: 'vms',
+  armPsa: 'instances',
+  armCca: 'instances',
 });
 
 /** Whoever takes a key out of any genuine machine can pass it off as yours, unless the policy names yours. */
