@@ -1,4 +1,5 @@
 import { connect as connectTcp } from 'node:net';
+import { pullStream, streamSource } from '@fastness/channel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Listener } from '../src/serve/node-http.ts';
 import { whenClosed } from '../src/serve/watched-stream.ts';
@@ -115,10 +116,14 @@ describe('the HTTP server', () => {
     const ended: string[] = [];
     const produce = (pull: UnderlyingDefaultSource<Uint8Array>['pull']) => async () =>
       new Response(
-        whenClosed(
-          new ReadableStream<Uint8Array>({ ...(pull && { pull }), cancel: dropped.resolve }, { highWaterMark: 0 }),
-          () => ended.push('done'),
-          300,
+        pullStream(
+          whenClosed(
+            streamSource(
+              new ReadableStream<Uint8Array>({ ...(pull && { pull }), cancel: dropped.resolve }, { highWaterMark: 0 }),
+            ),
+            () => ended.push('done'),
+            300,
+          ),
         ),
       );
     // Slower than a reader may be, but the reader is there.

@@ -3,12 +3,12 @@ import { fieldLinesOf } from './bhttp/fields.ts';
 import { streamedMessage } from './bhttp/message-source.ts';
 import { startResponseDigest } from './digest.ts';
 import type { RecipientContext, SuiteId } from './hpke.ts';
-import { sealStream, type SealChunk } from './ohttp/chunk-writer.ts';
+import { sealSource, type SealChunk } from './ohttp/chunk-writer.ts';
 import { chunkedLabels } from './ohttp/labels.ts';
 import { sealResponseChunk } from './ohttp/response-chunks.ts';
 import { deriveResponseKey, exportResponseSecret, responseNonceLength } from './ohttp/response-key.ts';
 import type { Primitives } from './primitives.ts';
-import { bodySource, type MessageBody } from './stream-source.ts';
+import { bodySource, pullStream, type MessageBody, type StreamSource } from './stream-source.ts';
 import { randomBytes } from './web-crypto.ts';
 
 /** A response to send through the channel. */
@@ -22,6 +22,8 @@ export interface GatewayResponse {
    * response is cut, which the client sees.
    */
   readonly trailers?: (end: { responseDigest: Uint8Array }) => Promise<HeadersInit> | HeadersInit;
+  /** Stands between the sealed chunks and their reader. */
+  readonly filter?: (sealed: StreamSource) => StreamSource;
 }
 
 /** What one response is sealed with: a nonce of its own and the sealer of its chunks. */
@@ -65,5 +67,6 @@ export function sealResponse(options: {
       return encodeTrailers(fieldLinesOf(await response.trailers?.({ responseDigest })));
     },
   });
-  return sealStream({ prefix: responseNonce, source, seal });
+  const sealed = sealSource({ prefix: responseNonce, source, seal });
+  return pullStream(response.filter?.(sealed) ?? sealed);
 }

@@ -47,6 +47,10 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
   );
   const { temperature, topP, seed } = options;
   const tokens = sequence.evaluate(prompt, { temperature, topP, seed });
+  // Asked for every token, which a composite signal answers by asking all it is made of.
+  let aborted = options.signal.aborted;
+  const onAbort = (): void => void (aborted = true);
+  options.signal.addEventListener('abort', onAbort, { once: true });
   let finishReason: FinishReason = 'stop';
   let completionTokens = 0;
   // The engine works on the next token, in a thread of its own, while this thread handles the last one.
@@ -54,7 +58,7 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
   try {
     for (;;) {
       const { value: token, done } = await next;
-      options.signal.throwIfAborted();
+      if (aborted) throw options.signal.reason;
       if (done === true || input.stopTokens.has(token)) break;
       completionTokens++;
       if (completionTokens < maxTokens) next = tokens.next();
@@ -78,6 +82,7 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
     if (options.signal.aborted) throw options.signal.reason;
     throw new FastnessError('ENCLAVE_ENGINE_FAILED', undefined, { cause });
   } finally {
+    options.signal.removeEventListener('abort', onAbort);
     await next.catch(() => {});
     await giveBack(input.slots, sequence, tokens);
   }

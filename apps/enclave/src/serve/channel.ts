@@ -50,13 +50,9 @@ export async function answerSealed(options: {
       lease.assertHeld();
       return trailers(end);
     },
+    filter: (source) => whenClosed(source, () => place.leave(), options.stallMs),
   });
-  return new Response(
-    whenClosed(sealed, () => place.leave(), options.stallMs),
-    {
-      headers: { 'content-type': mediaTypes.chunkedResponse },
-    },
-  );
+  return new Response(sealed, { headers: { 'content-type': mediaTypes.chunkedResponse } });
 }
 
 async function answer(opened: OpenedRequest, signal: AbortSignal, api: Serving['api']): Promise<Response> {

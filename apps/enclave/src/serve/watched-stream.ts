@@ -1,52 +1,44 @@
+import type { StreamSource } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 
 /**
  * Passes a stream on and tells when it ended, broke, or was dropped. A reader that leaves it for `stallMs` has dropped
  * it: what it would read holds a sequence of the engine as long as it is there.
  */
-export function whenClosed(
-  stream: ReadableStream<Uint8Array>,
-  done: () => void,
-  stallMs: number,
-): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  let stall: NodeJS.Timeout | undefined;
+export function whenClosed(source: StreamSource, done: () => void, stallMs: number): StreamSource {
+  let failure: FastnessError | undefined;
+  let reading = false;
+  let open = true;
   const end = (): void => {
     clearTimeout(stall);
-    done();
+    if (open) done();
+    open = false;
   };
-  const wait = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
-    stall = setTimeout(() => {
-      const reason = new FastnessError('ENCLAVE_TIME_LIMIT', 'The answer was not read.');
-      controller.error(reason);
-      done();
-      void reader.cancel(reason).catch(() => {});
-    }, stallMs);
-  };
-  return new ReadableStream<Uint8Array>(
-    {
-      start: wait,
-      async pull(controller) {
-        clearTimeout(stall);
-        try {
-          const { value, done: ended } = await reader.read();
-          if (!ended) {
-            controller.enqueue(value);
-            wait(controller);
-            return;
-          }
-          controller.close();
-          end();
-        } catch (error) {
-          controller.error(error);
-          end();
-        }
-      },
-      async cancel(reason) {
+  // One timer for all parts, wound up again after each: what fires while the producer is waited for is not meant.
+  const stall = setTimeout(() => {
+    if (reading || !open) return;
+    failure = new FastnessError('ENCLAVE_TIME_LIMIT', 'The answer was not read.');
+    end();
+    void source.cancel(failure);
+  }, stallMs);
+  return {
+    next: async () => {
+      if (failure !== undefined) throw failure;
+      reading = true;
+      try {
+        const bytes = await source.next();
+        reading = false;
+        if (bytes === undefined) end();
+        else if (open) stall.refresh();
+        return bytes;
+      } catch (error) {
         end();
-        await reader.cancel(reason);
-      },
+        throw error;
+      }
     },
-    { highWaterMark: 0 },
-  );
+    cancel: async (reason) => {
+      end();
+      await source.cancel(reason);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { concatBytes } from '@fastness/codec/bytes';
+import { pullStream, type StreamSource } from '../stream-source.ts';
 import { encodeVarint } from '../varint.ts';
 import { maxChunkPlaintext } from './chunk-reader.ts';
 
@@ -17,30 +18,32 @@ export type SealChunk = (plaintext: Uint8Array, final: boolean) => Promise<Uint8
  * The sealed stream of a message: `prefix`, then chunks. A chunk is sealed when the reader asks for it and takes what
  * has gathered by then, so bytes that arrive while a chunk is being sealed and sent share the next one.
  */
-export function sealStream(options: {
-  prefix: Uint8Array;
-  source: PlaintextSource;
-  seal: SealChunk;
-}): ReadableStream<Uint8Array> {
-  const { source, seal } = options;
-  let prefix: Uint8Array | undefined = options.prefix;
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: async (controller) => {
-        try {
-          const { bytes, done } = await source.take(maxChunkPlaintext);
-          const sealed = await seal(bytes, done);
-          const length = encodeVarint(done ? 0 : sealed.length);
-          controller.enqueue(prefix === undefined ? concatBytes(length, sealed) : concatBytes(prefix, length, sealed));
-          prefix = undefined;
-          if (done) controller.close();
-        } catch (error) {
-          controller.error(error);
-          await source.cancel(error);
-        }
-      },
-      cancel: (reason) => source.cancel(reason),
+export function sealStream(options: SealOptions): ReadableStream<Uint8Array> {
+  return pullStream(sealSource(options));
+}
+
+/** What a message is sealed from and with. */
+export interface SealOptions {
+  readonly prefix: Uint8Array;
+  readonly source: PlaintextSource;
+  readonly seal: SealChunk;
+}
+
+/** The same, to be pulled. */
+export function sealSource({ prefix, source, seal }: SealOptions): StreamSource {
+  let before: Uint8Array | undefined = prefix;
+  let ended = false;
+  return {
+    next: async () => {
+      if (ended) return undefined;
+      const { bytes, done } = await source.take(maxChunkPlaintext);
+      ended = done;
+      const sealed = await seal(bytes, done);
+      const length = encodeVarint(done ? 0 : sealed.length);
+      const chunk = before === undefined ? concatBytes(length, sealed) : concatBytes(before, length, sealed);
+      before = undefined;
+      return chunk;
     },
-    { highWaterMark: 0 },
-  );
+    cancel: source.cancel,
+  };
 }
