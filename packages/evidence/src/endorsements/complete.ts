@@ -1,7 +1,14 @@
 import {
+  ANDROID_KEY_EVIDENCE_TYPE,
+  AZURE_MAA_TOKEN_TYPE,
+  AZURE_VTPM_EVIDENCE_TYPE,
   evidenceFormats,
+  GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
+  GCP_VTPM_EVIDENCE_TYPE,
+  INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
   isCmwCollection,
   NVIDIA_GPU_EVIDENCE_TYPE,
+  NVIDIA_NRAS_EAT_TYPE,
   NVIDIA_NVSWITCH_EVIDENCE_TYPE,
   SGX_QUOTE_TYPE,
   SNP_EVIDENCE_TYPE,
@@ -10,10 +17,13 @@ import {
   type Cmw,
   type CmwCollection,
 } from '@fastness/attest';
+import { completeAndroid } from './plan/android.ts';
 import { completeDcap } from './plan/dcap.ts';
 import { completeNvidia } from './plan/nvidia.ts';
 import { completeSnp } from './plan/snp.ts';
+import { completeToken } from './plan/tokens.ts';
 import type { Completed, CompleteOptions } from './plan/types.ts';
+import { completeVtpm } from './plan/vtpm.ts';
 import type { Endorsement } from './types.ts';
 
 /** Which evidence needs endorsements from a vendor. Simulated evidence is not here: no vendor knows it. */
@@ -24,6 +34,13 @@ const planners: ReadonlyMap<string, (options: CompleteOptions) => Promise<Comple
   [SGX_QUOTE_TYPE, completeDcap],
   [NVIDIA_GPU_EVIDENCE_TYPE, completeNvidia],
   [NVIDIA_NVSWITCH_EVIDENCE_TYPE, completeNvidia],
+  [GCP_VTPM_EVIDENCE_TYPE, completeVtpm],
+  [AZURE_VTPM_EVIDENCE_TYPE, completeVtpm],
+  [ANDROID_KEY_EVIDENCE_TYPE, completeAndroid],
+  [AZURE_MAA_TOKEN_TYPE, completeToken],
+  [INTEL_TRUST_AUTHORITY_TOKEN_TYPE, completeToken],
+  [GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE, completeToken],
+  [NVIDIA_NRAS_EAT_TYPE, completeToken],
 ]);
 
 /** Whether `completeEndorsements` can fetch anything for evidence of this media type. */
@@ -47,6 +64,7 @@ export async function completeEndorsements(
   const { evidence } = options;
   let endorsements: Cmw[] = [...options.endorsements];
   const fetched: Endorsement[] = [];
+  let status: Pick<Completed, 'androidStatus'> = {};
   for (const record of isCmwCollection(evidence) ? evidence.records.values() : [evidence]) {
     const complete = planners.get(record.type);
     if (complete === undefined) continue;
@@ -57,6 +75,8 @@ export async function completeEndorsements(
     const completed = await complete({ ...options, evidence: record, endorsements: own });
     endorsements = [...endorsements.filter(({ type }) => !types.includes(type)), ...completed.endorsements];
     fetched.push(...completed.fetched);
+    const { androidStatus } = completed;
+    if (androidStatus !== undefined) status = { androidStatus };
   }
-  return { endorsements, fetched };
+  return { endorsements, fetched, ...status };
 }

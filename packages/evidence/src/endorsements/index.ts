@@ -8,6 +8,7 @@ export { AZURE_PCCS, pccsServices, vendorServices, type EndorsementServices } fr
 export { createEndorsementSource, type EndorsementSource, type EndorsementSourceOptions } from './source.ts';
 export type { Endorsement, EndorsementItem, EndorsementRequest, Judgement } from './types.ts';
 export { amdChainRequest, certificatesOf, vcekRequest, type AmdKeyKind } from './amd/certificates.ts';
+export { thimChainRequest, thimVcekRequest } from './amd/azure-thim.ts';
 export { amdCrlRequest } from './amd/lists.ts';
 export {
   evaluationNumbersRequest,
@@ -32,4 +33,8 @@ export { importEndorsementBundle, type Imported } from './bundle/import.ts';
 export { readEndorsementBundle } from './bundle/read.ts';
 export { ocspRequest } from './nvidia/ocsp.ts';
 export { rimRequest } from './nvidia/rim.ts';
+export { androidStatusRequest } from './android-status.ts';
+export { confidentialSpaceRootRequest } from './tokens/confidential-space-root.ts';
+export { keySetRequest, openIdConfigurationRequest, type KeySetOwner } from './tokens/key-sets.ts';
+export { issuerCertificateRequest, vtpmCrlRequest } from './vtpm/requests.ts';
 export { requestOf } from './subjects.ts';

@@ -12,6 +12,12 @@ export interface EndorsementServices {
   readonly intelTrustAuthority: string;
   readonly android: string;
   readonly googleConfidentialSpace: string;
+  /** The key set of Confidential Space, the whole address. */
+  readonly googleConfidentialSpaceKeys: string;
+  /** Takes the place of every issuer of Azure Attestation. Absent: each issuer is asked at its own name. */
+  readonly azureMaa?: string;
+  /** A mirror of what certificates of virtual TPMs name, as MIRROR/HOST/PATH. Absent: the hosts themselves. */
+  readonly vtpmMirror?: string;
   /** Azure's instance metadata: plain http on a link-local address, reachable from inside a virtual machine only. */
   readonly azureThim: string;
 }
@@ -27,6 +33,8 @@ export const vendorServices: EndorsementServices = Object.freeze({
   intelTrustAuthority: 'https://portal.trustauthority.intel.com',
   android: 'https://android.googleapis.com',
   googleConfidentialSpace: 'https://confidentialcomputing.googleapis.com',
+  googleConfidentialSpaceKeys:
+    'https://www.googleapis.com/service_accounts/v1/metadata/jwk/signer@confidentialspace-sign.iam.gserviceaccount.com',
   azureThim: 'http://169.254.169.254',
 });
 

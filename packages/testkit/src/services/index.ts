@@ -9,3 +9,4 @@ export { startFakeService, type FakeRoutes, type FakeService, type SeenRequest }
 export { recordedFolder } from './folder.ts';
 export { fakePcs, forgedPcsMaterial, type FakePcsOptions, type PcsMaterial } from './intel-pcs.ts';
 export { fakeOcsp, fakeRim, forgedOcspResponder, type SeenOcspRequest } from './nvidia.ts';
+export { fakeAzureThim, fakeDocuments } from './documents.ts';

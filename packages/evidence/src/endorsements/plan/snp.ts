@@ -4,8 +4,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import { amdChainRequest, certificatesOf, vcekRequest, type AmdKeyKind } from '../amd/certificates.ts';
 import { amdCrlRequest } from '../amd/lists.ts';
 import { hwidOf, isSnpProduct, productOfCpuid } from '../amd/products.ts';
+import { thimChainRequest, thimVcekRequest } from '../amd/azure-thim.ts';
 import { includesBytes } from '../judge.ts';
-import type { EndorsementSource } from '../source.ts';
 import type { Endorsement } from '../types.ts';
 import type { Completed, CompleteOptions } from './types.ts';
 
@@ -17,7 +17,7 @@ const leafNames: Readonly<Record<AmdKeyKind, string>> = Object.freeze({ vcek: 'S
  * VLEK is the provider's to send: AMD's service hands it to nobody else.
  */
 export async function completeSnp(options: CompleteOptions): Promise<Completed> {
-  const { evidence, endorsements, source, now, prefer = 'given', signal } = options;
+  const { evidence, endorsements, source, now, prefer = 'given', amdFrom, signal } = options;
   const parsed = parse(evidence, endorsements);
   const kind = kinds[parsed.report.signingKey];
   // Nothing can vouch for such a report; the verifier says so.
@@ -26,10 +26,11 @@ export async function completeSnp(options: CompleteOptions): Promise<Completed> 
   if (given.leaf && given.issuers && given.crl) return { endorsements: [...endorsements], fetched: [] };
   const product = await productOf(options, parsed, kind);
 
-  const chain = await source.get(amdChainRequest({ kind, product }), signal);
+  const atAzure = amdFrom === 'azure-thim' && kind === 'vcek';
+  const chain = await source.get(atAzure ? thimChainRequest({ product }) : amdChainRequest({ kind, product }), signal);
   const issuers = certificatesOf(chain.item.body);
   const [leaf, list] = await Promise.all([
-    given.leaf || kind === 'vlek' ? undefined : getVcek(source, parsed, product, issuers, signal),
+    given.leaf || kind === 'vlek' ? undefined : getVcek(options, parsed, product, issuers),
     given.crl ? undefined : source.get(amdCrlRequest({ kind, product, chain: issuers }), signal),
   ]);
   const present = parsed.certificates.map(({ raw }) => raw);
@@ -73,15 +74,15 @@ async function productOf(options: CompleteOptions, parsed: ParsedReport, kind: A
 
 /** Reports before version 3 name no product. AMD's service knows a chip under its own product only. */
 async function byAsking(
-  { source, signal }: CompleteOptions,
+  options: CompleteOptions,
   parsed: ParsedReport,
   kind: AmdKeyKind,
   products: readonly SnpProductName[],
 ): Promise<SnpProductName> {
   for (const product of kind === 'vcek' ? products : []) {
-    const chain = await source.get(amdChainRequest({ kind, product }), signal);
+    const chain = await options.source.get(amdChainRequest({ kind, product }), options.signal);
     try {
-      await getVcek(source, parsed, product, certificatesOf(chain.item.body), signal);
+      await getVcek(options, parsed, product, certificatesOf(chain.item.body));
       return product;
     } catch (error) {
       if (!(error instanceof FastnessError) || !['ENDORSEMENT_NOT_FOUND', 'ENDORSEMENT_MISMATCH'].includes(error.code))
@@ -95,14 +96,14 @@ async function byAsking(
 }
 
 async function getVcek(
-  source: EndorsementSource,
+  { source, amdFrom, signal }: CompleteOptions,
   { report }: ParsedReport,
   product: SnpProductName,
   chain: readonly Uint8Array[],
-  signal: AbortSignal | undefined,
 ): Promise<Endorsement> {
   if (report.chipKeyMasked)
     throw new FastnessError('ENDORSEMENT_EVIDENCE', 'The chip key is masked: no VCEK signs here.');
   const hwid = hwidOf(product, report.chipId);
-  return source.get(vcekRequest({ product, hwid, tcb: report.tcb.reported, chain }), signal);
+  const asked = { product, hwid, tcb: report.tcb.reported };
+  return source.get(amdFrom === 'azure-thim' ? thimVcekRequest(asked) : vcekRequest({ ...asked, chain }), signal);
 }

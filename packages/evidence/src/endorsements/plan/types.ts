@@ -1,4 +1,4 @@
-import type { Cmw, SnpProductName } from '@fastness/attest';
+import type { AndroidStatus, Cmw, SnpProductName } from '@fastness/attest';
 import type { IntelUpdate } from '../intel/documents.ts';
 import type { EndorsementSource } from '../source.ts';
 import type { Endorsement } from '../types.ts';
@@ -19,6 +19,11 @@ export interface CompleteOptions {
   readonly update?: IntelUpdate;
   /** For AMD reports before version 3, which do not name their product: those to try. */
   readonly products?: readonly SnpProductName[];
+  /**
+   * Where VCEKs and their chain come from: AMD's service (default), or Azure's instance metadata, which has those of the very
+   * machine that asks and answers inside Azure alone. Lists come from AMD either way.
+   */
+  readonly amdFrom?: 'kds' | 'azure-thim';
   readonly signal?: AbortSignal;
 }
 
@@ -27,4 +32,6 @@ export interface Completed {
   readonly endorsements: Cmw[];
   /** What was fetched for it, and from where. */
   readonly fetched: readonly Endorsement[];
+  /** For Android: the list to put into `anchors.androidKey.status`. It is trusted as far as the connection it came over. */
+  readonly androidStatus?: AndroidStatus;
 }
