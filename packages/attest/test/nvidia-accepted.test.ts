@@ -6,6 +6,8 @@ import {
   appraise,
   authenticate,
   authenticateRim,
+  decodeNvidiaEndorsements,
+  encodeNvidiaEndorsements,
   neededEndorsements,
   parse,
   requireDistinctDevices,
@@ -197,6 +199,24 @@ describe('the stages', () => {
       const attempt = () => appraise(authentic, { policy, expectedReportData: new Uint8Array(length) });
       expect(await codeOf(attempt)).toBe('ATTEST_ARGUMENT_INVALID');
     }
+  });
+
+  it('read so many endorsements and no more', async () => {
+    const { evidence, endorsements } = await prepareNvidia();
+    const [given] = endorsements;
+    if (given === undefined) throw new TypeError('No endorsements.');
+    const { rims } = decodeNvidiaEndorsements(given);
+    const half = encodeNvidiaEndorsements({ rims: Array.from({ length: 32 }, () => rims[0] ?? new Uint8Array()) });
+    expect(parse(evidence, [half, half]).rims).toHaveLength(64);
+    expect(await codeOf(() => parse(evidence, [half, half, given]))).toBe('ATTEST_ENDORSEMENT_MALFORMED');
+    expect(
+      await codeOf(() =>
+        parse(
+          evidence,
+          Array.from({ length: 33 }, () => given),
+        ),
+      ),
+    ).toBe('ATTEST_ENDORSEMENT_MALFORMED');
   });
 
   it('say what to fetch', async () => {

@@ -109,6 +109,8 @@ describe('the XML reader', () => {
     expect(codeOf(() => parseXml(utf8Encode('<a><b c="1"/></a>'), { maxNodes: 2 }))).toBe('CODEC_LIMIT');
     const attributes = Array.from({ length: 300 }, (_, index) => `a${index}="1"`).join(' ');
     expect(codeOf(() => read(`<a ${attributes}/>`))).toBe('CODEC_LIMIT');
+    const namespaces = Array.from({ length: 65 }, (_, index) => `xmlns:a${index}="urn:a"`).join(' ');
+    expect(codeOf(() => read(`<a ${namespaces}/>`))).toBe('CODEC_LIMIT');
   });
 });
 

@@ -25,7 +25,7 @@ export const documentFailures: readonly NvidiaFailure[] = [
   [
     'ATTEST_ENDORSEMENT_MALFORMED',
     'too many',
-    { rims: ([rim = new Uint8Array()]) => Array.from({ length: 33 }, () => rim) },
+    { rims: ([rim = new Uint8Array()]) => Array.from({ length: 65 }, () => rim) },
   ],
   ['NVIDIA_RIM_FORMAT', 'nothing', { rims: () => [new Uint8Array()] }],
   ['NVIDIA_RIM_FORMAT', 'CBOR, as CoRIM is', { rims: () => [Uint8Array.of(0xd9, 0x01, 0xf5, 0xa0)] }],

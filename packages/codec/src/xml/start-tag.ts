@@ -4,6 +4,8 @@ import { resolveReferences } from './text.ts';
 import type { XmlAttribute, XmlElement } from './types.ts';
 
 const MAX_ATTRIBUTES = 256;
+/** Namespaces in scope. Each element that declares one copies them, so many of them would cost time out of proportion. */
+const MAX_SCOPE = 64;
 const XML_NAMESPACES: ReadonlySet<string> = new Set([
   'http://www.w3.org/XML/1998/namespace',
   'http://www.w3.org/2000/xmlns/',
@@ -100,6 +102,7 @@ function declared(
     }
     scope.set(name, value);
   }
+  if (scope.size > MAX_SCOPE) throw new FastnessError('CODEC_LIMIT', `XML with more than ${MAX_SCOPE} namespaces.`);
   return scope;
 }
 

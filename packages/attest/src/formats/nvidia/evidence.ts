@@ -38,8 +38,9 @@ export interface NvidiaEndorsements {
 }
 
 const MAX_CERTIFICATES = 8;
-const MAX_RIMS = 32;
-const MAX_RESPONSES = 64;
+/** For all devices of a machine together: GPUs of one kind share their documents. */
+export const MAX_RIMS = 64;
+export const MAX_RESPONSES = 256;
 
 const types: Readonly<Record<NvidiaKind['tee'], string>> = Object.freeze({
   'nvidia-gpu': NVIDIA_GPU_EVIDENCE_TYPE,

@@ -4,14 +4,15 @@ import { Checklist } from '../../checks.ts';
 import type { Cmw } from '../../cmw.ts';
 import { readCertificate, readOnce, type VerificationMeans } from '../../means.ts';
 import { readChip } from './device.ts';
-import { decodeNvidiaEndorsements, decodeNvidiaEvidence } from './evidence.ts';
+import { decodeNvidiaEndorsements, decodeNvidiaEvidence, MAX_RESPONSES, MAX_RIMS } from './evidence.ts';
 import { CHAIN_LENGTH, MAX_CERTIFICATE_BYTES } from './layout.ts';
 import { readMessages } from './message.ts';
 import { readReport } from './report.ts';
 import { readRim } from './rim/swid.ts';
 import { ParsedReport } from './stages.ts';
 
-const MAX_ENDORSEMENTS = 8;
+/** Each device of a machine may bring its own. */
+const MAX_ENDORSEMENTS = 32;
 
 /**
  * Reads a report, its certificates and the endorsements that came along. Says nothing about whether any of it is genuine.
@@ -41,6 +42,12 @@ export function parse(evidence: Cmw, endorsements: readonly Cmw[] = [], means: V
   const messages = readMessages(bytes, kind, checks);
   const report = readReport(messages, kind, checks);
   const given = endorsements.map((endorsement) => decodeNvidiaEndorsements(endorsement));
+  const rims = given.flatMap((each) => each.rims);
+  const responses = given.flatMap((each) => each.ocspResponses);
+  if (rims.length > MAX_RIMS || responses.length > MAX_RESPONSES) {
+    const detail = `${rims.length} documents, ${responses.length} responses; at most ${MAX_RIMS} and ${MAX_RESPONSES}.`;
+    throw new FastnessError('ATTEST_ENDORSEMENT_MALFORMED', detail);
+  }
   return new ParsedReport(
     {
       kind,
@@ -48,12 +55,8 @@ export function parse(evidence: Cmw, endorsements: readonly Cmw[] = [], means: V
       chip,
       certificates: Object.freeze(certificates),
       settings,
-      rims: Object.freeze(given.flatMap(({ rims }) => rims).map((rim) => readRim(rim, means))),
-      ocspResponses: Object.freeze(
-        given
-          .flatMap(({ ocspResponses }) => ocspResponses)
-          .map((der) => readOnce('ocsp', der, parseOcspResponse, means)),
-      ),
+      rims: Object.freeze(rims.map((rim) => readRim(rim, means))),
+      ocspResponses: Object.freeze(responses.map((der) => readOnce('ocsp', der, parseOcspResponse, means))),
       checks: checks.results().checks,
     },
     { message: messages.signedPart, signature: messages.signature },

@@ -6,7 +6,7 @@ import { elementsOf, readEnvelopedSignature } from './xml-signature.ts';
 
 const SWID = 'http://standards.iso.org/iso/19770/-2/2015/schema.xsd';
 const SHA384 = 'http://www.w3.org/2001/04/xmlenc#sha384';
-const LIMITS = Object.freeze({ maxBytes: 256 * 1024, maxDepth: 8, maxNodes: 16_384 });
+const LIMITS = Object.freeze({ maxBytes: 128 * 1024, maxDepth: 8, maxNodes: 16_384 });
 const MAX_INDEX = 254;
 const MAX_ALTERNATIVES = 64;
 
