@@ -4,6 +4,7 @@ import { ccaEvidence, forgedRealm, realmPublicKey } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
 import {
   parseAttestationPolicy,
+  reportDataOf,
   toEar,
   trustworthinessOf,
   verifyEvidence,
@@ -190,6 +191,16 @@ describe('a genuine CCA token', () => {
     });
     expect(ear.ear_status).toBe('affirming');
     expect(ear.submods['cpu0']?.ear_trustworthiness_vector).toMatchObject({ executables: 3, 'runtime-opaque': 2 });
+  });
+
+  it('is bound to a session', async () => {
+    const bytes = (value: number) => new Uint8Array(32).fill(value);
+    const session = { purpose: 'client', nonce: bytes(1), keyConfigDigest: bytes(2), releaseDigest: bytes(3) } as const;
+    const bound = await reportDataOf({ ...session, deviceEvidenceDigest: null });
+    const { expectedReportData: _, ...options } = await prepareCca({ token: { challenge: bound } });
+    expect(await codeOf(verifyEvidence({ ...options, session }))).toBe('accepted');
+    const other = { ...session, releaseDigest: bytes(4) };
+    expect(await codeOf(verifyEvidence({ ...options, session: other }))).toBe('CCA_CHALLENGE_MISMATCH');
   });
 
   it('can be looked at later without its session', async () => {

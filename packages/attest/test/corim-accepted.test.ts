@@ -13,7 +13,7 @@ import {
   type ForgedKeys,
 } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { parseAttestationPolicy } from '../src/index.ts';
+import { parseAttestationPolicy, VerificationCache } from '../src/index.ts';
 import { corimProfiles, importCorim, openCorim } from '../src/corim/index.ts';
 import { CCA_COMPONENT, measurement, PLATFORM, PSA_COMPONENT, REALM, realmTriple } from './support/arm-corims.ts';
 import {
@@ -289,5 +289,23 @@ describe('a profile of CoRIMs', () => {
   it('may be written without its tag, as older manifests do', async () => {
     const corim = forgeCorim({ profile: PLATFORM, triples: { 3: [armKeyTriple(deviceKeys)] } });
     expect(await codeOf(importCorim({ corim, unsigned: 'caller', now }))).toBe('accepted');
+  });
+});
+
+describe('a cache', () => {
+  it('keeps what was made of a manifest, and changes no verdict', async () => {
+    const cache = new VerificationCache();
+    const options = { ...(await prepareCorim()), cache };
+    const first = await importCorim(options);
+    const again = await importCorim(options);
+    expect(again.sections).toBe(first.sections);
+    expect(again).toEqual(first);
+    expect(() => Object.assign(again.sections.armPsa?.keys[0] ?? {}, { publicKey: 'AA' })).toThrow(TypeError);
+    expect(await codeOf(importCorim({ ...options, now: after(900) }))).toBe('CORIM_SIGNATURE_VALIDITY');
+    expect(await codeOf(importCorim({ ...options, signers: [p256Keys.spki] }))).toBe('CORIM_SIGNATURE');
+    expect(await codeOf(importCorim({ ...options, corim: flip(options.corim, 400) }))).not.toBe('accepted');
+    const base = await prepareCorim({ corim: { profile: corimUri('tag:example.org,2026:other') } });
+    expect((await openCorim({ ...base, cache })).corim.profile).toBe('tag:example.org,2026:other');
+    expect(await codeOf(importCorim({ ...base, cache }))).toBe('CORIM_PROFILE_UNKNOWN');
   });
 });

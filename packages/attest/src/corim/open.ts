@@ -3,11 +3,11 @@ import { decodeSign1, type Sign1 } from '@fastness/codec/cose';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseSpki } from '@fastness/codec/x509';
 import { coseSignatures, keyFits, sign1Holds } from '../cose-signatures.ts';
-import { endorsementVerifier, type VerificationMeans } from '../means.ts';
+import { endorsementVerifier, readOnce, type VerificationMeans } from '../means.ts';
 import { corimError } from './fields.ts';
 import { readCorimHeader } from './header.ts';
 import { corimLimits, corimTags, MAX_CORIM_BYTES, MAX_SIGNERS } from './layout.ts';
-import { isValidAt, readCorim, type RequireProfile } from './read.ts';
+import { isValidAt, readCorim } from './read.ts';
 import type { Corim } from './types.ts';
 
 /** A manifest somebody answers for. */
@@ -44,11 +44,11 @@ export interface OpenCorimOptions extends VerificationMeans {
  * Throws CORIM_* (see the table), CODEC_*, COSE_*, X509_KEY, ATTEST_ARGUMENT_INVALID.
  */
 export async function openCorim(options: OpenCorimOptions): Promise<OpenedCorim> {
-  return openWith(options, () => {});
+  return openWith(options, (manifest) => readOnce('corim', manifest, (bytes) => readCorim(bytes, () => {}), options));
 }
 
-/** As {@link openCorim}, for manifests of some profiles. */
-export async function openWith(options: OpenCorimOptions, requireProfile: RequireProfile): Promise<OpenedCorim> {
+/** As {@link openCorim}. `read`: called with what somebody answers for. */
+export async function openWith(options: OpenCorimOptions, read: (manifest: Uint8Array) => Corim): Promise<OpenedCorim> {
   const { signers = [], unsigned, now } = options;
   if (!(options.corim instanceof Uint8Array) || !(now instanceof Date) || Number.isNaN(now.getTime())) {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'corim must be bytes and now a valid date.');
@@ -61,7 +61,7 @@ export async function openWith(options: OpenCorimOptions, requireProfile: Requir
   const { manifest, ...origin } = isSigned(bytes)
     ? await openSigned(bytes, signers, options)
     : { manifest: requireCaller(bytes, unsigned), endorser: 'caller' };
-  const corim = readCorim(manifest, requireProfile);
+  const corim = read(manifest);
   if (corim.validity !== undefined && !isValidAt(corim.validity, now)) {
     throw corimError('CORIM_VALIDITY', `The manifest ends at ${timeOf(corim.validity.notAfter)}.`);
   }

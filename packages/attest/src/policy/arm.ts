@@ -10,11 +10,11 @@ export const hex = (...bytes: readonly number[]) =>
       new RegExp(`^(?:${bytes.map((length) => `[0-9a-f]{${length * 2}}`).join('|')})$`),
       `expected ${bytes.join(' or ')} bytes in lower-case hex`,
     );
-export const listOf = <T extends z.ZodType>(member: T) =>
+export const listOf = <T extends z.ZodType>(member: T, most = 1024) =>
   z
     .array(member)
     .min(1)
-    .max(1024)
+    .max(most)
     .refine(
       (list) => new Set(list.map((entry) => JSON.stringify(entry))).size === list.length,
       'an entry is listed twice',
@@ -98,9 +98,12 @@ const armReferenceSchema = z
   })
   .describe('One state that software of this implementation may be in. List several for several accepted states.');
 
+/** As many as a CoRIM of the largest size can hold. */
+const MAX_KEYS = 8192;
+
 /** What the sections of both Arm tokens have in common. */
 export const armPolicyFields = {
-  keys: listOf(armKeySchema)
+  keys: listOf(armKeySchema, MAX_KEYS)
     .exactOptional()
     .describe(
       'Attestation keys that are trusted, by device. A device that is listed here is verified with this key alone, whatever a CoRIM says. Absent: only keys from CoRIMs.',

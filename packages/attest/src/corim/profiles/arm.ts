@@ -27,9 +27,8 @@ export function mapArmEndorsements(
   readOther: (measurement: CorimMeasurement) => Pick<ArmReference, 'configuration'>,
 ): ArmEndorsements {
   const keys = comids.flatMap(({ attestKeys }) => attestKeys.map((triple) => readKey(triple)));
-  const instances = keys.map(({ instanceId }) => instanceId);
-  const twice = instances.find((instance, index) => instances.indexOf(instance) !== index);
-  if (twice !== undefined) throw corimError('CORIM_DOUBLED', `Keys of instance ${twice}.`);
+  const instances = new Set(keys.map(({ instanceId }) => instanceId));
+  if (instances.size !== keys.length) throw corimError('CORIM_DOUBLED', 'Keys of one instance.');
   const references = comids.flatMap(({ references: triples }) =>
     triples.map(({ environment, measurements }) => {
       const implementationId = implementationOf(environment);
