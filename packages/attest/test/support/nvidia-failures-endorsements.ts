@@ -22,11 +22,7 @@ const at = (level: RimLevel, change: Partial<ForgeCertificateOptions>): NvidiaSc
 const DSIG = 'http://www.w3.org/2000/09/xmldsig#';
 
 export const documentFailures: readonly NvidiaFailure[] = [
-  [
-    'ATTEST_ENDORSEMENT_MALFORMED',
-    'too many',
-    { rims: ([rim = new Uint8Array()]) => Array.from({ length: 65 }, () => rim) },
-  ],
+  ['ATTEST_ENDORSEMENT_MALFORMED', 'too many', { rims: () => Array.from({ length: 65 }, () => Uint8Array.of(0x3c)) }],
   ['NVIDIA_RIM_FORMAT', 'nothing', { rims: () => [new Uint8Array()] }],
   ['NVIDIA_RIM_FORMAT', 'CBOR, as CoRIM is', { rims: () => [Uint8Array.of(0xd9, 0x01, 0xf5, 0xa0)] }],
   ['NVIDIA_RIM_FORMAT', 'another document', { rims: () => [utf8Encode('<a/>')] }],
