@@ -69,6 +69,9 @@ export const GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE = 'application/vnd.fastness.gcp-c
 /** What NVIDIA's Remote Attestation Service returns: JSON `[["JWT", token], {"GPU-0": token, ...}]` (RFC 9711, section 5). */
 export const NVIDIA_NRAS_EAT_TYPE = 'application/vnd.fastness.nvidia-nras-eat+json';
 
+/** Endorsement of tokens: a revocation list, DER (RFC 2585). */
+export const CRL_TYPE = 'application/pkix-crl';
+
 /** Endorsement of tokens: a JWK set (RFC 7517) with the keys of their issuer. Untrusted transport. */
 export const JWK_SET_TYPE = 'application/jwk-set+json';
 

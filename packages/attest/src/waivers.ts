@@ -10,6 +10,7 @@ import { nvidiaWaivableChecks } from './formats/nvidia/waivable.ts';
 import { dcapWaivableChecks } from './formats/dcap/waivable.ts';
 import { sgxWaivableChecks } from './formats/sgx/waivable.ts';
 import { snpWaivableChecks } from './formats/snp/waivable.ts';
+import { tokenWaivableChecks } from './formats/token/waivable.ts';
 import { tdxWaivableChecks } from './formats/tdx/waivable.ts';
 import { tpmWaivableChecks } from './formats/tpm/waivable.ts';
 
@@ -28,6 +29,7 @@ export const waivableChecks = Object.freeze([
   ...nvidiaWaivableChecks,
   ...tpmWaivableChecks,
   ...androidKeyWaivableChecks,
+  ...tokenWaivableChecks,
   ...azureMaaWaivableChecks,
   ...intelTrustAuthorityWaivableChecks,
   ...gcpConfidentialSpaceWaivableChecks,

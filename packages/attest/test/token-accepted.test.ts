@@ -147,6 +147,19 @@ describe('a genuine token', () => {
     expect(trustworthinessOf(verdict)).toMatchObject({ configuration: 96, 'runtime-opaque': 96 });
   });
 
+  it('of Confidential Space needs no list where a key is pinned, and a waiver where none comes along', async () => {
+    const lists = async () => [];
+    const pinned: TokenScenario = {
+      service: 'gcp-confidential-space',
+      lists,
+      section: ({ pins }) => ({ signingKeys: [pins.leaf] }),
+    };
+    expect(await codeOf(judgeToken(pinned))).toBe('accepted');
+    const verdict = await judgeToken({ service: 'gcp-confidential-space', lists, waive: ['TOKEN_CRL_MISSING'] });
+    expect(verdict.waivers.map(({ check }) => check)).toEqual(['TOKEN_CRL_MISSING']);
+    expect(trustworthinessOf(verdict)).toMatchObject({ hardware: 32, 'instance-identity': 32 });
+  });
+
   it('of Confidential Space on SEV is a warning at best', async () => {
     const sev: TokenScenario = {
       service: 'gcp-confidential-space',

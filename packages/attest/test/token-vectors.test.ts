@@ -24,8 +24,10 @@ async function verdictOf(attempt: Promise<unknown>): Promise<string> {
   return code;
 }
 
-const policyOf = (section: object) =>
-  parseAttestationPolicy({ version: 1, id: 'recorded-tokens', ...section, waivers: [] });
+/** No list of Google's authority was recorded. */
+const noList = [{ check: 'TOKEN_CRL_MISSING', reason: 'not recorded' }];
+const policyOf = (section: object, waivers: readonly object[] = noList) =>
+  parseAttestationPolicy({ version: 1, id: 'recorded-tokens', ...section, waivers });
 
 interface GoogleChange {
   readonly token?: string;
@@ -33,6 +35,7 @@ interface GoogleChange {
   readonly anchors?: TrustAnchors;
   readonly section?: object;
   readonly nonce?: string;
+  readonly waivers?: readonly object[];
 }
 
 const sampleClaims = {
@@ -49,7 +52,7 @@ async function judgeGoogle(change: GoogleChange = {}) {
   return verifyEvidence({
     evidence: encodeGcpConfidentialSpaceEvidence(change.token ?? readToken(tokenVectors.confidentialSpace)),
     endorsements: [],
-    policy: policyOf({ gcpConfidentialSpace: { ...(change.section ?? sampleClaims) } }),
+    policy: policyOf({ gcpConfidentialSpace: { ...(change.section ?? sampleClaims) } }, change.waivers),
     anchors: change.anchors ?? vendorAnchors,
     expectedReportData: fromHex(change.nonce ?? '75a91c8dbe289f190d5e70ab1cb70c93cc14d7243f0ef3ff5326a622ead220a6'),
     now: new Date(change.at ?? '2025-09-05T08:30:00Z'),
@@ -84,7 +87,7 @@ describe.skipIf(!vectorsPresent)('recorded tokens', () => {
         trustedBy: 'pinned-authority',
       },
     });
-    expect(waivers).toEqual([]);
+    expect(waivers.map(({ check }) => check)).toEqual(['TOKEN_CRL_MISSING']);
     counts['accepted'] = (counts['accepted'] ?? 0) + 1;
   });
 
@@ -97,10 +100,11 @@ describe.skipIf(!vectorsPresent)('recorded tokens', () => {
       now: new Date('2025-09-05T08:30:00Z'),
       reason: 'recorded',
     });
-    expect(waivers.map(({ check }) => check)).toEqual(['ATTEST_BINDING_UNCHECKED']);
+    expect(waivers.map(({ check }) => check)).toEqual(['TOKEN_CRL_MISSING', 'ATTEST_BINDING_UNCHECKED']);
   });
 
   it('of Confidential Space is refused in every other case', async () => {
+    expect(await verdictOf(judgeGoogle({ waivers: [] }))).toBe('TOKEN_CRL_MISSING');
     expect(await verdictOf(judgeGoogle({ at: '2025-09-05T09:17:30Z' }))).toBe('TOKEN_EXPIRED');
     expect(await verdictOf(judgeGoogle({ at: '2025-09-05T08:16:00Z' }))).toBe('TOKEN_NOT_YET_VALID');
     expect(await verdictOf(judgeGoogle({ at: '2025-11-04T00:00:00Z' }))).toBe('TOKEN_CHAIN_VALIDITY');

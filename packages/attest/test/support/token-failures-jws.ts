@@ -1,6 +1,16 @@
 import { toBase64Url } from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
-import { basicConstraints, forgeKeySet, generateKeys, keyUsage, sharedKeys, type TokenLevel } from '@fastness/testkit';
+import {
+  basicConstraints,
+  forgeKeySet,
+  forgeTokenCrl,
+  generateKeys,
+  keyUsage,
+  sharedKeys,
+  tokenSerials,
+  type ForgedTokenIssuer,
+  type TokenLevel,
+} from '@fastness/testkit';
 import { after, MAA_ISSUER, now, put, reportData, type TokenScenario } from './token-forge.ts';
 
 /** A scenario in which exactly one thing is wrong, and the code that must say so. */
@@ -113,6 +123,10 @@ const period = (from: number, to: number) => ({ validity: { notBefore: after(fro
 const unknownExtension = { oid: '1.2.3.4', critical: true, value: new Uint8Array([5, 0]) };
 const ca = (pathLength?: number) => basicConstraints({ ca: true, ...(pathLength === undefined ? {} : { pathLength }) });
 
+const crl = (change: Partial<Parameters<typeof forgeTokenCrl>[1]>) => async (issuer: ForgedTokenIssuer) => [
+  await forgeTokenCrl(issuer, { now, ...change }),
+];
+
 /** Who vouches for the token, and when; shown with tokens of Azure Attestation and, for chains, of Google. */
 export const trustFailures: readonly TokenFailure[] = [
   ['TOKEN_ISSUER_NOT_ALLOWED', 'another instance', maa({ claims: put('https://evil.weu.attest.azure.net', 'iss') })],
@@ -205,6 +219,27 @@ export const trustFailures: readonly TokenFailure[] = [
   ]),
   ['TOKEN_CHAIN_SIGNATURE', 'a changed leaf', level('leaf', { tamper: { signature: flipLast } })],
   ['TOKEN_CHAIN_SIGNATURE', 'a changed intermediate', level('intermediate', { tamper: { signature: flipLast } })],
+  ['TOKEN_CRL_MISSING', 'no list', google({ lists: async () => [] })],
+  [
+    'TOKEN_CRL_MISSING',
+    'a list of somebody else',
+    google({ lists: crl({ issuer: { name: 'somebody else', keys: strangerRsa } }) }),
+  ],
+  ['TOKEN_CRL_SIGNATURE', 'a changed list', google({ lists: crl({ tamper: { signature: flipLast } }) })],
+  [
+    'TOKEN_CRL_SIGNATURE',
+    'a list of another key',
+    google({ lists: crl({ issuer: { name: 'Forged token root', keys: strangerRsa } }) }),
+  ],
+  [
+    'TOKEN_CRL_SIGNATURE',
+    'a root that may not sign lists',
+    level('root', { extensions: [ca(), keyUsage('keyCertSign')] }),
+  ],
+  ['TOKEN_CRL_WINDOW', 'from the future', google({ lists: crl({ thisUpdate: after(60) }) })],
+  ['TOKEN_CRL_WINDOW', 'over', google({ lists: crl({ nextUpdate: after(-60) }) })],
+  ['TOKEN_CRL_WINDOW', 'without an end', google({ lists: crl({ nextUpdate: null }) })],
+  ['TOKEN_CHAIN_REVOKED', 'the intermediate', google({ lists: crl({ revoked: [tokenSerials.intermediate] }) })],
   ['TOKEN_TIMES', 'no exp', maa({ claims: put(undefined, 'exp') })],
   ['TOKEN_TIMES', 'iat as text', maa({ claims: put('now', 'iat') })],
   ['TOKEN_TIMES', 'nbf as text', maa({ claims: put('now', 'nbf') })],

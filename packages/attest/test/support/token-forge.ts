@@ -6,6 +6,7 @@ import {
   forgeKeySet,
   forgeMaaClaims,
   forgeNrasBundle,
+  forgeTokenCrl,
   forgeTokenIssuer,
   type ForgedClaims,
   type ForgedTokenIssuer,
@@ -17,6 +18,7 @@ import {
   AZURE_MAA_TOKEN_TYPE,
   CMW_ENDORSEMENTS,
   CMW_EVIDENCE,
+  CRL_TYPE,
   GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
   INTEL_TRUST_AUTHORITY_TOKEN_TYPE,
   JWK_SET_TYPE,
@@ -54,6 +56,8 @@ export interface TokenScenario {
   readonly nras?: Partial<ForgeNrasOptions>;
   /** Replaces the finished evidence. */
   readonly text?: (text: string) => string;
+  /** Revocation lists that come along, DER. Default: a current one of the root of Google's chain. */
+  readonly lists?: (issuer: ForgedTokenIssuer) => Promise<readonly Uint8Array[]>;
   /** Key sets that come along. */
   readonly keySets?: (issuer: ForgedTokenIssuer) => readonly string[];
   /** Members of the section that replace those of a policy the token meets; undefined takes one out. */
@@ -87,14 +91,14 @@ export async function prepareToken(scenario: TokenScenario): Promise<VerifyEvide
   const text = await (service === 'nvidia-nras' ? nrasText(scenario, issuer) : tokenText(scenario, issuer));
   const sets =
     scenario.keySets ?? (service === 'gcp-confidential-space' ? () => [] : (forged) => [forgeKeySet(forged)]);
+  const lists = scenario.lists ?? (async (forged) => [await forgeTokenCrl(forged, { now })]);
   const members = { ...sectionOf(scenario, issuer), ...scenario.section?.(issuer) };
   return {
     evidence: { type, value: new TextEncoder().encode(scenario.text?.(text) ?? text), ind: CMW_EVIDENCE },
-    endorsements: sets(issuer).map((set): Cmw => ({
-      type: JWK_SET_TYPE,
-      value: new TextEncoder().encode(set),
-      ind: CMW_ENDORSEMENTS,
-    })),
+    endorsements: [
+      ...sets(issuer).map((set) => endorsement(JWK_SET_TYPE, new TextEncoder().encode(set))),
+      ...(await lists(issuer)).map((der) => endorsement(CRL_TYPE, der)),
+    ],
     policy: parseAttestationPolicy({
       version: 1,
       id: 'forged-tokens',
@@ -109,6 +113,10 @@ export async function prepareToken(scenario: TokenScenario): Promise<VerifyEvide
 
 export async function judgeToken(scenario: TokenScenario): Promise<AttestationVerdict> {
   return verifyEvidence(await prepareToken(scenario));
+}
+
+function endorsement(type: string, value: Uint8Array): Cmw {
+  return { type, value, ind: CMW_ENDORSEMENTS };
 }
 
 /** Pins the root of a forged issuer as Google's. */

@@ -32,6 +32,17 @@ export const tokenErrors = Object.freeze({
   TOKEN_AUTHORITY_CONSTRAINTS: invalid('A certificate of the chain may not issue the one below it.', distrust),
   TOKEN_CHAIN_VALIDITY: invalid('A certificate of the token is not valid at this time.', reissue),
   TOKEN_CHAIN_SIGNATURE: invalid('A certificate of the token is not signed by its issuer.', distrust),
+  TOKEN_CRL_MISSING: {
+    class: 'unavailable',
+    message: 'A certificate above the token names a revocation list, and none of its issuer came along.',
+    next: 'Fetch the list that the certificate names and send it along; to accept the risk, waive TOKEN_CRL_MISSING by name.',
+  },
+  TOKEN_CRL_SIGNATURE: invalid('A revocation list is not signed by the authority that it names.', distrust),
+  TOKEN_CRL_WINDOW: invalid(
+    'A revocation list is not current, or does not say until when it is.',
+    'Fetch the list again. Check the clock of this machine too.',
+  ),
+  TOKEN_CHAIN_REVOKED: invalid('A certificate above the token was revoked.', distrust),
   TOKEN_TIMES: invalid('The token does not say when it was issued and when it ends.', reissue),
   TOKEN_EXPIRED: invalid('The token has expired.', reissue),
   TOKEN_NOT_YET_VALID: invalid('The token is dated in the future.', 'Check the clock of this machine.'),

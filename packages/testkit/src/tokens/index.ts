@@ -8,8 +8,10 @@ export {
 } from './claims.ts';
 export {
   forgeKeySet,
+  forgeTokenCrl,
   forgeTokenIssuer,
   tokenLevels,
+  tokenSerials,
   type ForgedTokenIssuer,
   type ForgeTokenIssuerOptions,
   type TokenLevel,

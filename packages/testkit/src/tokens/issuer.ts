@@ -1,6 +1,8 @@
-import { toBase64, toHex } from '@fastness/codec/bytes';
-import type { SignatureAlgorithm } from '@fastness/codec/x509';
+import { toBase64, toHex, utf8Encode } from '@fastness/codec/bytes';
+import { der } from '@fastness/codec/der';
+import { extensionOids, type SignatureAlgorithm } from '@fastness/codec/x509';
 import { forgeCertificate, type ForgeCertificateOptions } from '../x509/certificate.ts';
+import { forgeCrl, type ForgeCrlOptions } from '../x509/crl.ts';
 import { basicConstraints, keyUsage } from '../x509/extensions.ts';
 import { sharedKeys, type ForgedKeyKind, type ForgedKeys } from '../x509/keys.ts';
 import type { ForgedJwsAlgorithm } from './jws.ts';
@@ -44,6 +46,8 @@ const kinds: Readonly<Record<ForgedJwsAlgorithm, ForgedKeyKind>> = {
   Ed25519: 'ed25519',
 };
 const DAY = 86_400_000;
+/** Serial numbers of the certificates. */
+export const tokenSerials: Readonly<Record<TokenLevel, number>> = Object.freeze({ root: 1, intermediate: 2, leaf: 3 });
 const days: Readonly<Record<TokenLevel, number>> = { root: 3650, intermediate: 1095, leaf: 60 };
 
 /** Forges root, intermediate and the key that signs tokens. */
@@ -63,11 +67,16 @@ export async function forgeTokenIssuer(options: ForgeTokenIssuerOptions): Promis
       subject: nameOf(level),
       keys: keys[level],
       ...(level === 'root' ? {} : { issuer: { name: nameOf(above), keys: keys[above] } }),
+      serial: tokenSerials[level],
       validity: { notBefore: new Date(now.getTime() - DAY), notAfter: new Date(now.getTime() + days[level] * DAY) },
       extensions:
         level === 'leaf'
           ? [basicConstraints({ ca: false })]
-          : [basicConstraints({ ca: true }), keyUsage('keyCertSign', 'cRLSign')],
+          : [
+              basicConstraints({ ca: true }),
+              keyUsage('keyCertSign', 'cRLSign'),
+              ...(level === 'intermediate' ? [crlDistributionPoint] : []),
+            ],
       ...(signatureAlgorithm === undefined ? {} : { signatureAlgorithm }),
       ...levels[level],
     });
@@ -100,6 +109,31 @@ export function forgeKeySet(
 ): string {
   const x5c = options.chain === true ? { x5c: issuer.x5c.map((der) => toBase64(der)) } : {};
   return JSON.stringify({ keys: [{ ...issuer.jwk, ...x5c, ...options.members }] });
+}
+
+/** Where Google says that the list of its root is; nobody fetches it here. */
+const crlDistributionPoint = {
+  oid: extensionOids.crlDistributionPoints,
+  value: der.sequence(
+    der.sequence(der.explicit(0, der.explicit(0, der.implicit(6, utf8Encode('http://forged.example/root.crl'))))),
+  ),
+};
+
+/** The list of the forged root, with these serials on it. @returns DER */
+export async function forgeTokenCrl(
+  issuer: ForgedTokenIssuer,
+  options: { readonly now: Date; readonly revoked?: readonly number[] } & Partial<ForgeCrlOptions>,
+): Promise<Uint8Array> {
+  const { now, revoked = [], ...rest } = options;
+  const signatureAlgorithm = signsWith(issuer.keys.root);
+  return forgeCrl({
+    issuer: { name: nameOf('root'), keys: issuer.keys.root },
+    thisUpdate: new Date(now.getTime() - DAY),
+    nextUpdate: new Date(now.getTime() + 6 * DAY),
+    ...(signatureAlgorithm === undefined ? {} : { signatureAlgorithm }),
+    ...rest,
+    revoked: revoked.map((serial) => ({ serial, date: new Date(now.getTime() - DAY) })),
+  });
 }
 
 function nameOf(level: TokenLevel): string {

@@ -3,7 +3,7 @@ import type { Cmw } from '../../cmw.ts';
 import { encodeTokenEvidence } from '../token/parse.ts';
 import { gcpConfidentialSpace } from './layout.ts';
 
-export { encodeKeySet } from '../token/parse.ts';
+export { encodeCrl, encodeKeySet } from '../token/parse.ts';
 export type { AuthenticToken, ParsedToken, TokenPart, TokenSigner } from '../token/stages.ts';
 export { appraise } from './appraise.ts';
 export { authenticate } from './authenticate.ts';

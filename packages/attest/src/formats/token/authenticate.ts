@@ -30,7 +30,7 @@ export async function authenticateToken(
   issuers: readonly IssuerPins[],
   options: AuthenticateOptions,
 ): Promise<AuthenticToken> {
-  const keys = ParsedToken.keysOf(parsed, service.tee);
+  const { keys, lists } = ParsedToken.endorsementsOf(parsed, service.tee);
   const policy = parseAttestationPolicy(options.policy);
   const now = new Date(options.now);
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
@@ -38,7 +38,7 @@ export async function authenticateToken(
 
   const pins = requireIssuer(token.claims, issuers, checks);
   const anchors = options.anchors.tokens ?? [];
-  const trust: SignerTrust = { tee: service.tee, pins, anchors, keys, now, means: options };
+  const trust: SignerTrust = { tee: service.tee, pins, anchors, keys, lists, now, means: options };
   const signer = await requireSigned(token, trust, checks);
   const times = readTimes(token.claims, checks);
   requireCurrent(times, now, service.maxLifetimeSeconds, checks);

@@ -12,8 +12,7 @@ const understood: ReadonlySet<string> = new Set([extensionOids.basicConstraints,
 
 /**
  * Checks a chain from the key of a token (first) to a pinned authority (last, trusted for its key): names, constraints,
- * dates and signatures. There is no revocation here: of these services only Google names lists, and only for its
- * intermediates. A key that leaks counts until its certificate ends (60 days with Google) or the policy pins keys instead.
+ * dates and signatures.
  */
 export async function requireChain(
   chain: readonly Certificate[],

@@ -1,11 +1,12 @@
 import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
+import { parseCrl, type Crl } from '@fastness/codec/x509';
 import { Checklist } from '../../checks.ts';
 import { checkCmw, CMW_ENDORSEMENTS, CMW_EVIDENCE, type Cmw } from '../../cmw.ts';
 import { parseJws } from '../../jws/compact.ts';
 import { parseJsonObject } from '../../jws/json.ts';
-import { joinKeySets, parseJwkSet } from '../../jws/key-set.ts';
-import { JWK_SET_TYPE } from '../../media-types.ts';
+import { joinKeySets, parseJwkSet, type Jwk } from '../../jws/key-set.ts';
+import { CRL_TYPE, JWK_SET_TYPE } from '../../media-types.ts';
 import type { TokenService } from './service.ts';
 import { ParsedToken, type TokenPart } from './stages.ts';
 
@@ -25,19 +26,22 @@ export function readToken(text: string, { algorithms }: TokenService, checks: Ch
   return Object.freeze({ jws, claims: parseJsonObject(jws.payload, claimLimits) });
 }
 
-/** Completes what `parse` of a service read with the key sets that came as endorsements. */
+/** Completes what `parse` of a service read with the key sets and revocation lists that came as endorsements. */
 export function finish(
   read: Pick<ParsedToken, 'token' | 'parts'>,
   endorsements: readonly Cmw[],
   { tee }: TokenService,
   checks: Checklist,
 ): ParsedToken {
-  const sets = endorsements.map((endorsement) => {
+  const sets: (readonly Jwk[])[] = [];
+  const lists: Crl[] = [];
+  for (const endorsement of endorsements) {
     const { type, value } = checkCmw(endorsement);
-    if (type !== JWK_SET_TYPE) throw new FastnessError('ATTEST_ENDORSEMENT_UNSUPPORTED', `Type ${type}.`);
-    return parseJwkSet(value.slice());
-  });
-  return new ParsedToken({ ...read, tee, checks: checks.results().checks }, joinKeySets(sets));
+    if (type === JWK_SET_TYPE) sets.push(parseJwkSet(value.slice()));
+    else if (type === CRL_TYPE) lists.push(parseCrl(value.slice()));
+    else throw new FastnessError('ATTEST_ENDORSEMENT_UNSUPPORTED', `Type ${type}.`);
+  }
+  return new ParsedToken({ ...read, tee, checks: checks.results().checks }, { keys: joinKeySets(sets), lists });
 }
 
 /** The bytes of the evidence, as a private copy. Throws ATTEST_EVIDENCE_UNSUPPORTED. */
@@ -55,4 +59,9 @@ export function encodeTokenEvidence(text: string, { evidenceType }: TokenService
 /** Wraps a JWK set, as the service publishes it, as an endorsement: transport only, trusted for nothing. */
 export function encodeKeySet(json: string): Cmw {
   return { type: JWK_SET_TYPE, value: new TextEncoder().encode(json), ind: CMW_ENDORSEMENTS };
+}
+
+/** Wraps a revocation list, DER, of an authority above the key of a token. */
+export function encodeCrl(der: Uint8Array): Cmw {
+  return { type: CRL_TYPE, value: der, ind: CMW_ENDORSEMENTS };
 }

@@ -1,4 +1,4 @@
-import type { Certificate, KeyHolder } from '@fastness/codec/x509';
+import type { Certificate, Crl, KeyHolder } from '@fastness/codec/x509';
 import { anyOf, type Checklist } from '../../checks.ts';
 import { fingerprintsOf, sha256Hex } from '../../digest.ts';
 import type { Jws } from '../../jws/compact.ts';
@@ -6,6 +6,7 @@ import type { Jwk } from '../../jws/key-set.ts';
 import type { VerificationMeans } from '../../means.ts';
 import type { TokenTrustAnchor } from '../../trust/tokens.ts';
 import { requireChain } from './chain.ts';
+import { requireUnrevoked } from './revocation.ts';
 import type { IssuerPins, TokenTee } from './service.ts';
 import type { TokenSigner } from './stages.ts';
 
@@ -21,6 +22,7 @@ export interface SignerTrust {
   readonly pins: IssuerPins;
   readonly anchors: readonly TokenTrustAnchor[];
   readonly keys: readonly Jwk[];
+  readonly lists: readonly Crl[];
   readonly now: Date;
   readonly means: VerificationMeans;
 }
@@ -42,7 +44,11 @@ export async function requireSigner(jws: Jws, trust: SignerTrust, checks: Checkl
     expected: wanted.length === 0 ? 'a pin, and there is none' : anyOf(wanted),
     actual: [spkiSha256, ...digests.slice(1)].join(' below '),
   });
-  if (!direct) await requireChain(chain.slice(0, place + 1), trust, checks);
+  if (!direct) {
+    const path = chain.slice(0, place + 1);
+    await requireChain(path, trust, checks);
+    await requireUnrevoked(path, trust, checks);
+  }
   return { holder, signer: { spkiSha256, trustedBy: direct ? 'pinned-key' : 'pinned-authority' } };
 }
 

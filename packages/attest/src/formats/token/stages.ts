@@ -1,4 +1,5 @@
 import { FastnessError } from '@fastness/codec/errors';
+import type { Crl } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { Jws } from '../../jws/compact.ts';
 import type { JsonObject } from '../../jws/json.ts';
@@ -18,30 +19,36 @@ export interface TokenPart {
   readonly claims: JsonObject;
 }
 
+/** What came along to verify a token with: transport, trusted for nothing. */
+export interface TokenEndorsements {
+  readonly keys: readonly Jwk[];
+  readonly lists: readonly Crl[];
+}
+
 /** A token that was read, and nothing more: every claim is one of whoever sent it. */
 export class ParsedToken {
-  readonly #keys: readonly Jwk[];
+  readonly #endorsements: TokenEndorsements;
   readonly tee: TokenTee;
   readonly token: TokenPart;
   /** Tokens that came detached from the first (NRAS, one for each device), by name. */
   readonly parts: ReadonlyMap<string, TokenPart>;
   readonly checks: readonly CheckRecord[];
 
-  constructor(fields: Pick<ParsedToken, 'tee' | 'token' | 'parts' | 'checks'>, keys: readonly Jwk[]) {
+  constructor(fields: Pick<ParsedToken, 'tee' | 'token' | 'parts' | 'checks'>, endorsements: TokenEndorsements) {
     this.tee = fields.tee;
     this.token = fields.token;
     this.parts = fields.parts;
     this.checks = fields.checks;
-    this.#keys = keys;
+    this.#endorsements = endorsements;
     Object.freeze(this);
   }
 
-  /** The keys that came with it. Throws ATTEST_STAGE_SKIPPED when `value` was not parsed as a token of this service. */
-  static keysOf(value: ParsedToken, tee: TokenTee): readonly Jwk[] {
-    if (!isObject(value) || !(#keys in value) || value.tee !== tee) {
+  /** What came with it. Throws ATTEST_STAGE_SKIPPED when `value` was not parsed as a token of this service. */
+  static endorsementsOf(value: ParsedToken, tee: TokenTee): TokenEndorsements {
+    if (!isObject(value) || !(#endorsements in value) || value.tee !== tee) {
       throw new FastnessError('ATTEST_STAGE_SKIPPED', `The token does not come from parse() of ${tee}.`);
     }
-    return value.#keys;
+    return value.#endorsements;
   }
 }
 

@@ -2,6 +2,7 @@ import {
   AFFIRMING,
   APPROVED_BOOT,
   CONTRAINDICATED,
+  WARNING,
   type Trustworthiness,
   type TrustworthinessVector,
 } from '../../ear/tiers.ts';
@@ -26,13 +27,19 @@ const open: TrustworthinessVector = Object.freeze({
   'runtime-opaque': CONTRAINDICATED,
 });
 
-/** The vector of a service; a waiver of any of its checks takes confidentiality away. */
+/** Nobody looked whether the authority above the service's key was revoked. */
+const unrevoked: TrustworthinessVector = Object.freeze({ 'instance-identity': WARNING, hardware: WARNING });
+
+/** The vector of a service; a waiver of any of its own checks takes confidentiality away. */
 export function tokenTrustworthiness(
   waivable: readonly string[],
   adjust: (claims: Claims) => TrustworthinessVector = () => ({}),
 ): Trustworthiness {
   return Object.freeze({
     vectorOf: (claims: Claims) => ({ ...vector, ...adjust(claims) }),
-    waiverEffects: Object.freeze(Object.fromEntries(waivable.map((check) => [check, open]))),
+    waiverEffects: Object.freeze({
+      ...Object.fromEntries(waivable.map((check) => [check, open])),
+      TOKEN_CRL_MISSING: unrevoked,
+    }),
   });
 }
