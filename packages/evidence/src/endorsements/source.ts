@@ -1,6 +1,7 @@
 import type { TrustAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import type { EndorsementCache } from './cache/cache.ts';
+import { newer, NotFound, requireCurrent } from './freshness.ts';
 import { createHttpClient, type HttpOptions } from './http/client.ts';
 import { withoutQuery } from './http/url.ts';
 import { vendorServices, type EndorsementServices } from './services.ts';
@@ -34,16 +35,12 @@ export interface EndorsementSource {
   put(request: EndorsementRequest, item: EndorsementItem): Promise<Endorsement>;
 }
 
-/** How long "there is none" is believed: platforms get registered, and attackers ask for what does not exist. */
-const NOT_FOUND_MS = 5 * 60 * 1000;
-const MAX_NOT_FOUND = 1024;
-
 export function createEndorsementSource(options: EndorsementSourceOptions): EndorsementSource {
   const { anchors, cache, items = [], offline = false, now = () => new Date() } = options;
   const services: EndorsementServices = Object.freeze({ ...vendorServices, ...options.services });
   const http = createHttpClient({ now, ...options.http });
   const inProgress = new Map<string, Promise<Endorsement>>();
-  const notFound = new Map<string, number>();
+  const notFound = new NotFound();
 
   /** The one judgement that every copy goes through. */
   const judge = async (request: EndorsementRequest, item: EndorsementItem): Promise<Judgement> => {
@@ -86,7 +83,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
   };
 
   const fromNetwork = async (request: EndorsementRequest, signal?: AbortSignal): Promise<Endorsement> => {
-    refuseNotFound(notFound, request.subject, now().getTime());
+    notFound.refuse(request.subject, now().getTime());
     const url = request.url(services);
     try {
       const answer = await http.send(
@@ -113,8 +110,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
       return { item, judgement, from: 'network' };
     } catch (error) {
       if (error instanceof FastnessError && error.code === 'ENDORSEMENT_NOT_FOUND') {
-        if (notFound.size >= MAX_NOT_FOUND) notFound.clear();
-        notFound.set(request.subject, now().getTime() + NOT_FOUND_MS);
+        notFound.remember(request.subject, now().getTime());
       }
       throw error;
     }
@@ -167,31 +163,4 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
       return { item, judgement, from: 'bundle' };
     },
   });
-}
-
-/** Both ends included. Throws ENDORSEMENT_STALE. */
-function requireCurrent(subject: string, { issued, expires }: Judgement, now: Date): void {
-  if (issued > now) {
-    throw new FastnessError(
-      'ENDORSEMENT_STALE',
-      `${subject}: from ${issued.toISOString()}, and it is ${now.toISOString()}.`,
-    );
-  }
-  if (expires !== undefined && now > expires) {
-    throw new FastnessError(
-      'ENDORSEMENT_STALE',
-      `${subject}: until ${expires.toISOString()}, and it is ${now.toISOString()}.`,
-    );
-  }
-}
-
-function refuseNotFound(notFound: ReadonlyMap<string, number>, subject: string, time: number): void {
-  if ((notFound.get(subject) ?? 0) > time) {
-    throw new FastnessError('ENDORSEMENT_NOT_FOUND', `${subject}: the service said so a moment ago.`);
-  }
-}
-
-function newer(a: Endorsement | undefined, b: Endorsement | undefined): Endorsement | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return b.judgement.issued > a.judgement.issued ? b : a;
 }

@@ -57,7 +57,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
   return Object.freeze<HttpClient>({
     async send(request, signal) {
       const origin = originOf(request.url);
-      await enter(origin, concurrency);
+      await enter(origin, concurrency, signal);
       try {
         for (let attempt = 1; ; attempt += 1) {
           signal?.throwIfAborted();
@@ -93,21 +93,38 @@ function refuseClosed(origin: Origin, url: URL, time: number): void {
   }
 }
 
-async function enter(origin: Origin, concurrency: number): Promise<void> {
+async function enter(origin: Origin, concurrency: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
   if (origin.active < concurrency) {
     origin.active += 1;
     return;
   }
-  // Whoever leaves hands its place over.
-  await new Promise<void>((resolve) => {
-    origin.waiting.push(resolve);
-  });
+  // Whoever leaves hands its place over; who gives up leaves the queue.
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const giveUp = (): void => {
+    const place = origin.waiting.indexOf(resolve);
+    if (place < 0) return;
+    origin.waiting.splice(place, 1);
+    reject(abortReason(signal));
+  };
+  origin.waiting.push(resolve);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  try {
+    await promise;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
 }
 
 function leave(origin: Origin): void {
   const next = origin.waiting.shift();
   if (next === undefined) origin.active -= 1;
   else next();
+}
+
+function abortReason(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }
 
 async function pause(ms: number, signal?: AbortSignal): Promise<void> {
