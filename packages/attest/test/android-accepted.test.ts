@@ -1,8 +1,16 @@
 import { toHex } from '@fastness/codec';
 import { der } from '@fastness/codec/der';
+import { webCryptoVerifier, type SignatureVerifier } from '@fastness/codec/x509';
 import { androidTags as tags, forgeAndroidStatus, hardwareProperties, rootOfTrust } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { parseAttestationPolicy, toEar, trustworthinessOf, verifyEvidence } from '../src/index.ts';
+import {
+  parseAttestationPolicy,
+  reportDataFor,
+  toEar,
+  trustworthinessOf,
+  VerificationCache,
+  verifyEvidence,
+} from '../src/index.ts';
 import { appraise, authenticate, parse, type AuthenticKey, type ParsedKey } from '../src/formats/android-key/index.ts';
 import {
   after,
@@ -151,6 +159,37 @@ describe('a genuine Android attestation', () => {
     });
     expect(ear.ear_status).toBe('affirming');
     expect(Object.values(ear.submods)[0]?.ear_trustworthiness_vector).not.toHaveProperty('runtime-opaque');
+  });
+});
+
+describe('signatures of an Android chain', () => {
+  it('are verified once each, by the verifier that is handed in, and those of authorities once for many keys', async () => {
+    let count = 0;
+    const signatures: SignatureVerifier = async (check) => {
+      count += 1;
+      return webCryptoVerifier(check);
+    };
+    const cache = new VerificationCache();
+    const options = await prepareAndroid();
+    for (const expected of [4, 1]) {
+      count = 0;
+      await verifyEvidence({ ...options, signatures, cache });
+      expect(count).toBe(expected);
+    }
+    expect(await codeOf(verifyEvidence({ ...options, signatures: async () => false }))).toBe('ANDROID_ROOT_SIGNATURE');
+  });
+
+  it('cover what a session derives', async () => {
+    const session = {
+      purpose: 'client',
+      nonce: new Uint8Array(32).fill(1),
+      keyConfigDigest: new Uint8Array(32).fill(2),
+      releaseDigest: new Uint8Array(32).fill(3),
+    } as const;
+    const bound = await reportDataFor('android-key', { ...session, deviceEvidenceDigest: null });
+    const { evidence, endorsements, policy, anchors } = await prepareAndroid({ description: { challenge: bound } });
+    const { claims } = await verifyEvidence({ evidence, endorsements, policy, anchors, now, session });
+    expect(claims.reportData).toBe(toHex(bound));
   });
 });
 

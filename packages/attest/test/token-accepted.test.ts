@@ -1,7 +1,15 @@
 import { toHex } from '@fastness/codec';
+import { webCryptoVerifier, type SignatureVerifier } from '@fastness/codec/x509';
 import { forgeKeySet } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { parseAttestationPolicy, toEar, trustworthinessOf, verifyEvidence } from '../src/index.ts';
+import {
+  parseAttestationPolicy,
+  reportDataFor,
+  toEar,
+  trustworthinessOf,
+  VerificationCache,
+  verifyEvidence,
+} from '../src/index.ts';
 import * as maa from '../src/formats/azure-maa/index.ts';
 import * as google from '../src/formats/gcp-confidential-space/index.ts';
 import { codeOf } from './support/errors.ts';
@@ -248,6 +256,54 @@ describe('a genuine token', () => {
       rawEvidence: evidence,
     });
     expect(ear.ear_status).toBe('affirming');
+  });
+});
+
+describe('tokens in a session', () => {
+  const session = {
+    purpose: 'client',
+    nonce: new Uint8Array(32).fill(1),
+    keyConfigDigest: new Uint8Array(32).fill(2),
+    releaseDigest: new Uint8Array(32).fill(3),
+  } as const;
+
+  it.each(['azure-maa', 'intel-trust-authority', 'gcp-confidential-space', 'nvidia-nras'] as const)(
+    'carry what is derived from it: %s',
+    async (service) => {
+      const bound = await reportDataFor(service, { ...session, deviceEvidenceDigest: null });
+      expect(bound.length).toBe(service === 'nvidia-nras' ? 32 : 64);
+      const { evidence, endorsements, policy, anchors } = await prepareToken({ service, bound });
+      const judge = async (purpose: 'client' | 'key-release') =>
+        verifyEvidence({ evidence, endorsements, policy, anchors, now, session: { ...session, purpose } });
+      expect((await judge('client')).claims.reportData).toBe(toHex(bound));
+      expect(await codeOf(judge('key-release'))).toBe('TOKEN_NONCE_MISMATCH');
+    },
+  );
+});
+
+describe('signatures under tokens', () => {
+  it('are verified once each, by the verifier that is handed in, and those of authorities once for many tokens', async () => {
+    let count = 0;
+    const signatures: SignatureVerifier = async (check) => {
+      count += 1;
+      return webCryptoVerifier(check);
+    };
+    const cache = new VerificationCache();
+    for (const [service, first, next] of [
+      // The token, two certificates of its chain and a list.
+      ['gcp-confidential-space', 4, 1],
+      ['azure-maa', 1, 1],
+      // The overall token and that of its one device.
+      ['nvidia-nras', 2, 2],
+    ] as const) {
+      const options = await prepareToken({ service });
+      for (const expected of [first, next]) {
+        count = 0;
+        await verifyEvidence({ ...options, signatures, cache });
+        expect([service, count]).toEqual([service, expected]);
+      }
+      expect(await codeOf(verifyEvidence({ ...options, signatures: async () => false }))).toMatch(/SIGNATURE/);
+    }
   });
 });
 

@@ -64,6 +64,8 @@ export interface TokenScenario {
   readonly section?: (issuer: ForgedTokenIssuer) => object;
   readonly waive?: readonly WaivableCheck[];
   readonly anchors?: (issuer: ForgedTokenIssuer) => TrustAnchors;
+  /** What the token binds. Default: `reportData`, NRAS `nonce`. */
+  readonly bound?: Uint8Array;
   readonly expectedReportData?: Uint8Array;
   readonly at?: Date;
 }
@@ -138,8 +140,8 @@ async function tokenText(scenario: TokenScenario, issuer: ForgedTokenIssuer): Pr
   });
 }
 
-function claimsOf({ service, type, nested = false, version = 2 }: TokenScenario): ForgedClaims {
-  const common = { now, reportData };
+function claimsOf({ service, type, nested = false, version = 2, bound }: TokenScenario): ForgedClaims {
+  const common = { now, reportData: bound ?? reportData };
   if (service === 'gcp-confidential-space') return forgeConfidentialSpaceClaims(common);
   if (service === 'intel-trust-authority')
     return forgeItaClaims({ ...common, issuer: ITA_ISSUER, type: type === 'sgx' ? 'sgx' : 'tdx', version });
@@ -151,8 +153,14 @@ function claimsOf({ service, type, nested = false, version = 2 }: TokenScenario)
   });
 }
 
-async function nrasText({ nras, claims }: TokenScenario, issuer: ForgedTokenIssuer): Promise<string> {
-  return forgeNrasBundle({ issuer, now, nonce, ...(claims === undefined ? {} : { overall: claims }), ...nras });
+async function nrasText({ nras, claims, bound }: TokenScenario, issuer: ForgedTokenIssuer): Promise<string> {
+  return forgeNrasBundle({
+    issuer,
+    now,
+    nonce: bound ?? nonce,
+    ...(claims === undefined ? {} : { overall: claims }),
+    ...nras,
+  });
 }
 
 function sectionOf({ service, nested = false }: TokenScenario, { pins }: ForgedTokenIssuer): object {
