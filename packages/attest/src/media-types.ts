@@ -81,7 +81,7 @@ export const PSA_TOKEN_TYPE = 'application/psa-attestation-token';
 /** An Arm CCA attestation token: the collection as `RSI_ATTESTATION_TOKEN_CONTINUE` returns it. */
 export const CCA_TOKEN_TYPE = 'application/vnd.fastness.arm-cca+cbor';
 
-/** Endorsements of Arm devices and platforms: a CoRIM signed as COSE_Sign1 (draft-ietf-rats-corim, section 12.9). */
+/** Endorsements of Arm devices and platforms: a CoRIM signed as COSE_Sign1 (draft-ietf-rats-corim, section 11.12). */
 export const SIGNED_CORIM_TYPE = 'application/rim+cose';
 
 /** A CoRIM without a signature. Known so that it is refused by a code of its own: nobody answers for it. */

@@ -76,14 +76,13 @@ describe('a genuine CCA token', () => {
     expect(policyId).toBe('forged-tokens');
   });
 
-  it.each([...armCcaProfiles].flatMap(([profile, pairs]) => pairs.map((pair) => [profile, pair.profile] as const)))(
-    'may follow profile %s with %s',
-    async (platformProfile, realmProfile) => {
-      const { claims } = await judgeCca({ token: { platformProfile, realmProfile: realmProfile ?? null } });
-      expect(claims).toMatchObject({ platformProfile });
-      expect('realmProfile' in claims).toBe(realmProfile !== undefined);
-    },
-  );
+  it.each(
+    [...armCcaProfiles].flatMap(([profile, { realms }]) => realms.map((each) => [profile, each.profile] as const)),
+  )('may follow profile %s with %s', async (platformProfile, realmProfile) => {
+    const { claims } = await judgeCca({ token: { platformProfile, realmProfile: realmProfile ?? null } });
+    expect(claims).toMatchObject({ platformProfile });
+    expect('realmProfile' in claims).toBe(realmProfile !== undefined);
+  });
 
   it('of RMM 2.0 says how its memory is encrypted, and more', async () => {
     const realm = (claims: Map<number, CborValue>) => {
@@ -98,6 +97,11 @@ describe('a genuine CCA token', () => {
       realmInstanceId: `01${'00'.repeat(32)}`,
       devicesHash: '00'.repeat(32),
     });
+    expect(verdict.claims).toMatchObject({ platformExtended: false });
+    const platform = (claims: Map<number, CborValue>) => void claims.set(2404, [new Map()]);
+    const allowed = { allowPlatformExtensions: true };
+    const extended = await judgeCca({ token: { platformProfile: V2, platform }, section: allowed });
+    expect(extended.claims).toMatchObject({ platformExtended: true });
     const text = (claims: Map<number, CborValue>) => void claims.set(44243, 'shared');
     const shared = await judgeCca({ token: { platformProfile: V2, realm: text } });
     expect(shared.claims).toMatchObject({ memoryEncryption: 'shared' });

@@ -72,6 +72,8 @@ export interface ArmCcaClaims extends ArmClaimsBase {
   readonly realmProfile?: string;
   /** Chosen options of the platform, its memory protection among them; the vendor's format. Hex. */
   readonly configuration: string;
+  /** Whether components were added to the platform at run time. Absent: the token does not say. */
+  readonly platformExtended?: boolean;
   /** Algorithm of the measurements of the realm. */
   readonly hashAlgorithm: ArmCcaHash;
   /** Extensible measurements 0 to 3, hex. Those that the policy does not list were not compared. */

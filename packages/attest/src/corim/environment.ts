@@ -20,7 +20,7 @@ const lengths: Readonly<Record<CorimIdentifier['kind'], readonly [least: number,
   key: [0, 0],
 };
 
-/** Reads an environment-map (draft-ietf-rats-corim, section 5.1.4.1.1). @throws CORIM_ENVIRONMENT */
+/** Reads an environment-map (draft-ietf-rats-corim, section 5.1.4.1). @throws CORIM_ENVIRONMENT */
 export function readEnvironment(value: CborValue | undefined): CorimEnvironment {
   const map = readMap(value, [0, 1, 2], CODE, 'An environment');
   if (map.size === 0) throw corimError(CODE, 'An environment is empty.');

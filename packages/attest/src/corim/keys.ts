@@ -14,7 +14,7 @@ const kinds: ReadonlyMap<number, readonly [kind: CorimKeyKind, type: 'text' | 'b
   [562, ['der-certificate', 'bytes']],
 ]);
 
-/** Reads a list of crypto keys (draft-ietf-rats-corim, section 5.1.4.1.5) without looking into them. @throws CORIM_KEY */
+/** Reads a list of crypto keys (draft-ietf-rats-corim, section 5.1.4.6) without looking into them. @throws CORIM_KEY */
 export function readKeys(value: CborValue | undefined): readonly CorimKey[] {
   const keys = readList(value, 'CORIM_KEY', 'Keys', 64).map((entry): CorimKey => {
     const [kind, type] = (entry instanceof CborTag ? kinds.get(entry.tag) : undefined) ?? [];

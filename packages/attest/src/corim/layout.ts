@@ -1,6 +1,6 @@
-/** Numbers of the CoRIM data model (draft-ietf-rats-corim). */
+/** Numbers of the CoRIM data model. Sections of draft-ietf-rats-corim are cited as its text of August 2026 counts them. */
 
-/** Tags: of the manifest, of what it holds, and of the types in it (draft-ietf-rats-corim, section 12.2; RFC 8949, RFC 9090). */
+/** Tags: of the manifest, of what it holds, and of the types in it (draft-ietf-rats-corim, section 11.2; RFC 8949, RFC 9090). */
 export const corimTags = Object.freeze({
   epochTime: 1,
   sign1: 18,

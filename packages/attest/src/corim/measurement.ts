@@ -7,7 +7,7 @@ import type { CorimDigest, CorimMeasurement, CorimValues } from './types.ts';
 
 const CODE = 'CORIM_MEASUREMENT';
 
-/** Reads a measurement-map (draft-ietf-rats-corim, section 5.1.4.1.4). @throws CORIM_MEASUREMENT, CORIM_DIGESTS, CORIM_KEY */
+/** Reads a measurement-map (draft-ietf-rats-corim, section 5.1.4.5). @throws CORIM_MEASUREMENT, CORIM_DIGESTS, CORIM_KEY */
 export function readMeasurement(value: CborValue): CorimMeasurement {
   const map = readMap(value, [0, 1, 2], CODE, 'A measurement');
   return Object.freeze({

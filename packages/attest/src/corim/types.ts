@@ -7,7 +7,7 @@ export interface CorimIdentifier {
   readonly value: Uint8Array;
 }
 
-/** What a triple is about (draft-ietf-rats-corim, section 5.1.4.1.1). */
+/** What a triple is about (draft-ietf-rats-corim, section 5.1.4.1). */
 export interface CorimEnvironment {
   readonly class?: {
     readonly id?: CorimIdentifier;
@@ -20,7 +20,7 @@ export interface CorimEnvironment {
   readonly group?: CorimIdentifier;
 }
 
-/** Ways to write a key or name it by a digest (section 5.1.4.1.5). */
+/** Ways to write a key or name it by a digest (section 5.1.4.6). */
 export type CorimKeyKind =
   | 'pkix-key'
   | 'pkix-certificate'

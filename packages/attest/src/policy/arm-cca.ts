@@ -35,6 +35,12 @@ export const armCcaPolicySchema = z
     hashAlgorithms: listOf(z.enum(armCcaHashes))
       .exactOptional()
       .describe('Algorithms that the realm may be measured with. Absent: all three.'),
+    allowPlatformExtensions: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        'Whether components may have been added to the platform at run time, for instance memory devices: they are not compared with anything. Absent: false.',
+      ),
     requirePrivateMec: z
       .boolean()
       .exactOptional()

@@ -24,6 +24,9 @@ const V2 = 'tag:arm.com,2024:cca_platform#2.0.0';
 const second = (key: number, value: CborValue): CcaScenario => ({
   token: { platformProfile: V2, realm: (claims) => void claims.set(key, value) },
 });
+const secondPlatform = (key: number, value: CborValue): CcaScenario => ({
+  token: { platformProfile: V2, platform: (claims) => void claims.set(key, value) },
+});
 const hash = new Uint8Array(32);
 const key = realmPublicKey(realmKeys);
 /** A COSE_Key with one parameter changed or added. */
@@ -74,6 +77,11 @@ export const tokenFailures: readonly CcaFailure[] = [
     `claim ${claim}`,
     noPlatform(claim),
   ]),
+  [
+    'CCA_PLATFORM_CLAIM_MISSING',
+    'the client of profile 2.0.0',
+    { token: { platformProfile: V2, platform: (claims) => void claims.delete(2394) } },
+  ],
   ['CCA_PLATFORM_CHALLENGE', '31 bytes', platform(10, new Uint8Array(31))],
   ['CCA_PLATFORM_CHALLENGE', 'a list', platform(10, [hash])],
   ['CCA_INSTANCE_ID', '32 bytes', platform(256, hash)],
@@ -88,8 +96,8 @@ export const tokenFailures: readonly CcaFailure[] = [
   ['CCA_PLATFORM_HASH', 'an unknown name', platform(2402, 'md5')],
   ['CCA_PLATFORM_HASH', 'a number', platform(2402, 1)],
   ['CCA_VERIFICATION_SERVICE', 'empty', platform(2400, '')],
+  ['CCA_CLIENT_ID', 'another', secondPlatform(2394, -7)],
   ['CCA_REALM_PROFILE', 'another', realm(265, 'tag:arm.com,2023:realm#1.1.0')],
-  ['CCA_REALM_PROFILE', 'that of another platform', realm(265, 'tag:arm.com,2024:realm#2.0.0')],
   ['CCA_REALM_PROFILE', 'none beside a platform of 2024', { token: { platformProfile: V2, realmProfile: null } }],
   ...[10, 44235, 44236, 44237, 44238, 44239, 44240].map((claim): CcaFailure => [
     'CCA_REALM_CLAIM_MISSING',
@@ -198,6 +206,7 @@ export const appraisalFailures: readonly CcaFailure[] = [
   ['CCA_IMPLEMENTATION_NOT_ALLOWED', 'not listed', { section: { implementationIds: [otherImplementation] } }],
   ['CCA_INSTANCE_NOT_ALLOWED', 'not listed', { section: { instances: { allow: [otherHex] } } }],
   ['CCA_INSTANCE_DENIED', 'listed', { section: { instances: { deny: [armKey(deviceKeys).instanceId] } } }],
+  ['CCA_PLATFORM_EXTENDED', 'by one component', secondPlatform(2404, [new Map()])],
   ['CCA_REFERENCE_MISSING', 'no references at all', { without: ['references'] }],
   ['CCA_REFERENCE_MISSING', 'of another implementation', references({ implementationId: otherImplementation })],
   [

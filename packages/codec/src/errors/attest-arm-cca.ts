@@ -41,6 +41,7 @@ export const armCcaErrors = Object.freeze({
   CCA_SOFTWARE_COMPONENTS: invalid('The software components of the platform are empty or malformed.', recollect),
   CCA_PLATFORM_HASH: invalid('The hash algorithm of the platform token is not a known name.', recollect),
   CCA_VERIFICATION_SERVICE: invalid('The verification service indicator is empty, too long or not text.', recollect),
+  CCA_CLIENT_ID: invalid('The platform token was not made for the realm management firmware.', distrust),
 
   // parse: realm claims
   CCA_REALM_PROFILE: notMine(
@@ -100,6 +101,10 @@ export const armCcaErrors = Object.freeze({
     'Add it to policy.armCca.instances.allow, or run on a listed one.',
   ),
   CCA_INSTANCE_DENIED: denied('The platform is on the list of denied instances.', 'Run on another platform.'),
+  CCA_PLATFORM_EXTENDED: denied(
+    'Components were added to the platform at run time.',
+    'Run on a platform without such components, or set policy.armCca.allowPlatformExtensions.',
+  ),
   CCA_REFERENCE_MISSING: denied(
     'Neither the policy nor a CoRIM has reference values for the firmware of this implementation id.',
     'Fill in policy.armCca.references or send a CoRIM; where no vendor publishes any, waive CCA_REFERENCE_MISSING by name.',

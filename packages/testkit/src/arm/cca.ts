@@ -61,8 +61,8 @@ export function realmPublicKey({ kind, spki }: ForgedKeys, form: 'cose-key' | 'p
 export async function forgeCcaToken(options: ForgeCcaTokenOptions): Promise<Uint8Array> {
   const { platformKeys, realmKeys, tag = 399 } = options;
   const { platformProfile = 'tag:arm.com,2023:cca_platform#1.0.0' } = options;
-  const extended = platformProfile === 'tag:arm.com,2024:cca_platform#2.0.0';
-  const { realmProfile = extended ? 'tag:arm.com,2024:realm#2.0.0' : 'tag:arm.com,2023:realm#1.0.0' } = options;
+  const [second, secondRealm] = ['tag:arm.com,2024:cca_platform#2.0.0', 'tag:arm.com,2024:realm#2.0.0'];
+  const { realmProfile = platformProfile === second ? secondRealm : 'tag:arm.com,2023:realm#1.0.0' } = options;
   const realm = new Map<number, CborValue>([
     ...(realmProfile === null ? [] : [[265, realmProfile] as const]),
     [10, options.challenge],
@@ -72,7 +72,7 @@ export async function forgeCcaToken(options: ForgeCcaTokenOptions): Promise<Uint
     [44238, forgedRealm.rim],
     [44239, forgedRealm.rems],
     [44240, 'sha-256'],
-    ...(extended ? [[44243, 1] as const] : []),
+    ...(realmProfile === secondRealm ? [[44243, 1] as const] : []),
   ]);
   options.realm?.(realm);
   const key = realm.get(44237);
@@ -88,6 +88,7 @@ export async function forgeCcaToken(options: ForgeCcaTokenOptions): Promise<Uint
     [2400, 'https://verifier.example'],
     [2401, Uint8Array.of(0xc0, 0x0f)],
     [2402, 'sha-256'],
+    ...(platformProfile === second ? [[2394, 1] as const] : []),
   ]);
   options.platform?.(platform);
   const tokens = [

@@ -5,7 +5,7 @@ import { readDigest, readDigests } from '../measurement.ts';
 import type { Corim, CorimDigest, CorimValueTriple } from '../types.ts';
 import { requireNothingElse } from './arm.ts';
 
-/** Intel's profile, OID 2.16.840.1.113741.1.16.1 (draft-cds-rats-intel-corim-profile, section 3). */
+/** Intel's profile, OID 2.16.840.1.113741.1.16.1 (draft-cds-rats-intel-corim-profile, section 4.1). */
 export const INTEL_CORIM_PROFILE = 'oid:6086480186f84d011001';
 
 /** Reference values of TDs and enclaves: parts of sections `tdx` and `sgx`. */
@@ -14,7 +14,7 @@ export interface IntelReferences {
   readonly sgx?: { readonly measurements: readonly string[] };
 }
 
-/** `tee.mrtee`: MRTD of a TD, MRENCLAVE of an enclave (section 8.5.6). As a name of a measurement it is positive. */
+/** `tee.mrtee`: MRTD of a TD, MRENCLAVE of an enclave (section 8.3.5). As a name of a measurement it is positive. */
 const MRTEE = -83;
 /** A digest compared with a set, and the operator "is a member". */
 const DIGEST_SET_TAG = 60_020;

@@ -24,7 +24,7 @@ const classes: ReadonlyMap<string, 'vcek' | 'vlek'> = new Map([
   ['2b060104019c780302', 'vlek'],
   ['06092b060104019c780302', 'vlek'],
 ]);
-/** Names of the fields of a report that a policy can compare (section 3.3.1). */
+/** Names of the fields of a report that a policy can compare (section 3.1.2.1). */
 const VMPL = 5;
 const MEASUREMENT = 641;
 const ID_KEY_DIGEST = 643;

@@ -17,6 +17,9 @@ import { AuthenticToken } from './stages.ts';
  * with Fastness's own enclaves that of `reportDataOf`. The comparison comes first of all, because a token for another session
  * answers no question of this one. Tokens have no timestamp: the challenge alone makes them fresh.
  *
+ * Firmware that was replaced while the platform ran (live activation) extends its measurement, which then is in no reference
+ * state: it is refused, as the log that would explain it is not read.
+ *
  * Throws the CCA_ code of the first requirement that is not met, ATTEST_STAGE_SKIPPED, ATTEST_POLICY_INVALID,
  * ATTEST_POLICY_INCOMPLETE, ATTEST_TEE_NOT_ALLOWED, ATTEST_ARGUMENT_INVALID.
  */
@@ -58,6 +61,11 @@ function appraisePlatform({ platform, references }: AuthenticToken, section: Arm
     },
     checks,
   );
+  const { platformExtended = false } = platform;
+  checks.require('CCA_PLATFORM_EXTENDED', !platformExtended || section.allowPlatformExtensions === true, {
+    expected: section.allowPlatformExtensions === true ? 'a platform, extended or not' : 'no extension',
+    actual: platformExtended ? 'an extended platform' : 'none',
+  });
   checks.requireUnlessWaived('CCA_REFERENCE_MISSING', references.length > 0, {
     expected: `reference values for ${implementationId}`,
     actual: `${references.length} states`,

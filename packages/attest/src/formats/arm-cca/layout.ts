@@ -34,7 +34,12 @@ export const platformClaims = Object.freeze({
   verificationService: 2400,
   configuration: 2401,
   hash: 2402,
+  clientId: 2394,
+  extension: 2404,
 });
+
+/** The one client that platform tokens of RMM 2.0 are made for: the realm management security domain (A7.2.3.3.11). */
+export const REALM_MANAGEMENT_CLIENT = 1;
 
 /** Claims of the realm token (draft-ffm-rats-cca-token, section 4.8; RMM specification, A7.2.3.1). */
 export const realmClaims = Object.freeze({
@@ -67,13 +72,21 @@ const unnamed: RealmProfileFacts = { profile: undefined, keyForm: 'point', exten
 const realm2023: RealmProfileFacts = { profile: 'tag:arm.com,2023:realm#1.0.0', keyForm: 'cose-key', extended: false };
 const realm2024: RealmProfileFacts = { profile: 'tag:arm.com,2024:realm#2.0.0', keyForm: 'cose-key', extended: true };
 
+/** A profile of the platform token, and the realm tokens that go with it. */
+export interface PlatformProfileFacts {
+  readonly realms: readonly RealmProfileFacts[];
+  /** Whether the claims of RMM 2.0 are read: the client (mandatory), and whether the platform was extended at run time. */
+  readonly extended: boolean;
+}
+
 /**
- * Profiles of the platform token, each with those of the realm token that go with it. In all of them the realm key is bound
- * by the challenge of the platform token (the delegated model, draft-ffm-rats-cca-token, section 4.10); profiles of 2026,
- * which bind it by another claim, are not read.
+ * Profiles of the platform token. The platform's firmware and the RMM are updated apart, so a realm token that names its
+ * profile goes with every one of them; one that names none needs a platform profile that stands for both (RMM specification
+ * 1.0, A7.2.3.1.2). In all of them the realm key is bound by the challenge of the platform token (the delegated model,
+ * draft-ffm-rats-cca-token, section 4.10); profiles of 2026, which bind it by another claim, are not read.
  */
-export const armCcaProfiles: ReadonlyMap<string, readonly RealmProfileFacts[]> = new Map([
-  ['http://arm.com/CCA-SSD/1.0.0', [unnamed, realm2023]],
-  ['tag:arm.com,2023:cca_platform#1.0.0', [realm2023, unnamed]],
-  ['tag:arm.com,2024:cca_platform#2.0.0', [realm2024]],
+export const armCcaProfiles: ReadonlyMap<string, PlatformProfileFacts> = new Map([
+  ['http://arm.com/CCA-SSD/1.0.0', { realms: [unnamed, realm2023, realm2024], extended: false }],
+  ['tag:arm.com,2023:cca_platform#1.0.0', { realms: [unnamed, realm2023, realm2024], extended: false }],
+  ['tag:arm.com,2024:cca_platform#2.0.0', { realms: [realm2023, realm2024], extended: true }],
 ]);

@@ -13,7 +13,7 @@ import {
 import { readComponents } from '../arm/components.ts';
 import { readLifecycle } from '../arm/lifecycle.ts';
 import { hashNamed } from './hashes.ts';
-import { armCcaProfiles, platformClaims } from './layout.ts';
+import { armCcaProfiles, platformClaims, REALM_MANAGEMENT_CLIENT } from './layout.ts';
 
 /** The claims of a platform token. Hex is lower-case. */
 export interface CcaPlatform {
@@ -26,6 +26,8 @@ export interface CcaPlatform {
   readonly configuration: Uint8Array;
   readonly softwareComponents: readonly ArmSoftwareComponent[];
   readonly verificationService?: string;
+  /** Whether components were added at run time, such as memory devices. Absent: the profile does not say. */
+  readonly platformExtended?: boolean;
 }
 
 const MAX_CONFIGURATION = 256;
@@ -43,11 +45,13 @@ const mandatory = [
 /** Reads the claims of a platform token; those that are not defined are left alone. Throws the CCA_ code of the first that is wrong. */
 export function readPlatform(claims: CborMap, checks: Checklist): CcaPlatform {
   const profile = claims.get(keys.profile);
-  checks.require('CCA_PLATFORM_PROFILE', typeof profile === 'string' && armCcaProfiles.has(profile), {
+  const facts = typeof profile === 'string' ? armCcaProfiles.get(profile) : undefined;
+  checks.require('CCA_PLATFORM_PROFILE', typeof profile === 'string' && facts !== undefined, {
     expected: [...armCcaProfiles.keys()].join(' or '),
     actual: describe(profile),
   });
-  requireClaims(claims, mandatory, 'CCA_PLATFORM_CLAIM_MISSING', checks);
+  const required = facts.extended ? [...mandatory, [keys.clientId, 'client id'] as const] : mandatory;
+  requireClaims(claims, required, 'CCA_PLATFORM_CLAIM_MISSING', checks);
   const challenge = readBytesClaim(claims.get(keys.challenge), HASH_BYTES, 'CCA_PLATFORM_CHALLENGE', checks);
   const instanceId = readInstanceId(claims.get(keys.instanceId), 'CCA_INSTANCE_ID', checks);
   const implementationId = readBytesClaim(claims.get(keys.implementationId), [32], 'CCA_IMPLEMENTATION_ID', checks);
@@ -67,6 +71,13 @@ export function readPlatform(claims: CborMap, checks: Checklist): CcaPlatform {
     'CCA_VERIFICATION_SERVICE',
     checks,
   );
+  if (facts.extended) {
+    const clientId = claims.get(keys.clientId);
+    checks.require('CCA_CLIENT_ID', clientId === REALM_MANAGEMENT_CLIENT, {
+      expected: `${REALM_MANAGEMENT_CLIENT}`,
+      actual: describe(clientId),
+    });
+  } else checks.notApplicable('CCA_CLIENT_ID', 'the profile has no client id');
   return Object.freeze({
     profile,
     challenge,
@@ -76,6 +87,7 @@ export function readPlatform(claims: CborMap, checks: Checklist): CcaPlatform {
     configuration,
     softwareComponents,
     ...(verificationService === undefined ? {} : { verificationService }),
+    ...(facts.extended ? { platformExtended: claims.has(keys.extension) } : {}),
   });
 }
 

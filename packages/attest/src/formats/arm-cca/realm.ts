@@ -71,7 +71,7 @@ export function readRealm(claims: CborMap, platformProfile: string, checks: Chec
 
 function profileOf(claims: CborMap, platformProfile: string, checks: Checklist): RealmProfileFacts {
   const named = claims.get(keys.profile);
-  const pairs = armCcaProfiles.get(platformProfile) ?? [];
+  const pairs = armCcaProfiles.get(platformProfile)?.realms ?? [];
   const facts = pairs.find(({ profile }) => profile === named);
   checks.require('CCA_REALM_PROFILE', facts !== undefined, {
     expected: pairs.map(({ profile }) => profile ?? 'none').join(' or '),

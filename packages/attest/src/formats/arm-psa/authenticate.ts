@@ -8,7 +8,7 @@ import { AuthenticToken, ParsedToken } from './stages.ts';
 
 /**
  * Establishes that the device which the token names signed it: its attestation key is looked up by instance id and
- * implementation id, in the policy or in CoRIMs that one of the policy's signers signed (RFC 9783, section 6). There is no
+ * implementation id, in the policy or in CoRIMs that one of the policy's signers signed (RFC 9783, section 8). There is no
  * vendor root: who may endorse devices is the policy's decision. Nothing here says that the key is still the device's alone;
  * a key that was extracted is taken back by denying its instance, or by a CoRIM without it.
  *

@@ -8,7 +8,7 @@ import {
 import type { ArmPsaWaivableCheck } from './waivable.ts';
 
 /**
- * What a verdict on a PSA token supports (RFC 9783, section 6.1): a device, its hardware and its firmware that somebody whom
+ * What a verdict on a PSA token supports (RFC 9783, section 8.1): a device, its hardware and its firmware that somebody whom
  * the policy names vouches for. The firmware was measured when it booted. The architecture isolates memory and does not ask
  * for its encryption, so nothing is claimed about memory and storage.
  */

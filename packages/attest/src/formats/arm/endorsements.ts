@@ -43,8 +43,8 @@ export const armEndorsementTypes = Object.freeze([SIGNED_CORIM_TYPE, UNSIGNED_CO
 
 /**
  * Finds the attestation key that is endorsed for a device: in the policy, and only for devices that are not there in the
- * CoRIMs that came along, each signed by one of the policy's signers (RFC 9783, section 6; draft-ietf-rats-corim, section
- * 5.1.9). Keys and reference states belong to the implementation that they were endorsed for.
+ * CoRIMs that came along, each signed by one of the policy's signers (RFC 9783, section 8; draft-ietf-rats-corim, section
+ * 5.1.10). Keys and reference states belong to the implementation that they were endorsed for.
  */
 export async function findEndorsement(options: {
   readonly identity: ArmIdentity;

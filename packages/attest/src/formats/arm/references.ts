@@ -43,7 +43,7 @@ function agree(wanted: string | undefined, named: string | undefined): boolean {
   return left === undefined || right === undefined || !hashNames.has(right) || left === right;
 }
 
-/** Whether a configuration is the wanted one in the bits that count (draft-ietf-rats-corim, section 8.4.6.1.2). */
+/** Whether a configuration is the wanted one in the bits that count (draft-ietf-rats-corim, section 8.3.4.4). */
 export function configurationMatches(
   configuration: Uint8Array,
   wanted: NonNullable<ArmReference['configuration']>,
