@@ -122,7 +122,7 @@ const crlDistributionPoint = {
 /** The list of the forged root, with these serials on it. @returns DER */
 export async function forgeTokenCrl(
   issuer: ForgedTokenIssuer,
-  options: { readonly now: Date; readonly revoked?: readonly number[] } & Partial<ForgeCrlOptions>,
+  options: { readonly now: Date; readonly revoked?: readonly number[] } & Partial<Omit<ForgeCrlOptions, 'revoked'>>,
 ): Promise<Uint8Array> {
   const { now, revoked = [], ...rest } = options;
   const signatureAlgorithm = signsWith(issuer.keys.root);
