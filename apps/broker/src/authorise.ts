@@ -18,7 +18,8 @@ import type { VerifiedRelease } from '@fastness/model/release';
 import { verifyStoredRelease, type UsableRelease } from './authorise-release.ts';
 import type { AuditFacts } from './audit/facts.ts';
 import type { BrokerContext } from './context.ts';
-import { asStoreError, consumeChallenge, platformName } from './store/index.ts';
+import { platformOf } from './platform.ts';
+import { asStoreError, consumeChallenge } from './store/index.ts';
 
 /** What is known of a request so far; written into the audit log when the request is refused. */
 export type RefusalTrail = Partial<Omit<AuditFacts<'refused'>, 'operation' | 'code'>>;
@@ -91,7 +92,7 @@ export async function authorise(
     now,
   });
   const { claims } = verdict;
-  const platform = platformName(claims.identity);
+  const platform = platformOf(claims);
   trail.tee = claims.tee;
   trail.simulated = claims.simulated;
   trail.measurement = claims.measurement;

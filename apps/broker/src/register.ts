@@ -68,7 +68,7 @@ export async function registerRelease(
 /** Body of `POST /v1/admin/revocations`. */
 export const revocationSchema = z.strictObject({
   kind: z.enum(['release', 'measurement', 'platform']),
-  /** Release digest or measurement in hex; platform as `chip-id:HEX` or `csp-id:NAME`, or without the prefix. */
+  /** Release digest or measurement in hex; platform as `chip-id:HEX`, `ppid:HEX`, `instance-id:ID`, ..., or without the prefix. */
   value: z.string().min(1).max(160),
   /** One line, for the audit log. */
   reason: z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u),

@@ -10,11 +10,11 @@ import {
   inTransaction,
   issueChallenge,
   openStore,
-  platformName,
   raiseHighestVersion,
   refuseRevoked,
   saveRevocation,
 } from '../src/store/index.ts';
+import { platformName } from '../src/platform.ts';
 import { errorOf, freshPath, temporaryDirectory } from './temporary.ts';
 
 const directory = temporaryDirectory();
@@ -162,11 +162,20 @@ describe('versions and revocations', () => {
       platformName({ kind: 'csp-id', value: 'example cloud' }),
     );
     expect(canonicalRevocation('platform', 'csp-id:00112233445566ff').value).toBe('csp-id:00112233445566ff');
-    expect(canonicalRevocation('measurement', 'A'.repeat(96)).value).toBe('a'.repeat(96));
+    expect(canonicalRevocation('platform', 'I-0123456789ABCDEF0').value).toBe('instance-id:i-0123456789abcdef0');
+    expect(canonicalRevocation('platform', 'AB'.repeat(16)).value).toBe(`ppid:${'ab'.repeat(16)}`);
+    expect(canonicalRevocation('platform', '12345678-9abc-def0-1234-56789ABCDEF0').value).toBe(
+      'vm-id:12345678-9abc-def0-1234-56789abcdef0',
+    );
+    for (const bytes of [32, 48, 64]) {
+      expect(canonicalRevocation('measurement', 'AB'.repeat(bytes)).value).toBe('ab'.repeat(bytes));
+    }
     for (const [kind, value] of [
       ['release', 'ab'],
       ['measurement', 'g'.repeat(96)],
+      ['measurement', 'ab'.repeat(20)],
       ['platform', 'chip-id:abc'],
+      ['platform', 'ppid:abc'],
       ['platform', 'csp-id:tab\there'],
     ] as const) {
       expect(errorOf(() => canonicalRevocation(kind, value)).code).toBe('BROKER_REQUEST_INVALID');

@@ -1,5 +1,6 @@
 import { isErrorCode, type ErrorCode } from '@fastness/codec/errors';
 import { z } from 'zod';
+import { isPlatformName } from '../platform.ts';
 
 /**
  * What an audit entry may hold. Every kind of entry has one closed schema of small, typed facts: digests,
@@ -9,10 +10,11 @@ import { z } from 'zod';
  */
 const hex = (characters: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${characters}}$`));
 const digest = hex(64);
-const measurement = hex(96);
+/** 32, 48 or 64 bytes, by the TEE. */
+const measurement = z.string().regex(/^(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$/);
 const leaseId = hex(32);
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$/);
-const platform = z.string().regex(/^(?:chip-id:[0-9a-f]{16,128}|csp-id:[ -~]{1,64})$/);
+const platform = z.string().max(160).refine(isPlatformName);
 const count = z.number().int().nonnegative();
 const isoTime = z.iso.datetime({ precision: 3 });
 const sentence = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u);

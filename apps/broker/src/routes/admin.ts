@@ -40,7 +40,7 @@ export const leasePageSchema = z.strictObject({
       tee: z.string(),
       simulated: z.boolean(),
       measurement: z.string(),
-      /** `chip-id:HEX` or `csp-id:NAME`. */
+      /** Kind and value: `chip-id:HEX`, `csp-id:NAME`, `ppid:HEX`, `instance-id:ID`, ... */
       platform: z.string(),
       issuedAt: z.iso.datetime(),
       renewedAt: z.iso.datetime(),

@@ -76,7 +76,6 @@ export {
 } from './releases.ts';
 export {
   canonicalRevocation,
-  platformName,
   refuseRevoked,
   saveRevocation,
   type Revocation,

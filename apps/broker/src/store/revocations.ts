@@ -1,5 +1,6 @@
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import type { Kysely } from 'kysely';
+import { canonicalPlatform } from '../platform.ts';
 import type { BrokerTables } from './tables.ts';
 
 export type RevocationKind = 'release' | 'measurement' | 'platform';
@@ -46,36 +47,21 @@ export async function refuseRevoked(db: Kysely<BrokerTables>, facts: readonly Re
   }
 }
 
-/** The name of a platform in leases and revocations; providers' names are compared without case. */
-export function platformName(identity: { kind: string; value: string }): string {
-  return `${identity.kind}:${identity.value}`.toLowerCase();
-}
+/** Hex digits that digests can have: SHA-256 of releases; measurements are 32, 48 or 64 bytes, by their TEE. */
+const hexDigits: Readonly<Record<'release' | 'measurement', readonly number[]>> = Object.freeze({
+  release: [64],
+  measurement: [64, 96, 128],
+});
 
 /**
  * Brings what an administrator typed into the form in which it is compared: a revocation that never matches would be
- * worse than none. Platforms may be given bare or as `chip-id:...` / `csp-id:...`; the 64-byte form of a Turin chip id
- * (8 bytes, then zeros) becomes the 8-byte form that claims use. Throws `BROKER_REQUEST_INVALID`.
+ * worse than none. Platforms may be given as `kind:value` or bare. Throws `BROKER_REQUEST_INVALID`.
  */
 export function canonicalRevocation(kind: RevocationKind, value: string): Revocation {
+  if (kind === 'platform') return { kind, value: canonicalPlatform(value) };
   const text = value.toLowerCase();
-  if (kind !== 'platform') {
-    const characters = kind === 'release' ? 64 : 96;
-    if (text.length !== characters || !/^[0-9a-f]+$/.test(text)) {
-      throw new FastnessError('BROKER_REQUEST_INVALID', `value: expected ${characters} hex digits.`);
-    }
-    return { kind, value: text };
+  if (!hexDigits[kind].includes(text.length) || !/^[0-9a-f]+$/.test(text)) {
+    throw new FastnessError('BROKER_REQUEST_INVALID', `value: expected ${hexDigits[kind].join(' or ')} hex digits.`);
   }
-  const given = /^(chip-id|csp-id):(.+)$/.exec(text);
-  const bare = given?.[2] ?? text;
-  const isChip = /^(?:[0-9a-f]{16}|[0-9a-f]{128})$/.test(bare);
-  if (given?.[1] === 'chip-id' && !isChip) {
-    throw new FastnessError('BROKER_REQUEST_INVALID', 'value: a chip id has 16 or 128 hex digits.');
-  }
-  if (given?.[1] === 'csp-id' || !isChip) {
-    if (!/^[ -~]{1,64}$/.test(bare))
-      throw new FastnessError('BROKER_REQUEST_INVALID', 'value: not a platform identity.');
-    return { kind, value: `csp-id:${bare}` };
-  }
-  const short = bare.length === 128 && /^0+$/.test(bare.slice(16)) ? bare.slice(0, 16) : bare;
-  return { kind, value: `chip-id:${short}` };
+  return { kind, value: text };
 }
