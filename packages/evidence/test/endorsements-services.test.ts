@@ -17,10 +17,14 @@ import {
   androidStatusRequest,
   completeEndorsements,
   confidentialSpaceRootRequest,
+  decodeEndorsementBundle,
+  encodeEndorsementBundle,
+  importEndorsementBundle,
   issuerCertificateRequest,
   keySetRequest,
   openEndorsementCache,
   openIdConfigurationRequest,
+  readEndorsementBundle,
   thimVcekRequest,
 } from '../src/endorsements/index.ts';
 import { prepareAndroid } from '../../attest/test/support/android-forge.ts';
@@ -207,8 +211,8 @@ async function gcpWorld(location = `http://${HOST}/i/ca.crt`) {
       [`/${HOST}/r/crl.crl`]: crl,
     }),
   );
-  const source = sourceFor({ anchors: options.anchors, services: { vtpmMirror: mirror.url } });
-  return { options, mirror, source };
+  const services = { vtpmMirror: mirror.url };
+  return { options, mirror, services, source: sourceFor({ anchors: options.anchors, services }) };
 }
 
 describe('virtual TPMs of Google', () => {
@@ -222,6 +226,29 @@ describe('virtual TPMs of Google', () => {
       `/${HOST}/r/ca.crt`,
       `/${HOST}/r/crl.crl`,
     ]);
+  });
+
+  it('are accepted from a bundle, and from a cache that it filled', async () => {
+    const { options, source } = await gcpWorld();
+    const { fetched } = await completeEndorsements({ ...options, endorsements: [], source });
+    const bytes = encodeEndorsementBundle(fetched, now);
+    await verifyEvidence({ ...options, endorsements: readEndorsementBundle(bytes, { evidence: options.evidence }) });
+    const cache = await openEndorsementCache({ directory: await temporaryDirectory() });
+    const offline = sourceFor({ anchors: options.anchors, services: {}, cache, offline: true });
+    const imported = await importEndorsementBundle(decodeEndorsementBundle(bytes), offline);
+    expect(imported.map((each) => ('error' in each ? each.error.code : 'kept'))).toEqual(['kept', 'kept', 'kept']);
+    const { endorsements } = await completeEndorsements({ ...options, endorsements: [], source: offline });
+    await verifyEvidence({ ...options, endorsements });
+  });
+
+  it('are asked about once: what was fetched is kept', async () => {
+    const { options, mirror, services } = await gcpWorld();
+    const cache = await openEndorsementCache({ directory: await temporaryDirectory() });
+    const source = sourceFor({ anchors: options.anchors, services, cache });
+    await completeEndorsements({ ...options, endorsements: [], source });
+    const again = await completeEndorsements({ ...options, endorsements: [], source });
+    expect(again.fetched.map(({ from }) => from)).toEqual(['cache', 'cache', 'cache']);
+    expect(mirror.requests).toHaveLength(3);
   });
 
   it('keep what came along', async () => {

@@ -49,11 +49,14 @@ export function endorsementsCommand(): Command {
       action<EndorsementsOptions & { readonly out: string }>(async (context, options, paths) => {
         const fetched = await fetchFor(context, options, paths);
         const bundle = encodeEndorsementBundle(fetched, new Date());
+        for (const { item } of fetched.filter(({ signed }) => !signed)) {
+          context.output.warn(`${item.subject} is signed by nobody and stays out: pin what it holds in the policy.`);
+        }
         await writeFileAtomic(options.out, bundle, 0o644);
         context.output.step('bundled', `Bundle ${options.out}: ${formatBytes(bundle.length)}`, {
           file: options.out,
           bytes: bundle.length,
-          items: new Set(fetched.map(({ item }) => item.subject)).size,
+          items: new Set(fetched.filter(({ signed }) => signed).map(({ item }) => item.subject)).size,
         });
       }),
     );

@@ -31,6 +31,8 @@ export interface EndorsementSource {
    * @throws ENDORSEMENT_... and the reason of `signal` when it is raised
    */
   get(request: EndorsementRequest, signal?: AbortSignal): Promise<Endorsement>;
+  /** As `get`, but without the network; undefined when neither cache nor bundle has it. */
+  stored(request: EndorsementRequest): Promise<Endorsement | undefined>;
   /** Judges an item and keeps it, as `import` of a bundle does. */
   put(request: EndorsementRequest, item: EndorsementItem): Promise<Endorsement>;
 }
@@ -65,7 +67,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
     const item = await cache.read(request.subject);
     if (item === undefined) return undefined;
     try {
-      return { item, judgement: await judge(request, item), from: 'cache' };
+      return { item, judgement: await judge(request, item), from: 'cache', signed: request.signed };
     } catch (error) {
       if (!(error instanceof FastnessError) || error.code === 'ENDORSEMENT_CACHE_FAILED') throw error;
       // Forged, expired or put back: not worth keeping, and the network may have better.
@@ -79,7 +81,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
     if (item === undefined || !request.signed) return undefined;
     const judgement = await judge(request, item);
     await keep(request, item, judgement);
-    return { item, judgement, from: 'bundle' };
+    return { item, judgement, from: 'bundle', signed: true };
   };
 
   const fromNetwork = async (request: EndorsementRequest, signal?: AbortSignal): Promise<Endorsement> => {
@@ -107,7 +109,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
       });
       const judgement = await judge(request, item);
       await keep(request, item, judgement);
-      return { item, judgement, from: 'network' };
+      return { item, judgement, from: 'network', signed: request.signed };
     } catch (error) {
       if (error instanceof FastnessError && error.code === 'ENDORSEMENT_NOT_FOUND') {
         notFound.remember(request.subject, now().getTime());
@@ -156,11 +158,20 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
       inProgress.set(request.subject, started);
       return started;
     },
+    async stored(request) {
+      const kept = await fromCache(request);
+      try {
+        return newer(kept, await fromItems(request));
+      } catch (error) {
+        if (!(error instanceof FastnessError)) throw error;
+        return kept;
+      }
+    },
     async put(request, item) {
       if (!request.signed) throw new FastnessError('ENDORSEMENT_UNSIGNED', `${request.subject}.`);
       const judgement = await judge(request, item);
       await keep(request, item, judgement);
-      return { item, judgement, from: 'bundle' };
+      return { item, judgement, from: 'bundle', signed: true };
     },
   });
 }

@@ -14,6 +14,7 @@ import { pckCrlRequest, rootCrlRequest, type PckCa } from './intel/lists.ts';
 import { storedOcspRequest } from './nvidia/ocsp.ts';
 import { RIM_ID, rimRequest } from './nvidia/rim.ts';
 import type { EndorsementRequest } from './types.ts';
+import { issuerChainRequest, vtpmCrlRequest } from './vtpm/requests.ts';
 
 type Parts = readonly string[];
 type Reader = (parts: Parts) => EndorsementRequest | undefined;
@@ -64,6 +65,14 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   [
     'nvidia/ocsp',
     ([digest, ...rest]) => (isHex(digest, 32) && rest.length === 0 ? storedOcspRequest(digest) : undefined),
+  ],
+  [
+    'vtpm/issuer-chain',
+    ([digest, ...rest]) => (isHex(digest, 32) && rest.length === 0 ? issuerChainRequest({ digest }) : undefined),
+  ],
+  [
+    'vtpm/crl',
+    ([digest, ...rest]) => (isHex(digest, 32) && rest.length === 0 ? vtpmCrlRequest({ digest }) : undefined),
   ],
   ['intel/root-crl', (parts) => (parts.length === 0 ? rootCrlRequest() : undefined)],
 ]);

@@ -71,6 +71,8 @@ export interface Endorsement {
   readonly item: EndorsementItem;
   readonly judgement: Judgement;
   readonly from: 'network' | 'cache' | 'bundle';
+  /** Whether its vendor signed it; see {@link EndorsementRequest.signed}. What nobody signed goes into no bundle. */
+  readonly signed: boolean;
   /** Why a copy past its time to be refreshed is used all the same: it is still within the period its vendor signed. */
   readonly refreshFailed?: string;
 }

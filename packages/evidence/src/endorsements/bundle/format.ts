@@ -55,10 +55,11 @@ export function isEndorsementBundle(bytes: Uint8Array): boolean {
   return /^\s*\{\s*"format"\s*:\s*"fastness\/endorsement-bundle\//.test(start);
 }
 
-/** Writes a bundle. Of several items about one subject the latest is kept. */
+/** Writes a bundle. Of several items about one subject the latest is kept; what no vendor signed stays out. */
 export function encodeEndorsementBundle(endorsements: readonly Endorsement[], createdAt: Date): Uint8Array {
   const latest = new Map<string, Endorsement>();
   for (const each of endorsements) {
+    if (!each.signed) continue;
     const known = latest.get(each.item.subject);
     if (known === undefined || known.judgement.issued < each.judgement.issued) latest.set(each.item.subject, each);
   }

@@ -1,4 +1,6 @@
 import {
+  AZURE_VTPM_EVIDENCE_TYPE,
+  GCP_VTPM_EVIDENCE_TYPE,
   isCmwCollection,
   NVIDIA_GPU_EVIDENCE_TYPE,
   NVIDIA_NVSWITCH_EVIDENCE_TYPE,
@@ -10,12 +12,14 @@ import {
   type CmwCollection,
 } from '@fastness/attest';
 import { encodeDcapCollateral, readPckFacts } from '@fastness/attest/formats/dcap';
+import { encodeVtpmEndorsements } from '@fastness/attest/formats/gcp-vtpm';
 import { encodeNvidiaEndorsements, neededEndorsements } from '@fastness/attest/formats/nvidia';
 import { parse as parseSgx } from '@fastness/attest/formats/sgx';
 import { encodeSnpEndorsements, parse as parseSnp } from '@fastness/attest/formats/snp';
 import { parse as parseTdx } from '@fastness/attest/formats/tdx';
 import { encodePem, utf8Decode } from '@fastness/codec/bytes';
 import { certificatesOf } from '../amd/certificates.ts';
+import { hardwareOf } from '../plan/vtpm.ts';
 import type { EndorsementItem } from '../types.ts';
 import { decodeEndorsementBundle } from './format.ts';
 
@@ -54,6 +58,7 @@ export function readEndorsementBundle(
     ...snpEnvelopes(find),
     ...(evidence === undefined ? collateral : collateral.slice(0, 1)),
     ...nvidiaEnvelopes(find),
+    ...vtpmEnvelopes(find),
   ];
 }
 
@@ -94,6 +99,12 @@ function nvidiaEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
   return rims.length + ocspResponses.length === 0 ? [] : [encodeNvidiaEndorsements({ rims, ocspResponses })];
 }
 
+function vtpmEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
+  const certificates = find('vtpm/issuer-chain').map(({ item }) => item.body);
+  const crls = find('vtpm/crl').map(({ item }) => item.body);
+  return certificates.length + crls.length === 0 ? [] : [encodeVtpmEndorsements({ certificates, crls })];
+}
+
 function wantedBy(evidence: Cmw): Wanted {
   switch (evidence.type) {
     case SNP_EVIDENCE_TYPE:
@@ -105,6 +116,12 @@ function wantedBy(evidence: Cmw): Wanted {
     case NVIDIA_GPU_EVIDENCE_TYPE:
     case NVIDIA_NVSWITCH_EVIDENCE_TYPE:
       return wantedByNvidia(evidence);
+    case GCP_VTPM_EVIDENCE_TYPE:
+      return (kind) => kind.startsWith('vtpm/');
+    case AZURE_VTPM_EVIDENCE_TYPE: {
+      const ofHardware = wantedBy(hardwareOf(evidence));
+      return (kind, parts) => kind.startsWith('vtpm/') || ofHardware(kind, parts);
+    }
     default:
       return () => false;
   }

@@ -16,7 +16,7 @@ import { parseCertificate, parseCrl, type Certificate, type Crl } from '@fastnes
 import { readChain } from '../judge.ts';
 import type { Endorsement } from '../types.ts';
 import { issuerLocation, listLocation } from '../vtpm/locations.ts';
-import { issuerCertificateRequest, vtpmCrlRequest } from '../vtpm/requests.ts';
+import { issuerCertificateRequest, issuerChainRequest, vtpmCrlRequest } from '../vtpm/requests.ts';
 import { completeDcap } from './dcap.ts';
 import { completeSnp } from './snp.ts';
 import type { Completed, CompleteOptions } from './types.ts';
@@ -32,7 +32,7 @@ export async function completeVtpm(options: CompleteOptions): Promise<Completed>
   const certificates = bytesIn(members.get(azure ? 7 : 5));
   const ofKey = options.endorsements.filter(({ type }) => type === VTPM_ENDORSEMENTS_TYPE);
   const above = certificates.length === 0 ? undefined : await completeAbove(options, certificates, ofKey);
-  const hardware = azure ? await completeHardware(options, members) : undefined;
+  const hardware = azure ? await completeHardware(options) : undefined;
   return {
     endorsements: [...(above?.endorsements ?? ofKey), ...(hardware?.endorsements ?? [])],
     fetched: [...(above?.fetched ?? []), ...(hardware?.fetched ?? [])],
@@ -40,16 +40,21 @@ export async function completeVtpm(options: CompleteOptions): Promise<Completed>
 }
 
 /** The hardware below an Azure VM is verified as if it had come by itself, and is completed the same way. */
-async function completeHardware(options: CompleteOptions, members: CborMap): Promise<Completed> {
-  const [hcl, quote] = [members.get(5), members.get(6)];
+async function completeHardware(options: CompleteOptions): Promise<Completed> {
+  const evidence = hardwareOf(options.evidence);
   const own = (type: string) => options.endorsements.filter((endorsement) => endorsement.type === type);
-  if (quote instanceof Uint8Array) {
-    const evidence: Cmw = { type: TDX_QUOTE_TYPE, value: quote, ind: CMW_EVIDENCE };
-    return completeDcap({ ...options, evidence, endorsements: own(DCAP_COLLATERAL_TYPE) });
-  }
+  return evidence.type === TDX_QUOTE_TYPE
+    ? completeDcap({ ...options, evidence, endorsements: own(DCAP_COLLATERAL_TYPE) })
+    : completeSnp({ ...options, evidence, endorsements: own(SNP_ENDORSEMENTS_TYPE) });
+}
+
+/** The evidence of the hardware inside that of an Azure VM. */
+export function hardwareOf(azure: Cmw): Cmw {
+  const members = mapOf(azure.value);
+  const [hcl, quote] = [members.get(5), members.get(6)];
+  if (quote instanceof Uint8Array) return { type: TDX_QUOTE_TYPE, value: quote, ind: CMW_EVIDENCE };
   if (!(hcl instanceof Uint8Array)) throw new FastnessError('ENDORSEMENT_EVIDENCE', 'No HCL report.');
-  const evidence = encodeSnpEvidence({ report: hcl.slice(HCL_HEADER, HCL_HEADER + REPORT_BYTES) });
-  return completeSnp({ ...options, evidence, endorsements: own(SNP_ENDORSEMENTS_TYPE) });
+  return encodeSnpEvidence({ report: hcl.slice(HCL_HEADER, HCL_HEADER + REPORT_BYTES) });
 }
 
 async function completeAbove(
@@ -67,20 +72,31 @@ async function completeAbove(
 
   const fetched: Endorsement[] = [];
   const added: { certificates: Uint8Array[]; crls: Uint8Array[] } = { certificates: [], crls: [] };
+  const loose: { location: string; found: Endorsement; place: number }[] = [];
   const chain = [leaf];
   for (let current = leaf; chain.length <= MAX_ABOVE && !isSelfIssued(current);) {
     let issuer = pool.find(({ subject }) => equalBytes(subject.raw, current.issuer.raw));
     const location = issuer === undefined ? issuerLocation(current) : undefined;
     if (location !== undefined) {
-      const found = await source.get(issuerCertificateRequest({ location }), signal);
+      const kept = await source.stored(issuerChainRequest({ location }));
+      const found = kept ?? (await source.get(issuerCertificateRequest({ location }), signal));
       issuer = parseCertificate(found.item.body);
-      fetched.push(found);
       added.certificates.push(found.item.body);
+      if (kept === undefined) loose.push({ location, found, place: chain.length });
+      else fetched.push(kept);
     }
     // A certificate that names no place for its issuer leaves the gap to the verifier, which says so.
     if (issuer === undefined) return { endorsements: [...given], fetched: [] };
     chain.push(issuer);
     current = issuer;
+  }
+  for (const { location, found, place } of loose) {
+    // Only now can it be judged, and kept: the chain above it is complete.
+    const request = issuerChainRequest({ location });
+    const issuerChain = chain.slice(place + 1).map(({ raw }) => raw);
+    const { subject, mediaType } = request;
+    const judged = await source.put(request, { ...found.item, subject, mediaType, issuerChain });
+    fetched.push({ ...judged, from: found.from });
   }
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1];

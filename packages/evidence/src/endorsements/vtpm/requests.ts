@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseCertificate, parseCrl, verifySignedBy, type Certificate } from '@fastness/codec/x509';
 import { under } from '../http/url.ts';
-import { ageOfCrl, readable, readChain, verifyUpToPin, vouched } from '../judge.ts';
+import { ageOfCrl, earliest, includesBytes, readable, readChain, verifyUpToPin, vouched } from '../judge.ts';
 import type { EndorsementServices } from '../services.ts';
-import { DAILY, type EndorsementRequest } from '../types.ts';
+import { DAILY, NEVER, type EndorsementRequest } from '../types.ts';
 import { unsignedRequest } from '../unsigned.ts';
 
 const MAX_CERTIFICATE = 16_384;
@@ -19,10 +19,7 @@ const hosts: readonly RegExp[] = [
   /^www\.microsoft\.com\/pkiops\/(?:certs|crl)\/[\w.%-]{1,256}$/,
 ];
 
-/**
- * The certificate that a certificate names as its issuer's. It proves nothing before the chain above it is complete, so it is
- * kept like a document without a signature.
- */
+/** The certificate that a certificate names as its issuer's. It proves nothing before the chain above it is complete. */
 export function issuerCertificateRequest({ location }: { readonly location: string }): EndorsementRequest {
   const subject = `vtpm/issuer/${digestOf(location)}`;
   const address = addressOf(location);
@@ -41,14 +38,46 @@ export function issuerCertificateRequest({ location }: { readonly location: stri
   });
 }
 
-/** A revocation list that a certificate names. `chain`: its issuer, and those above up to a pinned root. */
-export function vtpmCrlRequest(options: {
-  readonly location: string;
-  readonly chain: readonly Certificate[];
-}): EndorsementRequest {
-  const { location, chain } = options;
-  const subject = `vtpm/crl/${digestOf(location)}`;
-  const address = addressOf(location);
+/** The same certificate with those above it up to a pinned root: this is what is kept. It is made, not fetched. */
+export function issuerChainRequest(
+  where: { readonly location: string } | { readonly digest: string },
+): EndorsementRequest {
+  const subject = `vtpm/issuer-chain/${'digest' in where ? where.digest : digestOf(where.location)}`;
+  return Object.freeze<EndorsementRequest>({
+    subject,
+    mediaType: 'application/pkix-cert',
+    signed: true,
+    replaceable: true,
+    refreshAfterMs: NEVER,
+    maxBytes: MAX_CERTIFICATE,
+    url: refuseToFetch,
+    receive: refuseToFetch,
+    judge: async (item, { anchors }) => {
+      const certificate = await readable(subject, () => parseCertificate(item.body));
+      const chain = [certificate, ...(await readChain(subject, item.issuerChain))];
+      await verifyUpToPin(subject, chain, [...(anchors.gcpVtpm ?? []), ...(anchors.azureVtpm ?? [])]);
+      return {
+        issued: certificate.notBefore,
+        expires: earliest(certificate.notAfter, ...chain.map((each) => each.notAfter)),
+      };
+    },
+  });
+}
+
+function refuseToFetch(): never {
+  throw new FastnessError('ENDORSEMENT_EVIDENCE', 'Only evidence says where this lies.');
+}
+
+/**
+ * A revocation list that a certificate names. `chain`: its issuer, and those above up to a pinned root. With a digest in place
+ * of the location it can be judged, and not fetched.
+ */
+export function vtpmCrlRequest(
+  where: { readonly location: string; readonly chain: readonly Certificate[] } | { readonly digest: string },
+): EndorsementRequest {
+  const subject = `vtpm/crl/${'digest' in where ? where.digest : digestOf(where.location)}`;
+  const address = 'digest' in where ? undefined : addressOf(where.location);
+  const asked = 'digest' in where ? undefined : where.chain.map(({ raw }) => raw);
   return Object.freeze<EndorsementRequest>({
     subject,
     mediaType: 'application/pkix-crl',
@@ -56,13 +85,16 @@ export function vtpmCrlRequest(options: {
     replaceable: false,
     refreshAfterMs: DAILY,
     maxBytes: MAX_LIST,
-    url: (services) => at(address, services),
-    receive: ({ body }) => ({ body, issuerChain: chain.map(({ raw }) => raw) }),
+    url: (services) => (address === undefined ? refuseToFetch() : at(address, services)),
+    receive: ({ body }) => ({ body, issuerChain: asked ?? refuseToFetch() }),
     judge: async (item, { anchors }) => {
       const issuers = await readChain(subject, item.issuerChain);
       const crl = await readable(subject, () => parseCrl(item.body));
       await verifyUpToPin(subject, issuers, [...(anchors.gcpVtpm ?? []), ...(anchors.azureVtpm ?? [])]);
       const [issuer] = issuers;
+      if (asked !== undefined && !includesBytes(asked.slice(0, 1), issuer?.raw ?? new Uint8Array(0))) {
+        throw new FastnessError('ENDORSEMENT_MISMATCH', `${subject}: the list of another authority.`);
+      }
       await vouched(subject, async () => {
         if (issuer !== undefined) await verifySignedBy(crl, issuer);
       });
