@@ -112,6 +112,11 @@ describe('a genuine token', () => {
     expect(await codeOf(judgeToken({ service: 'intel-trust-authority', ...section(policy) }))).toBe('accepted');
   });
 
+  it('of Intel Trust Authority need not repeat under the name of a TEE which one it is', async () => {
+    const unnamed = put(undefined, 'tdx', 'attester_type');
+    expect(await codeOf(judgeToken({ service: 'intel-trust-authority', claims: unnamed }))).toBe('accepted');
+  });
+
   it('of Confidential Space yields claims', async () => {
     const { claims, waivers } = await judgeToken({ service: 'gcp-confidential-space' });
     expect(claims).toMatchObject({
@@ -166,6 +171,11 @@ describe('a genuine token', () => {
     const verdict = await judgeToken({ service: 'gcp-confidential-space', lists, waive: ['TOKEN_CRL_MISSING'] });
     expect(verdict.waivers.map(({ check }) => check)).toEqual(['TOKEN_CRL_MISSING']);
     expect(trustworthinessOf(verdict)).toMatchObject({ hardware: 32, 'instance-identity': 32 });
+  });
+
+  it('of Confidential Space may state the TCB in a list of one', async () => {
+    const tdx = put([{ gcp_attester_tcb_status: 'UpToDate' }], 'tdx');
+    expect(await codeOf(judgeToken({ service: 'gcp-confidential-space', claims: tdx }))).toBe('accepted');
   });
 
   it('of Confidential Space on SEV is a warning at best', async () => {

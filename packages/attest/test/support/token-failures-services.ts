@@ -100,6 +100,7 @@ export const itaFailures: readonly TokenFailure[] = [
   ['ITA_DEBUG', 'version 1', ita({ version: 1, claims: put(true, 'tdx_is_debuggable') })],
   ['ITA_MEASUREMENT_NOT_ALLOWED', 'another TD', ita(section({ measurements: [other48] }))],
   ['ITA_SIGNER_NOT_ALLOWED', 'another signer', ita({ type: 'sgx', ...section({ signers: [other32] }) })],
+  ['ITA_MIGRATION', 'possible', ita({ claims: put(true, 'tdx', 'tdx_is_migratable') })],
   ['ITA_SEPT_VE', 'not set', ita({ claims: put(false, 'tdx', 'tdx_td_attributes_septve_disable') })],
   ['ITA_RTMR_NOT_ALLOWED', 'another kernel', ita(section({ rtmrs: { 2: [other48] } }))],
 ];
@@ -109,6 +110,7 @@ const container = (name: string, value: unknown) => google({ claims: put(value, 
 export const confidentialSpaceFailures: readonly TokenFailure[] = [
   ['GCS_CLAIM', 'no container', google({ claims: put(undefined, 'submods', 'container') })],
   ['GCS_CLAIM', 'no hardware', google({ claims: put(undefined, 'hwmodel') })],
+  ['GCS_CLAIM', 'two TDs', google({ claims: put([{}, {}], 'tdx') })],
   ['GCS_PROFILE', 'another profile', google({ claims: put('https://example.org', 'eat_profile') })],
   ['GCS_PROFILE', 'another maker', google({ claims: put(1, 'oemid') })],
   ['GCS_SOFTWARE', 'an ordinary image', google({ claims: put('GCE', 'swname') })],

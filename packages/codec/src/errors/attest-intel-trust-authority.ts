@@ -43,6 +43,7 @@ export const intelTrustAuthorityErrors = Object.freeze({
     'The measurement is not one that the policy accepts.',
     'Run what was measured, or add its measurement to the policy.',
   ),
+  ITA_MIGRATION: denied('The TD may be migrated.', 'Start it without a migration TD, or waive ITA_MIGRATION by name.'),
   ITA_SIGNER_NOT_ALLOWED: denied(
     'The enclave is not from a signer that the policy lists.',
     'Compare MRSIGNER with policy.intelTrustAuthority.signers.',

@@ -82,7 +82,7 @@ function appraiseTcb(
     return;
   }
   const accepted: readonly string[] = tcbStatuses ?? ['UpToDate'];
-  const status = claims.inside('tdx').text('gcp_attester_tcb_status');
+  const status = claims.insideOnly('tdx').text('gcp_attester_tcb_status');
   checks.require('GCS_TCB_STATUS_NOT_ALLOWED', accepted.includes(status), {
     expected: anyOf(accepted),
     actual: status.slice(0, 64),

@@ -27,6 +27,11 @@ export function appraiseTee(
     expected: anyOf(measurements),
     actual: measurement,
   });
+  const migratable = claims.has('tdx_is_migratable') && claims.boolean('tdx_is_migratable');
+  checks.requireUnlessWaived('ITA_MIGRATION', !migratable, {
+    expected: 'no migration',
+    actual: migratable ? 'migration is possible' : 'none',
+  });
   if (tee.tee === 'sgx') {
     checks.notApplicable('ITA_SEPT_VE', 'TDX only');
     checks.notApplicable('ITA_RTMR_NOT_ALLOWED', 'TDX only');

@@ -80,7 +80,8 @@ function selectTee(
     actual: `${members.map(({ member }) => member).join(' and ') || 'none nested'}, ${flat ? 'one not nested' : 'none else'}`,
   });
   const claims = only === undefined ? outer : outer.inside(only.member);
-  const type = claims.text('attester_type');
+  // Nested claims are under the name of their TEE, and need not repeat it.
+  const type = only === undefined || claims.has('attester_type') ? claims.text('attester_type') : only.type;
   const tee = itaTees.find((candidate) => candidate.type === type && (only === undefined || candidate === only));
   checks.require('ITA_TEE_NOT_ALLOWED', tee !== undefined && tees.includes(tee.tee), {
     expected: anyOf(tees),

@@ -69,6 +69,14 @@ export class ClaimReader {
     return new ClaimReader(this.object(name), this.#code, this.#checks);
   }
 
+  /** As {@link inside}; a list of one object is read like that object. */
+  insideOnly(name: string): ClaimReader {
+    const value = this.#claims[name];
+    const only: JsonValue | undefined = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    const claims = this.#take(name, 'one object', isJsonObject(only) ? only : undefined);
+    return new ClaimReader(claims, this.#code, this.#checks);
+  }
+
   #take<T>(name: string, expected: string, value: T | undefined): T {
     const actual = value === undefined ? (this.has(name) ? 'something else' : 'nothing') : 'it is';
     this.#checks.require(this.#code, value !== undefined, { expected: `${name}: ${expected}`, actual });
