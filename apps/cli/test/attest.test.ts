@@ -150,6 +150,29 @@ describe('evidence in files', () => {
     });
   });
 
+  it('that are collections are accepted with all their parts', async () => {
+    const more = {
+      reportData: undefined,
+      session: folder.path('gpus.session.json'),
+      endorsements: [folder.path('gpus.endorsements.cbor')],
+    };
+    const { error, checks, verdict } = await judgeFile('gpus.collection.json', terms('gpus', more));
+    expect(error).toBeUndefined();
+    expect(new Set(checks.map(({ part }) => part))).toEqual(new Set([undefined, 'cpu0', 'gpu0', 'gpu1']));
+    expect(verdict?.claims.tee).toBe('sev-snp');
+    const other = await folder.write(
+      'other-session.json',
+      JSON.stringify({
+        purpose: 'client',
+        nonce: 'ab'.repeat(32),
+        keyConfigDigest: 'cd'.repeat(32),
+        releaseDigest: 'ef'.repeat(32),
+      }),
+    );
+    const refused = await errorOf(judgeFile('gpus.collection.json', terms('gpus', { ...more, session: other })));
+    expect(refused?.code).toBe('SNP_REPORT_DATA_MISMATCH');
+  });
+
   it('that are collections are verified for a session, and for nothing else', async () => {
     const session = await folder.write(
       'session.yaml',

@@ -38,6 +38,25 @@ describe('a collection', () => {
     expect(policyId).toBe('composite');
   });
 
+  it('may hold switches and a TPM as well, each under its own label and its own nonce', async () => {
+    const { evidence, ...options } = await prepareComposite({
+      gpus: { gpu0: {}, nvswitch0: { kind: 'nvswitch' } },
+      tpm: {},
+    });
+    const verdict = await verifyEvidence({ ...options, evidence });
+    expect(
+      isCompositeVerdict(verdict) && Object.entries(verdict.parts).map(([label, part]) => [label, part.claims.tee]),
+    ).toEqual([
+      ['cpu0', 'sev-snp'],
+      ['gpu0', 'nvidia-gpu'],
+      ['nvswitch0', 'nvidia-nvswitch'],
+      ['tpm0', 'tpm'],
+    ]);
+    const gpus = { gpu0: {}, nvswitch0: { kind: 'nvswitch' as const } };
+    expect(await codeOf(judgeComposite({ gpus, askedAs: { nvswitch0: 'nvswitch1' } }))).toBe('NVIDIA_NONCE_MISMATCH');
+    expect(await codeOf(judgeComposite({ tpm: { quote: { nonce: bytes(9) } } }))).toBe('TPM_NONCE_MISMATCH');
+  });
+
   it('may be of the processor alone, which is then bound as without a collection', async () => {
     expect(Object.keys((await composite({ gpus: {} })).parts)).toEqual(['cpu0']);
     const { evidence, ...options } = await prepareComposite({ gpus: {} });

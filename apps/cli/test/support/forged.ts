@@ -10,6 +10,7 @@ import {
   EVIDENCE_COLLECTION_TYPE,
 } from '@fastness/attest';
 import { decodeSnpEndorsements, decodeSnpEvidence } from '@fastness/attest/formats/snp';
+import { prepareComposite } from '../../../../packages/attest/test/support/composite-forge.ts';
 import { prepareDcap } from '../../../../packages/attest/test/support/dcap-forge.ts';
 import { prepare } from '../../../../packages/attest/test/support/forge.ts';
 import { prepareNitro } from '../../../../packages/attest/test/support/nitro-forge.ts';
@@ -53,6 +54,20 @@ export async function forgedFolder(): Promise<ForgedFolder> {
   await write('snp.collection.cbor', cmwCollectionToCbor(collection));
   await json('simulated.cmw.json', cmwToJson(simulated.evidence));
   await json('simulated.endorsements.json', cmwToJson(simulated.endorsements[0] ?? simulated.evidence));
+  const composite = await prepareComposite({
+    gpus: { gpu0: { chain: { chipSerial: 1n } }, gpu1: { chain: { chipSerial: 2n } } },
+  });
+  await json('gpus.collection.json', cmwCollectionToJson(composite.evidence));
+  const brought = composite.endorsements.map((record, index) => [`e${index}`, record] as const);
+  await write(
+    'gpus.endorsements.cbor',
+    cmwCollectionToCbor({ type: 'tag:example.org,2026:endorsements', records: new Map(brought) }),
+  );
+  await json('gpus.policy.json', composite.policy);
+  await json('gpus.anchors.json', composite.anchors);
+  const { purpose, ...digests } = composite.session;
+  const hex = Object.entries(digests).map(([name, value]) => [name, toHex(value)] as const);
+  await json('gpus.session.json', { purpose, ...Object.fromEntries(hex) });
   for (const [name, { evidence, endorsements }] of Object.entries({ tdx, sgx, nitro, nitroTpm })) {
     await write(`${name}.bin`, evidence.value);
     if (endorsements[0] !== undefined) await write(`${name}.collateral.json`, endorsements[0].value);

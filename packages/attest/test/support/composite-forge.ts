@@ -16,6 +16,7 @@ import {
 } from '../../src/index.ts';
 import { now, prepare, type Scenario } from './forge.ts';
 import { prepareNvidia, type NvidiaScenario } from './nvidia-forge.ts';
+import { prepareTpm, type TpmScenario } from './tpm-forge.ts';
 
 export const session: SessionBinding = {
   purpose: 'key-release',
@@ -32,6 +33,8 @@ export interface CompositeScenario {
   readonly expected?: Partial<SessionBinding>;
   /** Devices by label, with what is special about them. Default: one GPU. */
   readonly gpus?: Readonly<Record<string, NvidiaScenario>>;
+  /** Adds a TPM under tpm0. */
+  readonly tpm?: TpmScenario;
   readonly cpu?: Scenario;
   /** Label that the nonce of a device is derived from, where it is not its own. */
   readonly askedAs?: Readonly<Record<string, string>>;
@@ -57,6 +60,10 @@ export async function prepareComposite(
     const nonce = await deviceNonceOf(attested, scenario.askedAs?.[label] ?? label);
     prepared.push([label, await prepareNvidia({ ...gpu, report: { nonce, ...gpu.report } })]);
   }
+  if (scenario.tpm !== undefined) {
+    const nonce = await deviceNonceOf(attested, 'tpm0');
+    prepared.push(['tpm0', await prepareTpm({ ...scenario.tpm, quote: { nonce, ...scenario.tpm.quote } })]);
+  }
   const devices = new Map(prepared.map(([label, { evidence }]) => [label, evidence]));
   const deviceEvidenceDigest = await deviceEvidenceDigestOf(scenario.digested?.(new Map(devices)) ?? devices);
   const reportData = await reportDataOf({ ...attested, deviceEvidenceDigest });
@@ -65,6 +72,7 @@ export async function prepareComposite(
   const { type = EVIDENCE_COLLECTION_TYPE } = scenario;
   const endorsements = [cpu, ...prepared.map(([, options]) => options)].flatMap((options) => options.endorsements);
   const [first] = prepared;
+  const tpm = prepared.find(([label]) => label === 'tpm0')?.[1].policy.tpm;
   const given = {
     version: 1,
     id: 'composite',
@@ -73,7 +81,13 @@ export async function prepareComposite(
       ? {}
       : {
           nvidiaGpu: { architectures: ['hopper', 'blackwell'] },
-          devices: [{ kind: 'nvidia-gpu', minimum: 1, maximum: 8 }],
+          nvidiaNvswitch: {},
+          ...(tpm === undefined ? {} : { tpm }),
+          devices: [
+            { kind: 'nvidia-gpu', minimum: 1, maximum: 8 },
+            { kind: 'nvidia-nvswitch', minimum: 0, maximum: 4 },
+            { kind: 'tpm', minimum: 0, maximum: 1 },
+          ],
         }),
     waivers: [],
     ...scenario.policy,
