@@ -28,7 +28,7 @@ import {
   p521Keys,
   vendorKeys,
 } from './support/arm-forge.ts';
-import { INTEL, prepareCorim, SNP, type CorimScenario } from './support/corim-failures.ts';
+import { INTEL, prepareCorim, SNP, type CorimScenario } from './support/corim-forge.ts';
 import { codeOf } from './support/errors.ts';
 import { scramble } from './support/scramble.ts';
 

@@ -1,14 +1,9 @@
 import { errorRegistry } from '@fastness/codec/errors';
 import { describe, expect, it } from 'vitest';
 import { importCorim } from '../src/corim/index.ts';
-import {
-  envelopeFailures,
-  guestFailures,
-  modelFailures,
-  prepareCorim,
-  profileFailures,
-  type CorimScenario,
-} from './support/corim-failures.ts';
+import { envelopeFailures, modelFailures } from './support/corim-failures.ts';
+import { guestFailures, profileFailures } from './support/corim-failures-profiles.ts';
+import { prepareCorim, type CorimScenario } from './support/corim-forge.ts';
 import { codeOf } from './support/errors.ts';
 
 const load = async (scenario: CorimScenario) => importCorim(await prepareCorim(scenario));
