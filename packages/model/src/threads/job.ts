@@ -122,10 +122,9 @@ function sealer(job: SegmentJob, keys: SegmentKeys): SegmentHandler {
 }
 
 /**
- * The source is read into memory of our own and decrypted there, once: mapped, it would spare that copy, but whoever can
- * write to the file could exchange bytes between the two times that the cipher looks at them, and cutting it short would
- * end the process. The copy into the target is what keeps bytes that did not verify out of it. Measured, both together
- * cost as much as the decryption.
+ * The source is read into memory of our own and decrypted there. Mapped, its page tables would cost what this copy does,
+ * whoever can write to the file could exchange bytes between the two times that the cipher looks at them, and cutting it
+ * short would end the process. The copy into the target keeps bytes that did not verify out of it.
  */
 function opener(job: SegmentJob, keys: SegmentKeys): SegmentHandler {
   const { geometry, sourceFd } = job;
