@@ -99,6 +99,26 @@ describe('endorsements from before a revocation', () => {
     expect((await (await source()).get(request)).from).toBe('network');
   });
 
+  it('give way to a newer copy that another process kept meanwhile', async () => {
+    const { request, source, serve, service } = await world();
+    await serve(7, later(-1));
+    const [slow, quick] = [await source(), await source()];
+    await serve(6, later(-2));
+    service.fail({ kind: 'slow', ms: 300 }, { times: 1 });
+    const waiting = slow.get(request);
+    // The slow answer is the older list; while it is on its way, the newer one is seen and kept.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
+    await serve(7, later(-1));
+    expect((await quick.get(request)).judgement.number).toBe(7n);
+    expect(await waiting).toMatchObject({
+      from: 'cache',
+      judgement: { number: 7n },
+      refreshFailed: 'ENDORSEMENT_ROLLED_BACK',
+    });
+  });
+
   it('are remembered by every process at once: the highest mark wins', async () => {
     const directory = await temporaryDirectory();
     const script = fileURLToPath(new URL('support/raise-marks.ts', import.meta.url));

@@ -57,9 +57,9 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
 
   const keep = async (request: EndorsementRequest, item: EndorsementItem, judgement: Judgement): Promise<void> => {
     if (cache === undefined) return;
-    // The mark first: a process that dies in between must not have shown a newer one that it then forgets.
-    if (!request.replaceable) await cache.marks.raise(request.subject, judgement);
+    // The entry first: whoever is refused an older copy because of the mark finds the newer one. Nobody has seen it before both.
     if (request.signed || cache.keyed) await cache.write(item);
+    if (!request.replaceable) await cache.marks.raise(request.subject, judgement);
   };
 
   const fromCache = async (request: EndorsementRequest): Promise<Endorsement | undefined> => {
@@ -141,8 +141,10 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
     } catch (error) {
       signal?.throwIfAborted();
       // What no vendor signed is as good as the connection it came over, and for no longer than it is fresh.
-      const best = request.signed ? newer(kept, brought) : undefined;
-      if (best === undefined || !(error instanceof FastnessError)) throw error;
+      if (!request.signed || !(error instanceof FastnessError)) throw error;
+      // Another process may have kept a newer copy meanwhile, which this answer is older than.
+      const best = newer(await fromCache(request), brought);
+      if (best === undefined) throw error;
       return { ...best, refreshFailed: error.code };
     }
   };
