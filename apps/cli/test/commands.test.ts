@@ -29,6 +29,7 @@ const names = [
   'revoke',
   'attest',
   'policy',
+  'endorsements',
   'inspect',
 ];
 
