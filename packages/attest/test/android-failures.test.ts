@@ -1,6 +1,7 @@
 import { errorRegistry } from '@fastness/codec/errors';
 import { describe, expect, it } from 'vitest';
-import { appraisalFailures, chainFailures, readingFailures } from './support/android-failures.ts';
+import { chainFailures, readingFailures } from './support/android-failures.ts';
+import { appraisalFailures } from './support/android-failures-appraise.ts';
 import { judgeAndroid } from './support/android-forge.ts';
 import { codeOf } from './support/errors.ts';
 
