@@ -347,6 +347,7 @@ describe('a policy file', () => {
     ['hex that reads as infinity', yaml(`  measurements: [12e${'9'.repeat(93)}]\n`), 'CLI_POLICY_SYNTAX'],
     ['bytes that are not UTF-8', Uint8Array.of(0x76, 0xe9, 0x3a, 0x31), 'CLI_POLICY_SYNTAX'],
     ['a merge key', yaml(`${measurements}  <<: {smt: refuse}\n`), 'ATTEST_POLICY_INVALID'],
+    ['an attestation policy inside one', yaml(`${measurements}attestation: {}\n`), 'ATTEST_POLICY_INVALID'],
     ['a misspelt field', yaml(`${measurements}  minimumTCB: {}\n`), 'ATTEST_POLICY_INVALID'],
     ['nothing', '', 'ATTEST_POLICY_INVALID'],
   ])('is refused with %s', async (_what, text, code) => {

@@ -28,6 +28,7 @@ export async function verifyComposite(options: Options): Promise<CompositeVerdic
   const { policy, session } = options;
   const parts = partsOf(options.evidence);
   const cpu = requireOneCpu(parts);
+  for (const { label, format } of parts) requireLabel(label, format.tee);
   const devices = parts.filter((part) => part !== cpu);
   const before: CheckRecord[] = [
     ...requireDevices(
@@ -68,7 +69,6 @@ function partsOf(collection: CmwCollection): Part[] {
   if (type !== EVIDENCE_COLLECTION_TYPE)
     throw new FastnessError('ATTEST_COLLECTION_UNSUPPORTED', type === undefined ? 'It has no type.' : `Type ${type}.`);
   const parts = [...records].map(([label, record]) => ({ label, record: copyOf(record), format: formatOf(record) }));
-  for (const { label, format } of parts) requireLabel(label, format.tee);
   return parts.toSorted((left, right) => (left.label < right.label ? -1 : 1));
 }
 

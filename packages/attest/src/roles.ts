@@ -48,14 +48,15 @@ export function roleOf(tee: Tee): RoleFacts {
 }
 
 /**
- * Checks that a label of a collection fits the kind of evidence under it: cpu0, gpu0, gpu1, nvswitch0, tpm0, ... The number
- * has no leading zeros. Throws ATTEST_LABEL_MISMATCH.
+ * Checks that a label of a collection fits the kind of evidence under it: cpu0 (and no other), gpu0, gpu1, nvswitch0, tpm0, ...
+ * The number has no leading zeros. Throws ATTEST_LABEL_MISMATCH.
  */
 export function requireLabel(label: string, tee: Tee): void {
   const facts = roleOf(tee);
   if (facts.role !== 'alone' && label.startsWith(facts.label)) {
     const rest = label.slice(facts.label.length);
-    if (/^(?:0|[1-9][0-9]?)$/.test(rest)) return;
+    // There is one processor, and nothing binds its label.
+    if (facts.role === 'cpu' ? rest === '0' : /^(?:0|[1-9][0-9]?)$/.test(rest)) return;
   }
   const wanted = facts.role === 'alone' ? 'no label, as it cannot be part of a collection' : `${facts.label}0, ...`;
   throw new FastnessError('ATTEST_LABEL_MISMATCH', `${label} holds evidence of ${tee}, which wants ${wanted}.`);

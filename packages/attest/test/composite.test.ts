@@ -1,12 +1,17 @@
+import { toHex } from '@fastness/codec';
+import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import { describe, expect, it } from 'vitest';
 import {
   checksOf,
+  cmwCollectionFromCbor,
+  cmwCollectionToCbor,
   cmwCollectionFromJson,
   isCompositeVerdict,
   readEar,
   toEar,
   verifyEvidence,
   type Cmw,
+  type CmwCollection,
   type CompositeVerdict,
 } from '../src/index.ts';
 import { judgeComposite, prepareComposite, session, type CompositeScenario } from './support/composite-forge.ts';
@@ -87,6 +92,14 @@ describe('a collection', () => {
       'of two processors',
       { records: (records) => new Map([...records, ['cpu1', records.get('cpu0') ?? never()]]) },
     ],
+    [
+      'ATTEST_LABEL_MISMATCH',
+      'whose processor has another number',
+      {
+        records: (records) =>
+          new Map([...records].map(([label, record]) => [label === 'cpu0' ? 'cpu1' : label, record])),
+      },
+    ],
     ['ATTEST_LABEL_MISMATCH', 'whose GPU is labelled as a processor', { gpus: { cpu1: {} } }],
     ['ATTEST_LABEL_MISMATCH', 'whose label has no number', { gpus: { gpu: {} } }],
     ['ATTEST_LABEL_MISMATCH', 'whose label has another number form', { gpus: { gpu01: {} } }],
@@ -140,6 +153,26 @@ describe('a collection', () => {
     ],
   ])('is refused with %s %s', async (code, _what, scenario) => {
     expect(await codeOf(judgeComposite(scenario))).toBe(code);
+  });
+
+  it('is refused with a known error, or means the same, whatever byte of it is changed', async () => {
+    const { evidence, ...options } = await prepareComposite();
+    const sent = cmwCollectionToCbor(evidence);
+    const said = JSON.stringify(withoutIndicators(evidence));
+    // Every byte of the frame, and samples of the values.
+    const positions = [...sent.keys()].filter((at) => at < 80 || at % 97 === 0 || sent.length - at < 40);
+    for (const at of positions) {
+      const changed = sent.map((byte, index) => (index === at ? byte ^ (1 << (at % 8)) : byte));
+      try {
+        const read = cmwCollectionFromCbor(changed);
+        await verifyEvidence({ ...options, evidence: read });
+        expect(`${at}: ${JSON.stringify(withoutIndicators(read))}`).toBe(`${at}: ${said}`);
+      } catch (error) {
+        if (!(error instanceof FastnessError)) throw error;
+        expect(isErrorCode(error.code)).toBe(true);
+        expect(error.class).not.toBe('internal');
+      }
+    }
   });
 
   it('names the part that was refused, and what had passed before', async () => {
@@ -226,6 +259,11 @@ describe('the result for a collection', () => {
     expect(await codeOf(() => readEar(overstated))).toBe('EAR_STATUS_OVERSTATED');
   });
 });
+
+/** What a collection says; the indicator of a record is a hint that nothing looks at. */
+function withoutIndicators({ type, records }: CmwCollection): unknown {
+  return [type, [...records].map(([label, { type: media, value }]) => [label, media, toHex(value)]).toSorted()];
+}
 
 function swapped(label: string): string {
   if (label === 'cpu0') return label;

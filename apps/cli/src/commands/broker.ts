@@ -6,7 +6,8 @@ import { openEndorsements, parseBrokerPolicy, startBroker } from '@fastness/brok
 import { utf8Encode } from '@fastness/codec';
 import { action } from '../support/command.ts';
 import { completionOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
-import { readHomeConfig, readJson, readText } from '../support/home.ts';
+import { readPolicyDocument } from '../support/attest/policy-file.ts';
+import { readHomeConfig, readText } from '../support/home.ts';
 import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
@@ -22,7 +23,7 @@ export function brokerCommand(): Command {
     .action(
       action<BrokerOptions>(async ({ home, output, signal }, options) => {
         const config = await readHomeConfig(home);
-        const { policy } = parseBrokerPolicy(await readJson(home.brokerPolicyFile));
+        const { policy } = parseBrokerPolicy((await readPolicyDocument(home.brokerPolicyFile, new Date())).document);
         await using keyStore = await openStore(home, 'kek');
         await using signer = await openStore(home, 'broker');
         const adminToken = (await readText(home.adminTokenFile)).trim();

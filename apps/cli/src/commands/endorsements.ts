@@ -5,6 +5,7 @@ import {
   completeEndorsements,
   decodeEndorsementBundle,
   encodeEndorsementBundle,
+  fetchSubject,
   importEndorsementBundle,
   type Endorsement,
 } from '@fastness/evidence/endorsements';
@@ -24,6 +25,7 @@ import { writeFileAtomic } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
 
 interface EndorsementsOptions extends SourceOptions {
+  readonly subject?: readonly string[];
   readonly anchors?: string;
   readonly format?: string;
 }
@@ -78,12 +80,16 @@ export function endorsementsCommand(): Command {
 function withFetchOptions(command: Command): Command {
   return withSourceOptions(
     command.argument(
-      '<evidence...>',
+      '[evidence...]',
       'evidence files: CMW (JSON or CBOR), a collection, or what the vendor tools write',
     ),
     CACHE,
   )
     .option('--format <kind>', `how to read the files: ${formatNames.join(', ')}`, 'auto')
+    .option(
+      '--subject <names...>',
+      'fetch by name, without evidence: amd/crl/vcek/Genoa, intel/qe-identity/tdx/standard, ...',
+    )
     .option('--anchors <file>', ANCHORS);
 }
 
@@ -92,6 +98,10 @@ async function fetchFor(
   options: EndorsementsOptions,
   paths: readonly string[],
 ): Promise<readonly Endorsement[]> {
+  const { subject: subjects = [] } = options;
+  if (paths.length + subjects.length === 0) {
+    throw new FastnessError('CLI_USAGE', 'Name evidence files, or endorsements with --subject.');
+  }
   const anchors = await loadAnchors(options.anchors);
   const completion = completionOf(options);
   const evidence = await Promise.all(paths.map(async (path) => loadEvidence(path, options.format ?? 'auto')));
@@ -114,6 +124,11 @@ async function fetchFor(
     fetched.push(...more);
   }
   output.progress('evidence', evidence.length, evidence.length);
+  for (const subject of subjects) {
+    const more = await fetchSubject(source, subject, signal);
+    for (const endorsement of more) printEndorsement(output, 'endorsement', endorsement);
+    fetched.push(...more);
+  }
   return fetched;
 }
 

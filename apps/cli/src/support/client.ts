@@ -5,7 +5,8 @@ import {
   type CompleteClientEndorsements,
   type FastnessClient,
 } from '@fastness/client';
-import { readHomeConfig, readJson, type Home } from './home.ts';
+import { readPolicyDocument } from './attest/policy-file.ts';
+import { readHomeConfig, type Home } from './home.ts';
 
 export interface ClientOptions {
   readonly url?: string;
@@ -14,9 +15,10 @@ export interface ClientOptions {
   readonly completeEndorsements?: CompleteClientEndorsements;
 }
 
-/** What this client accepts: the policy file named in the options, or the home's. */
+/** What this client accepts: the policy file (JSON or YAML) named in the options, or the home's. */
 export async function readClientPolicy(home: Home, options: ClientOptions): Promise<ClientPolicy> {
-  return parseClientPolicy(await readJson(options.policy ?? home.clientPolicyFile));
+  const { document } = await readPolicyDocument(options.policy ?? home.clientPolicyFile, new Date());
+  return parseClientPolicy(document);
 }
 
 /** A client under the home's policy, or under the policy file named in the options. */

@@ -5,7 +5,8 @@ import { parseRelease, type Release } from '@fastness/model/release';
 import { approveHome } from '../commands/approve.ts';
 import { signHome } from '../commands/sign.ts';
 import { parseBrokerPolicy } from '@fastness/broker';
-import { modelDirectory, readHomeConfig, readJson, readText } from './home.ts';
+import { readPolicyDocument } from './attest/policy-file.ts';
+import { modelDirectory, readHomeConfig, readText } from './home.ts';
 import { parseDuration } from './format.ts';
 import type { Context } from './run.ts';
 import { simulatedTrust } from './simulated.ts';
@@ -21,7 +22,7 @@ const minimumRemainingMilliseconds = 24 * 3_600_000;
 export async function ensureRelease(context: Context): Promise<void> {
   const { home, output } = context;
   const dir = await modelDirectory(home, undefined);
-  const policy = parseBrokerPolicy(await readJson(home.brokerPolicyFile)).policy;
+  const policy = parseBrokerPolicy((await readPolicyDocument(home.brokerPolicyFile, new Date())).document).policy;
   const present = await presentRelease(dir);
   if (present !== undefined && (await stillFits(context, present))) {
     output.step('release-found', `Release ${present.modelId} v${present.version} is signed and in time`, {

@@ -9,7 +9,7 @@ import { readStrictText } from './strict-text.ts';
 /** A policy, as it is applied, and where it came from. */
 export interface LoadedPolicy {
   readonly path: string;
-  /** Everything that the file holds; for the policy of a client or broker more than the attestation policy. */
+  /** Everything that the file holds, imports filled in; for a client or broker more than the attestation policy. */
   readonly document: unknown;
   readonly policy: AttestationPolicy;
   /** Which part of the file is the attestation policy. */
@@ -19,20 +19,29 @@ export interface LoadedPolicy {
 
 const maxBytes = 4 * 1024 * 1024;
 
+/** A policy file as it stands, imports filled in; nobody has checked it against a schema. */
+type PolicyDocument = Pick<LoadedPolicy, 'document' | 'kind' | 'imports'> & { readonly attestation: unknown };
+
 /**
- * Reads a policy from a JSON or YAML file: an attestation policy, or the policy of a client or broker, whose `attestation` is
- * taken. `now`: the time as of which imported manifests must be valid. Reference values that it imports from CoRIM files (member `corim` of a section) are filled in.
- * Throws CLI_FILE_UNREADABLE, CLI_POLICY_SYNTAX, ATTEST_POLICY_INVALID and the codes of CoRIM.
+ * Reads a policy from a JSON or YAML file: an attestation policy, or the policy of a client or broker (it has `ownerKeys`),
+ * whose `attestation` is taken. Reference values that sections import from CoRIM files are filled in; `now` is the time as of
+ * which those must be valid. Throws CLI_FILE_UNREADABLE, CLI_POLICY_SYNTAX, ATTEST_POLICY_INVALID and the codes of CoRIM.
  */
 export async function loadPolicy(path: string, now: Date): Promise<LoadedPolicy> {
+  const { document, attestation, kind, imports } = await readPolicyDocument(path, now);
+  return { path, document, policy: parseAttestationPolicy(attestation), kind, imports };
+}
+
+/** As {@link loadPolicy}, without checking what it says. */
+export async function readPolicyDocument(path: string, now: Date): Promise<PolicyDocument> {
   const document = readStrictText(await readText(path), path);
-  const inner = isObject(document) ? document['attestation'] : undefined;
-  const { value, imports } = await resolveCorim(inner ?? document, { folder: dirname(resolve(path)), now });
+  const nested = isObject(document) && 'ownerKeys' in document && 'attestation' in document;
+  const given: unknown = nested ? document['attestation'] : document;
+  const { value, imports } = await resolveCorim(given, { folder: dirname(resolve(path)), now });
   return {
-    path,
-    document,
-    policy: parseAttestationPolicy(value),
-    kind: inner === undefined ? 'attestation' : 'client or broker',
+    document: nested ? { ...document, attestation: value } : value,
+    attestation: value,
+    kind: nested ? 'client or broker' : 'attestation',
     imports,
   };
 }

