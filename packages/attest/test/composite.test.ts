@@ -262,7 +262,8 @@ describe('the result for a collection', () => {
 
 /** What a collection says; the indicator of a record is a hint that nothing looks at. */
 function withoutIndicators({ type, records }: CmwCollection): unknown {
-  return [type, [...records].map(([label, { type: media, value }]) => [label, media, toHex(value)]).toSorted()];
+  const parts = [...records].map(([label, { type: media, value }]) => `${label} ${media} ${toHex(value)}`);
+  return [type, ...parts.toSorted((left, right) => (left < right ? -1 : 1))];
 }
 
 function swapped(label: string): string {
