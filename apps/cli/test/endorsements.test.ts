@@ -76,11 +76,10 @@ afterAll(async () => {
 const run = async (...args: string[]): Promise<CliResult> => runCli(at('home'), args);
 const services = (): string[] => ['--kds', kds.url, '--pccs', pcs.url];
 const anchors = (): string[] => ['--anchors', at('anchors.json')];
-const verify = async (file: string, ...args: string[]): Promise<CliResult> =>
-  run(
-    ...['attest', 'verify', at(file), '--policy', at('policy.json'), '--at', 'now'],
-    ...['--report-data', toHex(reportData), ...anchors(), ...args],
-  );
+const verify = async (file: string, ...args: string[]): Promise<CliResult> => {
+  const policy = ['--policy', at('policy.json'), '--at', 'now', '--report-data', toHex(reportData)];
+  return run('attest', 'verify', at(file), ...policy, ...anchors(), ...args);
+};
 const eventsOf = ({ events }: CliResult, name: string) => events.filter(({ event }) => event === name);
 
 describe('fastness endorsements', { timeout: 120_000 }, () => {
@@ -126,6 +125,14 @@ describe('fastness endorsements', { timeout: 120_000 }, () => {
     expect((await fetchSnp()).exitCode).toBe(0);
     const again = await fetchSnp();
     expect(eventsOf(again, 'endorsement').map(({ from }) => from)).toEqual(['cache', 'cache', 'cache']);
+  });
+
+  it('bundles by name, without evidence', async () => {
+    const names = ['amd/crl/vcek/Genoa', 'intel/root-crl', 'intel/qe-identity/tdx/standard'];
+    const args = ['--subject', ...names, '--out', at('names.json'), '--endorsements-cache', at('names')];
+    const bundled = await run('endorsements', 'bundle', ...args, ...services(), ...anchors());
+    expect(bundled).toMatchObject({ exitCode: 0, code: undefined });
+    expect(eventsOf(bundled, 'bundled')).toMatchObject([{ items: 5 }]);
   });
 
   it('verifies with what it fetches', async () => {

@@ -1,6 +1,7 @@
 /** Fetching, keeping and carrying endorsements (Node): what vendors say about the hardware that evidence comes from. */
 export { openEndorsementCache, type CacheOptions, type EndorsementCache } from './cache/cache.ts';
 export { completeEndorsements, needsEndorsements } from './complete.ts';
+export { fetchSubject } from './fetch-subject.ts';
 export type { Completed, CompleteOptions } from './plan/types.ts';
 export type { Fetch, HttpAnswer } from './http/answer.ts';
 export type { HttpOptions } from './http/client.ts';

@@ -16,6 +16,7 @@ import {
 } from '@fastness/testkit/services';
 import {
   createEndorsementSource,
+  vendorServices,
   type EndorsementServices,
   type EndorsementSource,
   type EndorsementSourceOptions,
@@ -56,12 +57,20 @@ export interface SourceSetup extends Omit<EndorsementSourceOptions, 'services' |
   readonly http?: EndorsementSourceOptions['http'];
 }
 
+/** Where every service lies that a test does not name: no test may reach a vendor. */
+const nowhere: Partial<EndorsementServices> = {
+  ...Object.fromEntries(Object.keys(vendorServices).map((name) => [name, 'http://127.0.0.1:1'])),
+  azureMaa: 'http://127.0.0.1:1',
+  vtpmMirror: 'http://127.0.0.1:1',
+};
+
 /** A source that waits for nobody: pauses between attempts are recorded in `pauses` and skipped. */
 export function sourceFor(setup: SourceSetup): EndorsementSource & { readonly pauses: number[] } {
-  const { at = () => now, http, ...options } = setup;
+  const { at = () => now, http, services, ...options } = setup;
   const pauses: number[] = [];
   const source = createEndorsementSource({
     ...options,
+    services: { ...nowhere, ...services },
     now: at,
     http: {
       timeoutMs: 10_000,

@@ -56,6 +56,9 @@ export async function ocspRequest(options: {
 /** What an item of this subject is judged by, where the certificate came with it. */
 export function storedOcspRequest(digest: string): EndorsementRequest {
   const subject = `nvidia/ocsp/${digest}`;
+  const refuse = (): never => {
+    throw new FastnessError('ENDORSEMENT_EVIDENCE', `${subject}: a digest alone cannot be asked about.`);
+  };
   return Object.freeze<EndorsementRequest>({
     subject,
     mediaType: 'application/ocsp-response',
@@ -63,10 +66,8 @@ export function storedOcspRequest(digest: string): EndorsementRequest {
     replaceable: false,
     refreshAfterMs: 0,
     maxBytes: MAX_RESPONSE,
-    url: ({ nvidiaOcsp }) => under(nvidiaOcsp, '/'),
-    receive: () => {
-      throw new FastnessError('ENDORSEMENT_EVIDENCE', `${subject}: a digest alone cannot be asked about.`);
-    },
+    url: refuse,
+    receive: refuse,
     judge: judgeOcsp(subject),
   });
 }
