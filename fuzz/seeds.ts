@@ -54,7 +54,7 @@ export async function seedsByTarget(): Promise<ReadonlyMap<string, readonly Uint
   add('crl', chain.crl);
   if (!vectorsPresent) return seeds;
   for (const { options } of conformanceCases) {
-    const { evidence, endorsements } = options();
+    const { evidence, endorsements } = await options();
     for (const { type, value } of [evidence, ...endorsements]) {
       const target = byType[type];
       if (target !== undefined) add(target, value);

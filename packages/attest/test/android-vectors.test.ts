@@ -2,17 +2,9 @@ import { decodePem, toHex } from '@fastness/codec';
 import { parseCertificate } from '@fastness/codec/x509';
 import { forgeAndroidStatus } from '@fastness/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  androidAnchors,
-  androidRoots,
-  parseAttestationPolicy,
-  vendorAnchors,
-  verifyEvidence,
-  type TrustAnchors,
-  type WaivableCheck,
-} from '../src/index.ts';
-import { encodeAndroidKeyEvidence, parse } from '../src/formats/android-key/index.ts';
+import { androidAnchors, androidRoots, verifyEvidence, type TrustAnchors } from '../src/index.ts';
 import { androidCases, readChain, type AndroidCase } from './support/android-cases.ts';
+import { androidOptions, type AndroidChange } from './support/conformance/android.ts';
 import { codeOf } from './support/errors.ts';
 import { readTable, readVectorText, vectorsPresent } from './support/vectors.ts';
 
@@ -20,33 +12,8 @@ const counts: Record<string, number> = {};
 const sha256 = async (bytes: Uint8Array) =>
   toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes))));
 
-interface Change {
-  readonly at?: string;
-  readonly waive?: readonly WaivableCheck[];
-  readonly anchors?: TrustAnchors;
-  readonly section?: object;
-  readonly challenge?: Uint8Array;
-}
-
-/** Judges a recorded chain without a status list, unless `change` brings one. */
-async function judge(subject: AndroidCase, change: Change = {}) {
-  const evidence = encodeAndroidKeyEvidence(readChain(subject));
-  const waive = change.waive ?? ['ANDROID_STATUS_MISSING', ...subject.waive];
-  const expectedReportData = change.challenge ?? parse(evidence).description.challenge;
-  return verifyEvidence({
-    evidence,
-    endorsements: [],
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'recorded-attestations',
-      androidKey: { securityLevels: ['trusted-environment', 'strongbox'], ...change.section },
-      waivers: waive.map((check) => ({ check, reason: 'recorded attestation' })),
-    }),
-    anchors: change.anchors ?? vendorAnchors,
-    expectedReportData,
-    now: new Date(change.at ?? subject.at),
-  });
-}
+const judge = async (subject: AndroidCase, change: AndroidChange = {}) =>
+  verifyEvidence(androidOptions(subject, change));
 
 async function verdictOf(attempt: Promise<unknown>): Promise<string> {
   const code = await codeOf(attempt);

@@ -1,11 +1,12 @@
-import { toBase64Url, toHex } from '@fastness/codec';
+import { toHex } from '@fastness/codec';
 import type { CborValue } from '@fastness/codec/cbor';
-import { ccaEvidence, forgeCcaToken } from '@fastness/testkit';
+import { forgeCcaToken } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { parseAttestationPolicy, verifyEvidence, type AttestationVerdict } from '../src/index.ts';
+import { verifyEvidence, type AttestationVerdict } from '../src/index.ts';
 import { importCorim } from '../src/corim/index.ts';
 import { encodeCcaEvidence, parse } from '../src/formats/arm-cca/index.ts';
-import { bytesOf, now, realmKeys, recordedKey, recordedPair, stateOf, withoutSigners } from './support/arm-forge.ts';
+import { bytesOf, now, realmKeys, recordedKey, recordedPair, withoutSigners } from './support/arm-forge.ts';
+import { ccaOptions } from './support/conformance/arm.ts';
 import { ccaCases, corimRow, platformCorim, realmCorim, type CcaCase } from './support/cca-cases.ts';
 import { codeOf } from './support/errors.ts';
 import { claimsRow, signingKey } from './support/psa-cases.ts';
@@ -13,31 +14,8 @@ import { readTable, readVector, readVectorText, vectorsPresent } from './support
 
 if (!vectorsPresent) process.stdout.write('recorded CCA tokens: absent, skipped\n');
 
-/** Judges a token under the state that it is in, as its producer would list it. */
-async function judge(token: Uint8Array, spki: Uint8Array, change: object = {}): Promise<AttestationVerdict> {
-  const { platform, realm } = parse(encodeCcaEvidence(token));
-  const { instanceId, implementationId } = platform;
-  return verifyEvidence({
-    evidence: ccaEvidence(token),
-    endorsements: [],
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'recorded-tokens',
-      armCca: {
-        keys: [{ instanceId, implementationId, publicKey: toBase64Url(spki) }],
-        references: [{ ...stateOf(platform), configuration: { value: toHex(platform.configuration) } }],
-        measurements: [realm.initialMeasurement],
-        rems: Object.fromEntries(realm.rems.map((rem, index) => [index, [rem]])),
-        personalizationValues: [realm.personalizationValue],
-        ...change,
-      },
-      waivers: [],
-    }),
-    anchors: {},
-    expectedReportData: realm.challenge,
-    now,
-  });
-}
+const judge = async (token: Uint8Array, spki: Uint8Array, change: object = {}): Promise<AttestationVerdict> =>
+  verifyEvidence(ccaOptions(token, spki, change));
 
 const accepted = ccaCases.filter(({ verdict }) => verdict === 'accept');
 

@@ -28,22 +28,21 @@ describe.skipIf(!vectorsPresent)('recorded evidence', () => {
 
   it('has a case, or a reason for none, for every row of the index', () => {
     const covered = new Set([...conformanceCases, ...notJudged].map(({ row }) => row));
-    const judged = new Set(conformanceCases.map(({ tee }) => tee));
-    const rows = readTable('INDEX.tsv').filter((row) => judged.has(row['tee'] ?? ''));
+    const rows = readTable('INDEX.tsv');
     const files = rows.map((row) => row['files (under vectors/)']?.split(' ; ')[0] ?? '');
-    expect(files.length).toBeGreaterThan(0);
+    expect(files.length).toBeGreaterThan(70);
     expect(files.filter((file) => !covered.has(file))).toEqual([]);
   });
 
   it.each(conformanceCases)('$tee: $name: $verdict', async ({ tee, verdict, options }) => {
-    const found = await verdictOf(toWire(options()));
+    const found = await verdictOf(toWire(await options()));
     count(tee, found);
     expect(found).toBe(verdict);
   });
 
   it.skipIf(!chromiumPresent)(`gets the same verdicts in headless Chromium (${chromiumPath})`, async () => {
     const script = await bundleForBrowser(new URL('support/browser/page.ts', import.meta.url));
-    const wires = conformanceCases.map(({ options }) => toWire(options()));
+    const wires = await Promise.all(conformanceCases.map(async ({ options }) => toWire(await options())));
     const { verdicts, version } = await withPage(script, async (page, version) => ({
       verdicts: await page.evaluate(async (cases) => globalThis.judgeAll(cases), wires),
       version,

@@ -10,35 +10,16 @@ import {
 } from '../src/index.ts';
 import { importCorim } from '../src/corim/index.ts';
 import { encodePsaEvidence, parse, type PsaToken } from '../src/formats/arm-psa/index.ts';
-import { now, recordedKey, recordedPair, stateOf, withoutSigners } from './support/arm-forge.ts';
+import { now, recordedKey, recordedPair, withoutSigners } from './support/arm-forge.ts';
 import { codeOf } from './support/errors.ts';
+import { psaOptions } from './support/conformance/arm.ts';
 import { claimsRow, corimRow, psaCases, psaClaimSets, readClaimSet, signingKey } from './support/psa-cases.ts';
 import { readTable, readVector, vectorsPresent } from './support/vectors.ts';
 
 if (!vectorsPresent) process.stdout.write('recorded PSA tokens: absent, skipped\n');
 
-/** Judges a token under the state of `reference`, as its producer would list it. */
-async function judge(token: Uint8Array, spki: Uint8Array, reference: PsaToken, change: object = {}) {
-  const { instanceId, implementationId, clientId, nonce } = reference;
-  return verifyEvidence({
-    evidence: psaEvidence(token),
-    endorsements: [],
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'recorded-tokens',
-      armPsa: {
-        keys: [{ instanceId, implementationId, publicKey: toBase64Url(spki) }],
-        references: [stateOf(reference)],
-        clientIds: [clientId],
-        ...change,
-      },
-      waivers: [],
-    }),
-    anchors: {},
-    expectedReportData: nonce,
-    now,
-  });
-}
+const judge = async (token: Uint8Array, spki: Uint8Array, reference: PsaToken, change: object = {}) =>
+  verifyEvidence(psaOptions(token, spki, reference, change));
 
 const read = (row: string): PsaToken => parse(encodePsaEvidence(readVector(row))).token;
 

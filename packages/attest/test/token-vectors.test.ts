@@ -2,17 +2,17 @@ import { forgeJws, forgeKeySet, forgeNrasBundle, forgeTokenIssuer } from '@fastn
 import { fromHex, toHex } from '@fastness/codec';
 import { parseCertificate } from '@fastness/codec/x509';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  parseAttestationPolicy,
-  tokenAnchors,
-  tokenRoots,
-  vendorAnchors,
-  verifyEvidence,
-  verifyRecordedEvidence,
-  type TrustAnchors,
-} from '../src/index.ts';
+import { tokenAnchors, tokenRoots, vendorAnchors, verifyEvidence, verifyRecordedEvidence } from '../src/index.ts';
 import { encodeGcpConfidentialSpaceEvidence } from '../src/formats/gcp-confidential-space/index.ts';
-import { encodeKeySet, encodeNvidiaNrasEvidence, parse as parseNras } from '../src/formats/nvidia-nras/index.ts';
+import { encodeNvidiaNrasEvidence, parse as parseNras } from '../src/formats/nvidia-nras/index.ts';
+import {
+  googleOptions,
+  nrasNonce,
+  nrasOptions,
+  policyOf,
+  sampleClaims,
+  type GoogleChange,
+} from './support/conformance/tokens.ts';
 import { codeOf } from './support/errors.ts';
 import { claimsIn, readBundle, readTemplate, readToken, tokenVectors } from './support/token-vectors.ts';
 import { readCertificates, readTable, vectorsPresent } from './support/vectors.ts';
@@ -24,40 +24,7 @@ async function verdictOf(attempt: Promise<unknown>): Promise<string> {
   return code;
 }
 
-/** No list of Google's authority was recorded. */
-const noList = [{ check: 'TOKEN_CRL_MISSING', reason: 'not recorded' }];
-const policyOf = (section: object, waivers: readonly object[] = noList) =>
-  parseAttestationPolicy({ version: 1, id: 'recorded-tokens', ...section, waivers });
-
-interface GoogleChange {
-  readonly token?: string;
-  readonly at?: string;
-  readonly anchors?: TrustAnchors;
-  readonly section?: object;
-  readonly nonce?: string;
-  readonly waivers?: readonly object[];
-}
-
-const sampleClaims = {
-  audiences: ['z08381475938604996746'],
-  nonceEncoding: 'hex',
-  measurements: ['e2e5e3672f416ac9ca71aa639abf86db0b713729a48c125a925af6c808b20b5d'],
-  hardware: ['GCP_INTEL_TDX'],
-  projects: ['oak-examples-477357'],
-  arguments: ['/usr/local/bin/ctf_sha2'],
-  minimumVersion: 250_800,
-};
-
-async function judgeGoogle(change: GoogleChange = {}) {
-  return verifyEvidence({
-    evidence: encodeGcpConfidentialSpaceEvidence(change.token ?? readToken(tokenVectors.confidentialSpace)),
-    endorsements: [],
-    policy: policyOf({ gcpConfidentialSpace: { ...(change.section ?? sampleClaims) } }, change.waivers),
-    anchors: change.anchors ?? vendorAnchors,
-    expectedReportData: fromHex(change.nonce ?? '75a91c8dbe289f190d5e70ab1cb70c93cc14d7243f0ef3ff5326a622ead220a6'),
-    now: new Date(change.at ?? '2025-09-05T08:30:00Z'),
-  });
-}
+const judgeGoogle = async (change: GoogleChange = {}) => verifyEvidence(googleOptions(change));
 
 describe.skipIf(!vectorsPresent)('recorded tokens', () => {
   afterAll(() => {
@@ -163,25 +130,7 @@ describe.skipIf(!vectorsPresent)('recorded tokens', () => {
     expect(await verdictOf(attempt)).toBe(verdict);
   });
 
-  const nonce = '931d8dd0add203ac3d8b4fbde75e115278eefcdceac5b87671a748f32364dfcb';
-  const section = {
-    deviceCount: 1,
-    kinds: ['gpu', 'switch'],
-    models: ['GH100 A01 GSP BROM', 'LS_10 A01 FSP BROM'],
-  };
-  const judgeNras = async (
-    bundle: string,
-    keySets: readonly string[] = [],
-    pins: readonly string[] = ['00'.repeat(32)],
-  ) =>
-    verifyEvidence({
-      evidence: encodeNvidiaNrasEvidence(bundle),
-      endorsements: keySets.map((set) => encodeKeySet(set)),
-      policy: policyOf({ nvidiaNras: { ...section, signingKeys: pins } }),
-      anchors: vendorAnchors,
-      expectedReportData: fromHex(nonce),
-      now: new Date('2025-06-11T01:00:00Z'),
-    });
+  const judgeNras = async (...change: Parameters<typeof nrasOptions>) => verifyEvidence(nrasOptions(...change));
 
   it('of NRAS are refused without the key set of their day, which was not recorded', async () => {
     const bundle = readBundle(tokenVectors.nras);
@@ -203,7 +152,7 @@ describe.skipIf(!vectorsPresent)('recorded tokens', () => {
     const bundle = await forgeNrasBundle({
       issuer,
       now,
-      nonce: fromHex(nonce),
+      nonce: fromHex(nrasNonce),
       device: (claims, name) => {
         copy(claims, parsed.parts.get(name)?.claims);
       },

@@ -10,7 +10,7 @@ export interface ConformanceCase {
   readonly name: string;
   /** `accept`, or the one code of the refusal. */
   readonly verdict: 'accept' | ErrorCode;
-  readonly options: () => VerifyEvidenceOptions;
+  readonly options: () => VerifyEvidenceOptions | Promise<VerifyEvidenceOptions>;
 }
 
 /** A row of the index that holds nothing to judge, and why. */

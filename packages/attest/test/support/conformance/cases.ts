@@ -3,7 +3,13 @@ import { nitroOptions, nitroVectors } from '../nitro-vectors.ts';
 import { nvidiaCases, nvidiaForeignRows, nvidiaOptions, vbiosRim } from '../nvidia-cases.ts';
 import { snpCases, snpOptions } from '../snp-cases.ts';
 import { tpmCases, tpmOptions, tpmReferenceRows } from '../tpm-cases.ts';
+import { corimRow as ccaCorimRow } from '../cca-cases.ts';
+import { claimsRow as psaClaimsRow, corimRow as psaCorimRow } from '../psa-cases.ts';
+import { tokenVectors } from '../token-vectors.ts';
+import { androidConformance } from './android.ts';
+import { armConformance } from './arm.ts';
 import type { ConformanceCase, NotJudged } from './case.ts';
+import { tokenConformance } from './tokens.ts';
 
 /** Recorded evidence of every TEE with the verdict it must get, in the form that any runtime can judge. */
 export const conformanceCases: readonly ConformanceCase[] = [
@@ -28,6 +34,9 @@ export const conformanceCases: readonly ConformanceCase[] = [
     const { row, name, verdict } = found;
     return { tee: row.split('/')[0] ?? '', row, name, verdict, options: () => tpmOptions(found) };
   }),
+  ...armConformance,
+  ...androidConformance,
+  ...tokenConformance,
 ];
 
 export const notJudged: readonly NotJudged[] = [
@@ -39,4 +48,20 @@ export const notJudged: readonly NotJudged[] = [
   { row: vbiosRim, why: 'a reference document, which the report of an H100 is judged with' },
   ...Object.entries(nvidiaForeignRows).map(([row, why]): NotJudged => ({ row, why })),
   ...Object.entries(tpmReferenceRows).map(([row, why]): NotJudged => ({ row, why })),
+  { row: psaClaimsRow, why: 'claim sets without a signature: signed by a test key in psa-vectors.test.ts' },
+  { row: psaCorimRow, why: 'endorsements: read in corim-vectors.test.ts' },
+  { row: ccaCorimRow, why: 'endorsements: read in corim-vectors.test.ts' },
+  { row: tokenVectors.templates, why: 'claims without a signature: signed by a test key in token-vectors.test.ts' },
+  {
+    row: 'parsec/veraison__services/scheme/parsec-tpm/test',
+    why: 'keys of Parsec, a format this verifier does not read',
+  },
+  {
+    row: 'riot-dice/veraison__services/scheme/riot/test/evidence/evidence.pem',
+    why: 'a DICE chain of no TEE, given for reference',
+  },
+  {
+    row: 'csv/confidential-containers__trustee/deps/verifier/test_data/csv_evidence.json',
+    why: 'Hygon CSV, a TEE this verifier does not know',
+  },
 ];
