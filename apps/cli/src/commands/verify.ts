@@ -33,7 +33,7 @@ export function verifyCommand(): Command {
             ...options,
             url: target,
             completeEndorsements: async (evidence, endorsements, signal) => {
-              const means = { anchors: vendorAnchors, at: new Date(), signal };
+              const means = { anchors: vendorAnchors, at: new Date(), signal, prefer: 'fetched' as const };
               return (await completeFor(evidence, endorsements, options, means)).endorsements;
             },
           });

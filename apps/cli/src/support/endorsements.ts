@@ -85,8 +85,15 @@ export async function completeFor(
   evidence: Cmw | CmwCollection,
   endorsements: readonly Cmw[],
   options: SourceOptions,
-  { anchors, at, signal }: { readonly anchors: TrustAnchors; readonly at: Date; readonly signal: AbortSignal },
+  means: {
+    readonly anchors: TrustAnchors;
+    readonly at: Date;
+    readonly signal: AbortSignal;
+    /** `fetched` where a stranger chose the endorsements that came along. Default: `given`. */
+    readonly prefer?: 'given' | 'fetched';
+  },
 ): Promise<Completed> {
+  const { anchors, at, signal, prefer = 'given' } = means;
   const { endorsementsCache: directory } = options;
   if (directory === undefined) {
     if (options.offline === true) throw new FastnessError('CLI_USAGE', '--offline wants --endorsements-cache DIR.');
@@ -95,7 +102,7 @@ export async function completeFor(
   const source = await openSource(options, { directory, anchors, at });
   const completion = completionOf(options);
   try {
-    return await completeEndorsements({ evidence, endorsements, source, now: at, signal, ...completion });
+    return await completeEndorsements({ evidence, endorsements, source, now: at, signal, prefer, ...completion });
   } catch (error) {
     if (!(error instanceof FastnessError) || error.code.startsWith('ENDORSEMENT_')) throw error;
     // Evidence that cannot be read: the verifier says so, with the checks that led there.

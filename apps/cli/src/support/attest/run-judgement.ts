@@ -75,7 +75,8 @@ async function judgeEnclave(
     anchors,
     now: () => at,
     completeEndorsements: async (evidence, endorsements, within) =>
-      (await completeFor(evidence, endorsements, options, { anchors, at, signal: within })).endorsements,
+      (await completeFor(evidence, endorsements, options, { anchors, at, signal: within, prefer: 'fetched' }))
+        .endorsements,
   });
   const common = {
     target: url,
