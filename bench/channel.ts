@@ -1,6 +1,7 @@
 // Streamed answers through client, relay and enclave, encrypted and with receipts, over the bare engine behind plain HTTP
 // and the same relay. Every server is a process of its own, started as a user would start it; both ways use the same
-// engine, inner API and client code. Run: npm run bench:channel [-- rounds]
+// engine, inner API and client code. The channel runs with its defaults: it gathers what follows a chunk within 20 ms,
+// where plain HTTP writes every frame of 8 tokens as it comes. Run: npm run bench:channel [-- rounds]
 import { clientOf } from '../attacks/support/client.ts';
 import { createWorld, defaultModel, startStack } from '../attacks/support/world.ts';
 import { bareEngine } from './bare-engine.ts';
@@ -27,9 +28,17 @@ const long = async (send: Send, prompt = ''): Promise<Answer> => {
 const rate = (answers: readonly Answer[], milliseconds: number): number =>
   answers.reduce((sum, { tokens }) => sum + tokens, 0) / (milliseconds / 1e3);
 
-const one = (send: Send, prompt: string) => async (): Promise<number> => {
+/** Tokens a second, and CPU time of this process (the client in all its threads) a token, microseconds. */
+interface Sample {
+  readonly rate: number;
+  readonly cpuUs: number;
+}
+
+const one = (send: Send, prompt: string) => async (): Promise<Sample> => {
+  const before = process.cpuUsage();
   const answer = await long(send, prompt);
-  return rate([answer], answer.wholeMs);
+  const { user, system } = process.cpuUsage(before);
+  return { rate: rate([answer], answer.wholeMs), cpuUs: (user + system) / answer.tokens };
 };
 
 const together = (send: Send) => async (): Promise<number> => {
@@ -42,9 +51,9 @@ const chat = (send: Send) => async (): Promise<Answer> =>
   ask(send, '/v1/chat/completions', { model: modelId, messages: [{ role: 'user', content: note }] });
 
 interface Pairs {
-  readonly sealed: number[];
-  readonly plain: number[];
-  readonly floor: number[];
+  readonly sealed: Sample[];
+  readonly plain: Sample[];
+  readonly floor: Sample[];
 }
 
 const world = await createWorld();
@@ -65,7 +74,7 @@ try {
       {
         sealed: one(sealedWay, prompt),
         plain: one(plainWay, prompt),
-        floor: async () => engine.tokensPerSecond([prompt], longTokens),
+        floor: async () => ({ rate: await engine.tokensPerSecond([prompt], longTokens), cpuUs: 0 }),
       },
       rounds,
     );
@@ -87,12 +96,18 @@ try {
     chats.sealed.map((answer) => answer[key]),
     chats.plain.map((answer) => answer[key]),
   ];
+  const rates = (samples: Sample[]): number[] => samples.map((sample) => sample.rate);
+  const cpu = (samples: Sample[]): number[] => samples.map((sample) => sample.cpuUs);
   printFigures(`Streamed answers through the channel, medians of ${rounds} rounds`, [
-    figure(`one stream of ${longTokens} tokens`, ones.sealed, ones.plain, 'tokens/s', '>= 0.97'),
+    figure(`one stream of ${longTokens} tokens`, rates(ones.sealed), rates(ones.plain), 'tokens/s', '>= 0.97'),
     figure(`${streams} streams of ${longTokens} tokens`, many.sealed, many.plain, 'tokens/s', '>= 0.97'),
     figure('time to first token, chat', ...times('firstTokenMs'), 'ms'),
     figure('whole chat answer, one line', ...times('wholeMs'), 'ms'),
-    { ...figure('one stream, over the floor', ones.sealed, ones.floor, 'tokens/s'), against: 'engine in this process' },
+    figure('CPU time of the client, a token of one stream', cpu(ones.sealed), cpu(ones.plain), 'µs'),
+    {
+      ...figure('one stream, over the floor', rates(ones.sealed), rates(ones.floor), 'tokens/s'),
+      against: 'engine in this process',
+    },
   ]);
 } finally {
   await plain.stop();
