@@ -161,15 +161,24 @@ describe('a cache of endorsements', () => {
   });
 
   it.each([
-    ['writable by the group', async (path: string) => chmod(path, 0o770)],
-    ['writable by everyone', async (path: string) => chmod(path, 0o707)],
-    ['a link', async (path: string) => replace(path, async () => symlink('/tmp', path))],
-    ['a file', async (path: string) => replace(path, async () => writeFile(path, ''))],
-  ])('refuses a directory that is %s', async (_what, spoil) => {
+    ['writable by the group', async (path: string) => chmod(path, 0o770), 'ENDORSEMENT_CACHE_UNSAFE'],
+    ['writable by everyone', async (path: string) => chmod(path, 0o707), 'ENDORSEMENT_CACHE_UNSAFE'],
+    ['a link', async (path: string) => replace(path, async () => symlink('/tmp', path)), 'ENDORSEMENT_CACHE_UNSAFE'],
+    ['a file', async (path: string) => replace(path, async () => writeFile(path, '')), 'ENDORSEMENT_CACHE_FAILED'],
+  ])('refuses a directory that is %s', async (_what, spoil, code) => {
     const directory = join(await temporaryDirectory(), 'cache');
     await mkdir(directory, { mode: 0o700 });
     await spoil(directory);
-    expect(await codeOf(openEndorsementCache({ directory }))).toMatch(/^ENDORSEMENT_CACHE_(?:UNSAFE|FAILED)$/);
+    expect(await codeOf(openEndorsementCache({ directory }))).toBe(code);
+  });
+
+  it('refuses a key that is none, and marks that cannot be read: they must not count as none', async () => {
+    const { request, source, directory } = await world();
+    expect(await codeOf(openEndorsementCache({ directory, key: new Uint8Array(16) }))).toBe('ENDORSEMENT_CACHE_FAILED');
+    await (await source()).get(request);
+    const [folder = ''] = await readdir(join(directory, 'marks'));
+    await replace(join(directory, 'marks', folder), async () => writeFile(join(directory, 'marks', folder), ''));
+    expect(await codeOf((await source()).get(request))).toBe('ENDORSEMENT_CACHE_FAILED');
   });
 
   it('keeps no file of a writer that died', async () => {
