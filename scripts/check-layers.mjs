@@ -5,10 +5,11 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const layers = ['codec', 'attest', 'evidence', 'keys', 'model', 'channel', 'client', 'testkit'];
+const layers = ['codec', 'log', 'attest', 'evidence', 'keys', 'model', 'channel', 'client', 'testkit'];
 const apps = ['relay', 'broker', 'enclave', 'cli'];
 const browserReady = [
   'packages/codec/src',
+  'packages/log/src',
   'packages/attest/src',
   'packages/channel/src',
   'packages/client/src',
