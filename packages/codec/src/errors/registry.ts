@@ -8,18 +8,24 @@ import { codecErrors } from './codec.ts';
 import { enclaveErrors } from './enclave.ts';
 import { endorsementErrors } from './endorsements.ts';
 import { evidenceErrors } from './evidence.ts';
+import { freshnessErrors } from './freshness.ts';
 import { keysErrors } from './keys.ts';
+import { logErrors } from './log.ts';
 import { modelErrors } from './model.ts';
 import { relayErrors } from './relay.ts';
 import { testkitErrors } from './testkit.ts';
+import { tpmDeviceErrors } from './tpm-device.ts';
 
 /** Every error code of Fastness. Codes are stable: tests, HTTP problem details, exit codes and docs share them. */
 export const errorRegistry = Object.freeze({
   ...codecErrors,
   ...attestErrors,
   ...evidenceErrors,
+  ...tpmDeviceErrors,
+  ...freshnessErrors,
   ...endorsementErrors,
   ...keysErrors,
+  ...logErrors,
   ...modelErrors,
   ...channelErrors,
   ...clientErrors,
