@@ -1,13 +1,16 @@
 import {
   cmwFromJson,
+  evidenceFromJson,
   evidenceFormats,
   keyConfigDigestOf,
+  processorEvidenceOf,
   releasedMeasurements,
   SIMULATED_SNP_EVIDENCE_TYPE,
   verifyEvidence,
   withMeasurements,
   type AttestationVerdict,
   type Cmw,
+  type CmwCollection,
   type Tee,
 } from '@fastness/attest';
 import { releasePublicKey } from '@fastness/channel';
@@ -32,7 +35,7 @@ export type RefusalTrail = Partial<Omit<AuditFacts<'refused'>, 'operation' | 'co
 export interface AuthorisedRequest {
   readonly release: UsableRelease;
   readonly verdict: AttestationVerdict;
-  readonly evidence: Cmw;
+  readonly evidence: Cmw | CmwCollection;
   readonly nonce: Uint8Array;
   readonly enclaveNonce: Uint8Array;
   readonly keyConfigDigest: Uint8Array;
@@ -74,8 +77,8 @@ export async function authorise(
   trail.modelId = modelId;
   trail.version = version;
 
-  const evidence = cmwFromJson(request.evidence);
-  const measurements = measurementsOf(context, evidence, release.verified);
+  const evidence = evidenceFromJson(request.evidence);
+  const measurements = measurementsOf(context, processorEvidenceOf(evidence), release.verified);
   const keyConfig = fromBase64Url(request.keyConfig);
   const keyConfigDigest = await keyConfigDigestOf({
     ohttpKeyConfig: keyConfig,

@@ -1,4 +1,4 @@
-import type { Cmw, TrustAnchors } from '@fastness/attest';
+import type { Cmw, CmwCollection, TrustAnchors } from '@fastness/attest';
 import {
   completeEndorsements,
   createEndorsementSource,
@@ -36,7 +36,11 @@ export type BrokerEndorsements = z.output<typeof brokerEndorsementsSchema>;
  * Returns everything that evidence is to be verified with, given what came with it. What it throws is the answer to the
  * request: no key leaves on evidence whose endorsements could not be had.
  */
-export type CompleteEndorsements = (evidence: Cmw, endorsements: readonly Cmw[], now: Date) => Promise<readonly Cmw[]>;
+export type CompleteEndorsements = (
+  evidence: Cmw | CmwCollection,
+  endorsements: readonly Cmw[],
+  now: Date,
+) => Promise<readonly Cmw[]>;
 
 /** Opens the cache and the services behind it. Throws ENDORSEMENT_CACHE_UNSAFE, ENDORSEMENT_CACHE_FAILED. */
 export async function openEndorsements(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { toEar } from '@fastness/attest';
+import { isCmwCollection, toEar, type Cmw, type CmwCollection } from '@fastness/attest';
 import { hpkeSealTo, keyReleaseAad, keyReleaseInfo, sealedKeyToJson, signLease } from '@fastness/channel';
 import type { KeyReleaseResponse, SealedKey } from '@fastness/channel/wire';
 import { toBase64Url, toHex } from '@fastness/codec/bytes';
@@ -85,8 +85,13 @@ async function signEar(context: BrokerContext, request: AuthorisedRequest, issue
     issuedAt,
     rawEvidence: request.evidence,
   });
-  const small = request.evidence.value.length <= rawEvidenceLimit;
+  const small = sizeOf(request.evidence) <= rawEvidenceLimit;
   return await signJwt(context.signer, 'eat+jwt', small ? { ...claims, ear_raw_evidence: raw } : claims);
+}
+
+function sizeOf(evidence: Cmw | CmwCollection): number {
+  const records = isCmwCollection(evidence) ? [...evidence.records.values()] : [evidence];
+  return records.reduce((sum, { value }) => sum + value.length, 0);
 }
 
 /** Inside the transaction that records the release, so that no revocation and no newer version slips in between. */

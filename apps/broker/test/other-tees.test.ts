@@ -1,4 +1,17 @@
-import { cmwToJson, CMW_EVIDENCE, reportDataFor, TDX_QUOTE_TYPE, type Cmw, type Tee } from '@fastness/attest';
+import {
+  cmwFromJson,
+  cmwToJson,
+  CMW_EVIDENCE,
+  deviceEvidenceDigestOf,
+  deviceNonceOf,
+  EVIDENCE_COLLECTION_TYPE,
+  evidenceToJson,
+  reportDataFor,
+  TDX_QUOTE_TYPE,
+  type Cmw,
+  type CmwCollection,
+  type Tee,
+} from '@fastness/attest';
 import { encodeDcapCollateral } from '@fastness/attest/formats/tdx';
 import { fromBase64Url, toHex } from '@fastness/codec/bytes';
 import type { Release } from '@fastness/model/release';
@@ -26,6 +39,7 @@ import {
   type Answer,
   type TestEnclave,
 } from './actors.ts';
+import { prepareNvidia } from '../../../packages/attest/test/support/nvidia-forge.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { createWorld, dawn, type TestRelease, type World } from './world.ts';
 
@@ -155,3 +169,71 @@ describe('a release for several TEEs', () => {
     expect(refusalOf(await ask(machines[name]))).toBe('BROKER_PLATFORM_REVOKED');
   });
 });
+
+describe('a policy that requires GPUs', () => {
+  const at = { now: dawn };
+  const gpu = (chipSerial: bigint) => ({ chain: { ...at, chipSerial }, deviceOcsp: at, rimOcsp: at });
+  const gpus = { gpu0: gpu(0x1001n), gpu1: gpu(0x1002n) };
+
+  it('opens for a collection that binds processor and GPUs to the request, and for nothing less', async () => {
+    const { attestation } = world.policy;
+    const prepared = await Promise.all(Object.values(gpus).map(async (each) => prepareNvidia(each)));
+    const policy = {
+      ...world.policy,
+      attestation: {
+        ...attestation,
+        nvidiaGpu: { architectures: ['hopper' as const] },
+        devices: [{ kind: 'nvidia-gpu' as const, minimum: 2 }],
+      },
+    };
+    const nvidia = {
+      nvidiaDevices: prepared.flatMap(({ anchors }) => anchors.nvidiaDevices ?? []),
+      nvidiaRims: prepared.flatMap(({ anchors }) => anchors.nvidiaRims ?? []),
+    };
+    const strict = await world.start({ policy, anchors: { ...world.anchors, ...nvidia } });
+    const genuine = await admin.registered(strict.url, await world.release());
+
+    /** `sent`: what of the collection is sent; `asked`: the label that the second GPU was asked under. */
+    const send = async (sent: (all: CmwCollection) => Cmw | CmwCollection, asked = 'gpu1'): Promise<Answer> => {
+      const { nonce } = await challenge(strict.url);
+      const session = {
+        purpose: 'key-release' as const,
+        nonce: fromBase64Url(nonce),
+        keyConfigDigest: enclave.keyConfigDigest,
+        releaseDigest: genuine.digest,
+      };
+      const devices = await Promise.all(
+        Object.entries(gpus).map(async ([label, each]) => {
+          const deviceNonce = await deviceNonceOf(session, label === 'gpu1' ? asked : label);
+          return [label, await prepareNvidia({ ...each, report: { nonce: deviceNonce } })] as const;
+        }),
+      );
+      const records = devices.map(([label, { evidence }]) => [label, evidence] as const);
+      const bind = { deviceEvidenceDigest: await deviceEvidenceDigestOf(new Map(records)) };
+      const request = await attest({ world, enclave, release: genuine, nonce, bind });
+      const cpu = cmwFromJson(request.evidence);
+      const all = { type: EVIDENCE_COLLECTION_TYPE, records: new Map([['cpu0', cpu], ...records]) };
+      const endorsements = devices.flatMap(([, options]) => options.endorsements.map(cmwToJson));
+      const json = {
+        ...request,
+        evidence: evidenceToJson(sent(all)),
+        endorsements: [...request.endorsements, ...endorsements],
+      };
+      return call(`${strict.url}/v1/key-releases`, { method: 'POST', json });
+    };
+
+    granted(await send((all) => all));
+    expect(refusalOf(await send((all) => all, 'gpu7'))).toBe('NVIDIA_NONCE_MISMATCH');
+    expect(refusalOf(await send(({ records }) => records.get('cpu0') ?? never()))).toBe('ATTEST_DEVICE_MISSING');
+    const onlyOne = ({ type, records }: CmwCollection) => ({
+      ...(type === undefined ? {} : { type }),
+      records: new Map([...records].filter(([label]) => label !== 'gpu1')),
+    });
+    expect(refusalOf(await send(onlyOne))).toBe('ATTEST_DEVICE_MISSING');
+    await strict.close();
+  });
+});
+
+function never(): never {
+  throw new Error('absent');
+}

@@ -55,6 +55,16 @@ export function cmwCollectionFromJson(json: unknown): CmwCollection {
   );
 }
 
+/** Reads the JSON form of either, as evidence comes: a list is a record, an object a collection. Throws CMW_MALFORMED, CMW_TOO_LARGE. */
+export function evidenceFromJson(json: unknown): Cmw | CmwCollection {
+  return Array.isArray(json) ? cmwFromJson(json) : cmwCollectionFromJson(json);
+}
+
+/** The JSON form of either. */
+export function evidenceToJson(evidence: Cmw | CmwCollection): CmwJson | CmwCollectionJson {
+  return isCmwCollection(evidence) ? cmwCollectionToJson(evidence) : cmwToJson(evidence);
+}
+
 /** The CBOR form of a record: the array [media type, bytes, ? indicator]. */
 export function cmwToCbor(cmw: Cmw): Uint8Array<ArrayBuffer> {
   return encodeCbor(recordOf(cmw));

@@ -3,7 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { deviceEvidenceDigestOf, deviceNonceOf } from './binding.ts';
 import { Checklist, checksOf, withChecks, type CheckRecord } from './checks.ts';
 import type { Cmw } from './cmw.ts';
-import { checkCmwCollection, EVIDENCE_COLLECTION_TYPE, type CmwCollection } from './cmw-collection.ts';
+import { checkCmwCollection, EVIDENCE_COLLECTION_TYPE, isCmwCollection, type CmwCollection } from './cmw-collection.ts';
 import { requireDevices } from './devices.ts';
 import type { EvidenceFormat, VerifySessionOptions } from './formats/format.ts';
 import { requireLabel, roleOf } from './roles.ts';
@@ -61,6 +61,16 @@ export async function verifyComposite(options: Options): Promise<CompositeVerdic
   }
   before.push(...requireDistinctIdentities(devices, verdicts, before));
   return compositeOf(cpu.label, verdicts, before);
+}
+
+/**
+ * The evidence of the processor: that of a collection, or the one piece there is. For those who must know what it is before
+ * it is verified, for instance to choose the measurements that a release lists for it.
+ * Throws ATTEST_CPU_NOT_ONE, ATTEST_EVIDENCE_UNSUPPORTED and errors of the envelopes.
+ */
+export function processorEvidenceOf(evidence: Cmw | CmwCollection): Cmw {
+  if (!isCmwCollection(evidence)) return evidence;
+  return requireOneCpu(partsOf(evidence)).record;
 }
 
 /** Private copies in the order of their labels, each with its verifier. */

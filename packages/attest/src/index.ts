@@ -50,6 +50,8 @@ export {
   cmwFromCbor,
   cmwToCbor,
   EVIDENCE_COLLECTION_TYPE,
+  evidenceFromJson,
+  evidenceToJson,
   isCmwCollection,
   type CmwCollection,
   type CmwCollectionJson,
@@ -151,6 +153,7 @@ export { tokenAnchors, tokenRoots, type TokenTrustAnchor } from './trust/tokens.
 export { vendorAnchors } from './trust/vendors.ts';
 export { isCompositeVerdict, type AttestationVerdict, type CompositeVerdict } from './verdict.ts';
 export { verifyEvidence } from './verify.ts';
+export { processorEvidenceOf } from './composite.ts';
 export { formatOf } from './verify-one.ts';
 export { verifyRecordedEvidence } from './verify-recorded.ts';
 export { waivableChecks, type AppliedWaiver, type WaivableCheck, type Waiver } from './waivers.ts';

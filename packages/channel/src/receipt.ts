@@ -1,3 +1,4 @@
+import type { Cmw, CmwCollection } from '@fastness/attest';
 import { concatBytes, plainBytes, u32be, utf8Encode } from '@fastness/codec/bytes';
 import type { CborValue } from '@fastness/codec/cbor';
 import { ClaimReader, importEd25519, secondsOf, signClaims, verifyClaims, type SignBytes } from './signed-claims.ts';
@@ -81,8 +82,23 @@ export async function verifyReceipt(options: { receipt: Uint8Array; receiptKey: 
   return receipt;
 }
 
-/** Digest of evidence as a receipt names it: SHA-256 over label, media type and value, each behind its 32-bit length. */
-export function evidenceDigestOf(evidence: { type: string; value: Uint8Array }): Promise<Uint8Array> {
-  const parts = [utf8Encode('fastness/evidence/v1'), utf8Encode(evidence.type), evidence.value];
+/**
+ * Digest of evidence as a receipt names it: SHA-256 over label, media type and value, each behind its 32-bit length; of a
+ * collection over a label of its own, its type, and label, media type and value of every record in the order of their labels.
+ */
+export function evidenceDigestOf(evidence: Cmw | CmwCollection): Promise<Uint8Array> {
+  const parts =
+    'records' in evidence
+      ? collectionParts(evidence)
+      : [utf8Encode('fastness/evidence/v1'), utf8Encode(evidence.type), evidence.value];
   return sha256(concatBytes(...parts.flatMap((part) => [u32be(part.length), part])));
+}
+
+function collectionParts({ type = '', records }: CmwCollection): Uint8Array[] {
+  const sorted = [...records].toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return [
+    utf8Encode('fastness/evidence-collection/v1'),
+    utf8Encode(type),
+    ...sorted.flatMap(([label, record]) => [utf8Encode(label), utf8Encode(record.type), record.value]),
+  ];
 }

@@ -186,4 +186,30 @@ describe('the digest of evidence', () => {
     );
     expect(new Set(digests).size).toBe(4);
   });
+
+  it('of a collection depends on its type and on every record, but not on their order', async () => {
+    const [cpu, gpu] = [1, 2].map((byte) => ({ type: 'a/b', value: Uint8Array.of(byte) }));
+    if (cpu === undefined || gpu === undefined) throw new Error('two records');
+    const digest = async (records: [string, typeof cpu][], type?: string) =>
+      toHex(await evidenceDigestOf({ ...(type === undefined ? {} : { type }), records: new Map(records) }));
+    const both = await digest([
+      ['cpu0', cpu],
+      ['gpu0', gpu],
+    ]);
+    const sorted = await digest([
+      ['gpu0', gpu],
+      ['cpu0', cpu],
+    ]);
+    expect(sorted).toBe(both);
+    const others = await Promise.all([
+      digest([['cpu0', cpu]]),
+      digest([['cpu0', cpu]], 'a:b'),
+      digest([
+        ['cpu0', gpu],
+        ['gpu0', cpu],
+      ]),
+      evidenceDigestOf(cpu).then((bytes) => toHex(bytes)),
+    ]);
+    expect(new Set([both, ...others]).size).toBe(5);
+  });
 });

@@ -1,3 +1,4 @@
+import { EVIDENCE_COLLECTION_TYPE, isCmwCollection } from '@fastness/attest';
 import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec/bytes';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseClientPolicy, verifyEnclave } from '../src/index.ts';
@@ -70,6 +71,28 @@ describe('an enclave that meets the policy', () => {
 
   it('is verified when policy and release both list its measurement', async () => {
     await verify({ policy: { snp: { measurements: [measurement, 'cd'.repeat(48)] } } });
+  });
+
+  it('may send its evidence as a collection, which is then what the receipt names', async () => {
+    const collected = (type: string, label: string) => (bundle: Awaited<ReturnType<ForgedEnclave['attest']>>) => ({
+      ...bundle,
+      evidence: { __cmwc_t: type, [label]: bundle.evidence },
+    });
+    const verified = await verify({ edit: collected(EVIDENCE_COLLECTION_TYPE, 'cpu0') });
+    expect(isCmwCollection(verified.evidence)).toBe(true);
+    expect(Object.keys(verified.ear.submods)).toEqual(['cpu0']);
+    const alone = await verify({});
+    expect(toHex(verified.evidenceDigest)).not.toBe(toHex(alone.evidenceDigest));
+    await expectCode(
+      () => verify({ edit: collected('tag:example.org,2026:x', 'cpu0') }),
+      'ATTEST_COLLECTION_UNSUPPORTED',
+    );
+    await expectCode(() => verify({ edit: collected(EVIDENCE_COLLECTION_TYPE, 'gpu0') }), 'ATTEST_LABEL_MISMATCH');
+    const attestation = {
+      nvidiaGpu: { architectures: ['hopper'] },
+      devices: [{ kind: 'nvidia-gpu', minimum: 1 }],
+    };
+    await expectCode(() => verify({ policy: { attestation } }), 'ATTEST_DEVICE_MISSING');
   });
 
   it('may be simulated when policy and release say so, and is marked', async () => {

@@ -1,7 +1,7 @@
 import { toBase64Url } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
-import { cmwToJson, type Cmw } from '../cmw.ts';
-import { cmwCollectionToJson, isCmwCollection, type CmwCollection } from '../cmw-collection.ts';
+import type { Cmw } from '../cmw.ts';
+import { evidenceToJson, type CmwCollection } from '../cmw-collection.ts';
 import { isCompositeVerdict, type AttestationVerdict, type CompositeVerdict } from '../verdict.ts';
 import { BINDING_UNCHECKED } from '../waivers.ts';
 import { evidenceFormats } from '../formats/registry.ts';
@@ -74,7 +74,7 @@ export function toEar(
     ear_status: overallOf(Object.values(submods).map(({ ear_status }) => ear_status)),
     iat: Math.floor(issuedAt.getTime() / 1000),
     ear_verifier_id: verifierId,
-    ear_raw_evidence: isCmwCollection(rawEvidence) ? cmwCollectionToJson(rawEvidence) : cmwToJson(rawEvidence),
+    ear_raw_evidence: evidenceToJson(rawEvidence),
     eat_nonce: toBase64Url(nonce),
     submods,
   });

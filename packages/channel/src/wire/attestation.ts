@@ -1,6 +1,6 @@
 import { releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
-import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema } from './fields.ts';
+import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema, evidenceJsonSchema } from './fields.ts';
 
 /** Body of `POST /attestation`: `nonce` is base64url of 32 random bytes that the client chose. */
 export const attestationRequestSchema = z.strictObject({ nonce: base64Url32Schema });
@@ -14,7 +14,7 @@ export type AttestationRequest = z.infer<typeof attestationRequestSchema>;
 export const attestationBundleSchema = z.strictObject({
   format: z.literal('fastness/attestation/v1'),
   nonce: base64Url32Schema,
-  evidence: cmwJsonSchema,
+  evidence: evidenceJsonSchema,
   endorsements: z.array(cmwJsonSchema).max(16),
   keyConfig: base64UrlUpTo(16 * 1024),
   receiptKey: base64Url32Schema,

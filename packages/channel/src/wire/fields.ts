@@ -29,3 +29,15 @@ export const cmwJsonSchema = z.union([
   z.tuple([z.string().min(1).max(128), base64UrlUpTo(512 * 1024), z.int().min(0).max(0xffffffff)]),
 ]);
 export type CmwJson = z.infer<typeof cmwJsonSchema>;
+
+/** Records of one collection: eight GPUs, four switches and what belongs to the processor are fourteen, and its type. */
+const maxRecords = 33;
+
+/** Evidence as JSON: a record, or a collection of records by label with its type under `__cmwc_t` (RFC 9999). */
+export const evidenceJsonSchema = z.union([
+  cmwJsonSchema,
+  z
+    .record(z.string().min(1).max(64), z.union([cmwJsonSchema, z.string().min(1).max(256)]))
+    .refine((members) => Object.keys(members).length <= maxRecords),
+]);
+export type EvidenceJson = z.infer<typeof evidenceJsonSchema>;

@@ -8,10 +8,12 @@ export {
   base64Url32Schema,
   base64UrlUpTo,
   cmwJsonSchema,
+  evidenceJsonSchema,
   hex32Schema,
   identifierSchema,
   isoTimeSchema,
   type CmwJson,
+  type EvidenceJson,
 } from './fields.ts';
 export {
   challengeSchema,

@@ -3,6 +3,7 @@ import {
   base64Url32Schema,
   base64UrlUpTo,
   cmwJsonSchema,
+  evidenceJsonSchema,
   hex32Schema,
   identifierSchema,
   isoTimeSchema,
@@ -19,7 +20,7 @@ export type Challenge = z.infer<typeof challengeSchema>;
 export const keyReleaseRequestSchema = z.strictObject({
   nonce: base64Url32Schema,
   enclaveNonce: base64Url32Schema,
-  evidence: cmwJsonSchema,
+  evidence: evidenceJsonSchema,
   endorsements: z.array(cmwJsonSchema).max(16),
   keyConfig: base64UrlUpTo(16 * 1024),
   receiptKey: base64Url32Schema,

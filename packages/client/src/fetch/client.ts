@@ -1,4 +1,4 @@
-import type { Cmw, TrustAnchors } from '@fastness/attest';
+import type { Cmw, CmwCollection, TrustAnchors } from '@fastness/attest';
 import type { Primitives } from '@fastness/channel';
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { ClientPolicy } from '../policy.ts';
@@ -52,7 +52,7 @@ export interface ClientOptions {
 
 /** Returns all endorsements that the evidence is to be verified with; `signal` is raised when nobody waits any more. */
 export type CompleteClientEndorsements = (
-  evidence: Cmw,
+  evidence: Cmw | CmwCollection,
   endorsements: readonly Cmw[],
   signal: AbortSignal,
 ) => Promise<readonly Cmw[]>;

@@ -1,4 +1,4 @@
-import { cmwFromJson, cmwToJson } from '@fastness/attest';
+import { cmwFromJson, cmwToJson, evidenceFromJson } from '@fastness/attest';
 import { attestationBundleSchema, parseWire } from '@fastness/channel/wire';
 import type { CompleteClientEndorsements } from './client.ts';
 
@@ -13,6 +13,6 @@ export async function completeBundle(
 ): Promise<unknown> {
   const bundle = parseWire(attestationBundleSchema, answered);
   const given = bundle.endorsements.map((endorsement) => cmwFromJson(endorsement));
-  const endorsements = await complete(cmwFromJson(bundle.evidence), given, signal);
+  const endorsements = await complete(evidenceFromJson(bundle.evidence), given, signal);
   return { ...bundle, endorsements: endorsements.map((endorsement) => cmwToJson(endorsement)) };
 }

@@ -1,4 +1,4 @@
-import type { AttestationVerdict, CheckRecord, Claims, Cmw, EarClaims } from '@fastness/attest';
+import type { AttestationVerdict, CheckRecord, Claims, Cmw, CmwCollection, EarClaims } from '@fastness/attest';
 import type { AttestationBundle } from '@fastness/channel/wire';
 import type { VerifiedRelease } from '@fastness/model/release';
 
@@ -26,7 +26,8 @@ export interface VerifiedEnclave {
   readonly keyConfigDigest: Uint8Array;
   readonly releaseDigest: Uint8Array;
   readonly evidenceDigest: Uint8Array;
-  readonly evidence: Cmw;
+  /** One piece of evidence, or the collection of processor and devices. */
+  readonly evidence: Cmw | CmwCollection;
   readonly nonce: Uint8Array;
   /** Everything that was verified, as it came. */
   readonly bundle: AttestationBundle;

@@ -1,7 +1,9 @@
 import {
   cmwFromJson,
+  evidenceFromJson,
   evidenceFormats,
   keyConfigDigestOf,
+  processorEvidenceOf,
   policySectionOf,
   releasedMeasurements,
   sectionOf,
@@ -68,11 +70,11 @@ export async function verifyEnclave(options: {
   const receiptKey = fromBase64Url(bundle.receiptKey);
   const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });
   const { releaseDigest } = release;
-  const evidence = cmwFromJson(bundle.evidence);
+  const evidence = evidenceFromJson(bundle.evidence);
   const verdict = await verifyEvidence({
     evidence,
     endorsements: bundle.endorsements.map((endorsement) => cmwFromJson(endorsement)),
-    policy: attestationPolicyFor(policy, release, evidence.type),
+    policy: attestationPolicyFor(policy, release, processorEvidenceOf(evidence).type),
     anchors: options.anchors ?? vendorAnchors,
     session: { purpose: 'client', nonce, keyConfigDigest, releaseDigest },
     now,
@@ -127,7 +129,7 @@ function attestationPolicyFor(policy: ClientPolicy, { release }: VerifiedRelease
 
 /** Members of a policy's section that tell one deployment from others; which ones a section has depends on the TEE. */
 const pinning = ['idKeyDigests', 'authorKeyDigests', 'hostData', 'mrOwners', 'mrConfigIds'] as const;
-const identityLists = ['chipIds', 'ppids', 'instances'] as const;
+const identityLists = ['chipIds', 'ppids', 'instances', 'vms'] as const;
 
 /** Only the section of the evidence counts: what is pinned for another TEE says nothing about this machine. */
 function scopeOf({ attestation }: ClientPolicy, tee: Tee): DeploymentScope {
