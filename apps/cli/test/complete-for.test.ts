@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyEvidence } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import { fakeKds, forgedKdsMaterial, startFakeService, type FakeService } from '@fastness/testkit/services';
-import { completeFor, completionOf } from '../src/support/endorsements.ts';
+import { completeFor, completionOf, notRefreshedOf } from '../src/support/endorsements.ts';
 import { prepare } from '../../../packages/attest/test/support/forge.ts';
 
 const { signal } = new AbortController();
@@ -43,6 +43,17 @@ describe('fetching on the command line', () => {
     };
     expect(await judged('given')).toBe('none');
     expect(await judged('fetched')).toBe('SNP_CERTIFICATE_REVOKED');
+  });
+
+  it('says which copies it could not refresh', async () => {
+    const { evidence, anchors, now: at } = prepared;
+    const options = { endorsementsCache: join(folder, 'ageing'), kds: kds.url };
+    await completeFor(evidence, [], options, { anchors, at, signal });
+    kds.fail({ kind: 'status', status: 403 });
+    const tomorrow = new Date(at.getTime() + 25 * 3600 * 1000);
+    const completed = await completeFor(evidence, [], options, { anchors, at: tomorrow, signal });
+    kds.recover();
+    expect(notRefreshedOf(completed)).toEqual(['amd/crl/vcek/Genoa (ENDORSEMENT_REFUSED)']);
   });
 
   it('changes nothing without a cache, and wants one to stay offline', async () => {

@@ -6,7 +6,7 @@ import { parseReceiptBundle, verifyReceiptBundle, type VerifiedReceipt } from '@
 import { FastnessError } from '@fastness/codec/errors';
 import { clientForHome, readClientPolicy, type ClientOptions } from '../support/client.ts';
 import { action } from '../support/command.ts';
-import { completeFor, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
+import { completeFor, notRefreshedOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
 import { readText } from '../support/home.ts';
 import type { Output } from '../support/output.ts';
 import type { Context } from '../support/run.ts';
@@ -34,7 +34,10 @@ export function verifyCommand(): Command {
             url: target,
             completeEndorsements: async (evidence, endorsements, signal) => {
               const means = { anchors: vendorAnchors, at: new Date(), signal, prefer: 'fetched' as const };
-              return (await completeFor(evidence, endorsements, options, means)).endorsements;
+              const completed = await completeFor(evidence, endorsements, options, means);
+              for (const name of notRefreshedOf(completed))
+                context.output.warn(`Could not be refreshed, so a copy within its period was used: ${name}`);
+              return completed.endorsements;
             },
           });
           printVerifiedEnclave(context.output, await client.verify());

@@ -110,6 +110,13 @@ export async function completeFor(
   }
 }
 
+/** What a completion used although it could not be refreshed, and why not. */
+export function notRefreshedOf({ fetched }: Completed): string[] {
+  return fetched.flatMap(({ item, refreshFailed }) =>
+    refreshFailed === undefined ? [] : [`${item.subject} (${refreshFailed})`],
+  );
+}
+
 /** Prints one endorsement: what, from where, and how long it holds. */
 export function printEndorsement(
   output: Output,

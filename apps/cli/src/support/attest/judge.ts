@@ -31,6 +31,8 @@ export interface Judgement {
   readonly binding: Binding['kind'] | 'fresh nonce';
   /** Roots that replaced the vendors'. */
   readonly anchorsFile?: string;
+  /** Endorsements that could not be refreshed, with the code that says why; copies within their period were used. */
+  readonly notRefreshed?: readonly string[];
   readonly checks: readonly ReportedCheck[];
   readonly waivers: readonly AppliedWaiver[];
   readonly verdict?: AttestationVerdict;

@@ -27,9 +27,10 @@ export function printExplanation(output: Output, judgement: Judgement): void {
   printWarnings(output, judgement);
 }
 
-function printWarnings(output: Output, { verdict, waivers, anchorsFile }: Judgement): void {
+function printWarnings(output: Output, { verdict, waivers, anchorsFile, notRefreshed = [] }: Judgement): void {
   if (anchorsFile !== undefined)
     output.warn(`The roots that count came from ${anchorsFile}, not from the vendors as this program pins them.`);
+  for (const name of notRefreshed) output.warn(`Could not be refreshed, so a copy within its period was used: ${name}`);
   for (const { check, reason, part } of waivers)
     output.warn(`Waived: ${part === undefined ? '' : `${part} `}${check} (${reason})`);
   if (verdict?.claims.simulated === true) output.warn(simulatedBanner);

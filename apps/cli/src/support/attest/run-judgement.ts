@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createClient, parseClientPolicy } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
 import { loadAnchors } from './anchors-file.ts';
-import { completeFor, type SourceOptions } from '../endorsements.ts';
+import { completeFor, notRefreshedOf, type SourceOptions } from '../endorsements.ts';
 import { bindingOf, policyPathOf, timeOf, type BindingOptions } from './arguments.ts';
 import { loadEndorsements } from './endorsement-files.ts';
 import { loadEvidence } from './evidence-file.ts';
@@ -34,7 +34,7 @@ export async function runJudgement(target: string, options: JudgementOptions, si
   const given = [...endorsements, ...brought];
   const completed = await completeFor(evidence, given, options, { anchors, at, signal });
   const { androidStatus: status } = completed;
-  return judge({
+  const judgement = await judge({
     target,
     evidence: { evidence, endorsements: completed.endorsements },
     policy,
@@ -46,6 +46,8 @@ export async function runJudgement(target: string, options: JudgementOptions, si
     binding,
     at,
   });
+  const notRefreshed = notRefreshedOf(completed);
+  return notRefreshed.length === 0 ? judgement : { ...judgement, notRefreshed };
 }
 
 /** The same checks as `fastness verify`: nonce, keys, release, approvals, evidence. */
