@@ -3,10 +3,13 @@
 import { verify as opensslVerify, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { VerificationCache, verifyEvidence, type VerifyEvidenceOptions } from '@fastness/attest';
 import { nativeVerifier } from '@fastness/evidence/native-verifier';
+import { bundleForBrowser, chromiumPresent, withPage } from '../packages/attest/test/support/browser/chromium.ts';
+import { toWire } from '../packages/attest/test/support/browser/wire.ts';
 import { vectorsPresent } from '../packages/attest/test/support/vectors.ts';
 import { loadPeers, type Peer } from './peers.ts';
 import { recordedEvidence, type Recorded } from './recorded.ts';
-import { compare, printFigures, timed, type Figure } from './support.ts';
+import { compare, median, medianRatio, printFigures, timed, type Figure } from './support.ts';
+import type { BrowserTimes } from './browser-page.ts';
 
 const rounds = Number(process.argv[2] ?? 7);
 const repetitions = 100;
@@ -72,6 +75,47 @@ async function measure(recorded: Recorded, peers: readonly Peer[]): Promise<void
   for (const refusal of refusals) process.stdout.write(`${refusal}\n`);
 }
 
+/** The same evidence in headless Chromium, where WebCrypto is all there is. */
+async function measureInChromium(all: readonly Recorded[]): Promise<void> {
+  const script = await bundleForBrowser(new URL('browser-page.ts', import.meta.url));
+  await withPage(script, async (page, version) => {
+    for (const { name, options, floor, fresh, goal } of all) {
+      const samples: BrowserTimes[] = [];
+      for (let round = 0; round <= rounds; round += 1) {
+        const call = { wire: toWire(options), curve: floor.curve, repetitions };
+        const sample = await page.evaluate(
+          async ({ wire, curve, repetitions: times }) => globalThis.measure(wire, curve, times),
+          call,
+        );
+        if (round > 0) samples.push(sample);
+      }
+      const floors = samples.map((sample) => sample.floor);
+      const figure = (
+        what: string,
+        values: number[],
+        references: number[],
+        against: string,
+        limit: string,
+      ): Figure => ({
+        name: what,
+        value: median(values),
+        against,
+        reference: median(references),
+        unit: 'ms',
+        goal: limit,
+        ratio: medianRatio(values, references),
+      });
+      const uncached = samples.map((sample) => sample.uncached);
+      const cached = samples.map((sample) => sample.cached);
+      const remaining = floors.map((value) => value * fresh);
+      printFigures(`${name}, in Chromium ${version}`, [
+        figure('uncached', uncached, floors, `bare ${floor.curve} verify (WebCrypto)`, `<= ${goal}`),
+        figure('chain and collateral cached', cached, remaining, `${fresh} bare verifies`, '<= 1.5'),
+      ]);
+    }
+  });
+}
+
 if (!vectorsPresent) {
   process.stderr.write(
     'The recorded vectors are not there (FASTNESS_VECTORS), and without them there is nothing to verify.\n',
@@ -79,5 +123,8 @@ if (!vectorsPresent) {
   process.exitCode = 1;
 } else {
   const peers = await loadPeers();
-  for (const recorded of recordedEvidence()) await measure(recorded, peers);
+  const all = recordedEvidence();
+  for (const recorded of all) await measure(recorded, peers);
+  if (chromiumPresent) await measureInChromium(all);
+  else process.stdout.write('\nChromium is not there, so nothing was measured in a browser.\n');
 }
