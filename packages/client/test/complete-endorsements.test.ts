@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Cmw } from '@fastness/attest';
+import type { Cmw, CmwCollection } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import { fakeKds, forgedKdsMaterial, startFakeService, type FakeService } from '@fastness/testkit/services';
 import { completeEndorsements, createEndorsementSource, type Completed } from '@fastness/evidence/endorsements';
@@ -40,7 +40,7 @@ function fetching(kds: FakeService): CompleteClientEndorsements {
     now: () => now,
     http: { attempts: 1 },
   });
-  return async (evidence: Cmw, endorsements: readonly Cmw[]) => {
+  return async (evidence: Cmw | CmwCollection, endorsements: readonly Cmw[]) => {
     const completed: Completed = await completeEndorsements({ evidence, endorsements, source, now });
     return completed.endorsements;
   };

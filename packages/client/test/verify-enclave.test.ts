@@ -1,4 +1,4 @@
-import { EVIDENCE_COLLECTION_TYPE, isCmwCollection } from '@fastness/attest';
+import { cmwFromJson, EVIDENCE_COLLECTION_TYPE, isCmwCollection } from '@fastness/attest';
 import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec/bytes';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseClientPolicy, verifyEnclave } from '../src/index.ts';
@@ -200,8 +200,7 @@ describe('an enclave is refused', () => {
 
   it('when one bit of its evidence was changed, wherever it is', async () => {
     const bundle = await enclave.attest(text);
-    const [type, value] = bundle.evidence;
-    const bytes = fromBase64Url(value);
+    const { type, value: bytes } = cmwFromJson(bundle.evidence);
     for (let at = 0; at < bytes.length; at += 61) {
       const changed = bytes.slice();
       changed[at] = (changed[at] ?? 0) ^ 4;
