@@ -1,5 +1,5 @@
 import { cmwFromJson, EVIDENCE_COLLECTION_TYPE, isCmwCollection } from '@fastness/attest';
-import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec/bytes';
+import { toBase64Url, toHex } from '@fastness/codec/bytes';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseClientPolicy, verifyEnclave } from '../src/index.ts';
 import { expectCode } from '../../channel/test/support/errors.ts';
