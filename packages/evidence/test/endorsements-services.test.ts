@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ANDROID_STATUS_TYPE, JWK_SET_TYPE, verifyEvidence } from '@fastness/attest';
 import { encodePem } from '@fastness/codec/bytes';
@@ -271,6 +273,28 @@ describe('virtual TPMs of Google', () => {
     const { options, mirror, source } = await gcpWorld(location);
     expect(await codeOf(completeEndorsements({ ...options, endorsements: [], source }))).toBe('ENDORSEMENT_URL');
     expect(mirror.requests).toEqual([]);
+  });
+
+  it('that are forged make nobody ask for lists, and nothing of theirs is kept', async () => {
+    const { options, mirror, services } = await gcpWorld();
+    const directory = await temporaryDirectory();
+    const cache = await openEndorsementCache({ directory });
+    const forged = await prepareGcpVtpm({
+      chain: {
+        levels: {
+          leaf: {
+            extensions: names(`http://${HOST}/i/ca.crt`),
+            tamper: { signature: (bytes) => bytes.map((byte) => byte ^ 1) },
+          },
+          intermediate,
+        },
+      },
+    });
+    const source = sourceFor({ anchors: options.anchors, services, cache });
+    expect(await codeOf(completeEndorsements({ ...forged, endorsements: [], source }))).toBe('ENDORSEMENT_UNAUTHENTIC');
+    expect(mirror.requests.map(({ path }) => path)).not.toContain(`/${HOST}/r/crl.crl`);
+    expect(await readdir(join(directory, 'entries'))).toEqual([]);
+    expect(await readdir(join(directory, 'marks'))).toEqual([]);
   });
 
   it('take no list that another authority signed', async () => {

@@ -25,6 +25,8 @@ export interface EndorsementSourceOptions {
 
 /** Where endorsements come from: bundle, cache and network behind one question. */
 export interface EndorsementSource {
+  /** The roots that everything from here ends in. */
+  readonly anchors: TrustAnchors;
   /**
    * One endorsement: authentic, within its period of validity, and not older than any seen here before. A copy from bundle
    * or cache is judged exactly like one from the network. Callers that ask for the same at the same time share one request.
@@ -150,6 +152,7 @@ export function createEndorsementSource(options: EndorsementSourceOptions): Endo
   };
 
   return Object.freeze<EndorsementSource>({
+    anchors,
     async get(request, signal) {
       signal?.throwIfAborted();
       // With a signal of its own a caller must not end what others wait for, so it shares with none.

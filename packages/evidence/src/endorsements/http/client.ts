@@ -77,6 +77,8 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
         }
       } finally {
         leave(origin);
+        // Certificates name hosts: an origin that nobody uses is forgotten, unless it asked for a pause.
+        if (origin.active === 0 && origin.closedUntil <= now().getTime()) origins.delete(request.url.origin);
       }
     },
   });

@@ -13,7 +13,7 @@ import { equalBytes } from '@fastness/codec/bytes';
 import { decodeCbor, type CborMap, type CborValue } from '@fastness/codec/cbor';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseCertificate, parseCrl, type Certificate, type Crl } from '@fastness/codec/x509';
-import { readChain } from '../judge.ts';
+import { readChain, verifyUpToPin } from '../judge.ts';
 import type { Endorsement } from '../types.ts';
 import { issuerLocation, listLocation } from '../vtpm/locations.ts';
 import { issuerCertificateRequest, issuerChainRequest, vtpmCrlRequest } from '../vtpm/requests.ts';
@@ -62,6 +62,7 @@ async function completeAbove(
   sent: readonly Uint8Array[],
   given: readonly Cmw[],
 ): Promise<Completed> {
+  const { anchors } = source;
   const read = given.map(({ value }) => mapOf(value));
   const [leaf, ...pool] = await readChain('The attestation key', [
     ...sent,
@@ -90,20 +91,26 @@ async function completeAbove(
     chain.push(issuer);
     current = issuer;
   }
+  const lists = chain.flatMap((certificate, index) => {
+    const issuer = chain[index + 1];
+    const location = listLocation(certificate);
+    if (issuer === undefined || location === undefined) return [];
+    const kept = prefer === 'given' && crls.some((crl) => isCurrentOf(crl, issuer, now));
+    return kept ? [] : [{ location, above: chain.slice(index + 1) }];
+  });
+  // Before anything more is asked for or kept: a forged certificate could name any number of addresses.
+  if (loose.length + lists.length > 0) {
+    await verifyUpToPin('The attestation key', chain, [...(anchors.gcpVtpm ?? []), ...(anchors.azureVtpm ?? [])]);
+  }
   for (const { location, found, place } of loose) {
-    // Only now can it be judged, and kept: the chain above it is complete.
     const request = issuerChainRequest({ location });
     const issuerChain = chain.slice(place + 1).map(({ raw }) => raw);
     const { subject, mediaType } = request;
     const judged = await source.put(request, { ...found.item, subject, mediaType, issuerChain });
     fetched.push({ ...judged, from: found.from });
   }
-  for (const [index, certificate] of chain.entries()) {
-    const issuer = chain[index + 1];
-    const location = listLocation(certificate);
-    if (issuer === undefined || location === undefined) continue;
-    if (prefer === 'given' && crls.some((crl) => isCurrentOf(crl, issuer, now))) continue;
-    const list = await source.get(vtpmCrlRequest({ location, chain: chain.slice(index + 1) }), signal);
+  for (const { location, above } of lists) {
+    const list = await source.get(vtpmCrlRequest({ location, chain: above }), signal);
     fetched.push(list);
     added.crls.push(list.item.body);
   }
