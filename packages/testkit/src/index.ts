@@ -197,3 +197,4 @@ export {
   type ForgedProperty,
   type ForgedRootOfTrust,
 } from './android/index.ts';
+export { startSwtpm, swtpmInstalled, type RunningSwtpm } from './tpm/swtpm.ts';
