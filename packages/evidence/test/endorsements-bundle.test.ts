@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { verifyEvidence } from '@fastness/attest';
+import { toHex } from '@fastness/codec/bytes';
+import { FastnessError } from '@fastness/codec/errors';
 import { fakeKds, fakePcs, forgedKdsMaterial, forgedPcsMaterial } from '@fastness/testkit/services';
 import {
   completeEndorsements,
@@ -167,6 +169,29 @@ describe('a bundle of endorsements', () => {
     });
     const again = await importEndorsementBundle(decodeEndorsementBundle(dated), source);
     expect(again.every((each) => 'endorsement' in each)).toBe(true);
+  });
+
+  it('with any byte changed keeps what it says about a subject, or is refused by a code of the registry', async () => {
+    const { anchors, bytes } = await world();
+    const bodies = new Map(decodeEndorsementBundle(bytes).items.map(({ subject, body }) => [subject, toHex(body)]));
+    const source = sourceFor({ anchors, services: {}, offline: true });
+    const outcomes: Record<string, number> = {};
+    for (let offset = 60; offset < bytes.length; offset += 331) {
+      const changed = bytes.map((byte, at) => (at === offset ? byte ^ (1 << (offset % 7)) : byte));
+      try {
+        for (const each of await importEndorsementBundle(decodeEndorsementBundle(changed), source)) {
+          const code = 'error' in each ? each.error.code : 'kept';
+          outcomes[code] = (outcomes[code] ?? 0) + 1;
+          // An ECDSA certificate inside a chain may change where its own signature does not matter; a body may not.
+          if ('endorsement' in each) expect(toHex(each.item.body)).toBe(bodies.get(each.item.subject));
+        }
+      } catch (error) {
+        if (!(error instanceof FastnessError)) throw error;
+        outcomes[error.code] = (outcomes[error.code] ?? 0) + 1;
+      }
+    }
+    expect(Object.keys(outcomes).filter((code) => !/^(?:kept|ENDORSEMENT_[A-Z_]+)$/.test(code))).toEqual([]);
+    expect(outcomes['kept']).toBeGreaterThan(0);
   });
 
   it('from before a revocation is refused by a cache that has seen the list', async () => {
