@@ -51,7 +51,8 @@ const examples = readdirSync(at('examples/policies/'))
 const page = `# Attestation policies
 
 Made by \`npm run docs:policy\` from the schema that the verifier itself applies and from \`examples/policies\`; do not edit.
-[policy.schema.json](policy.schema.json) is the same as JSON Schema, for editors.
+[policy.schema.json](policy.schema.json) is the same as JSON Schema, for editors; what spans several fields only the verifier
+checks.
 
 A policy says what evidence must look like to be accepted. There is a section for each kind of evidence; **a section that is
 absent refuses its kind**, and unknown fields are refused, so that a misspelt restriction cannot pass for one. What an absent

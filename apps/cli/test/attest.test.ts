@@ -223,10 +223,12 @@ describe('an explanation', () => {
     });
   });
 
-  it('names what could not even be read', async () => {
-    const cut = await folder.write('cut.bin', new Uint8Array(1184).fill(0xff));
-    expect(cut).toContain('cut.bin');
-    expect(await errorOf(judgeFile('cut.bin', snp()))).toMatchObject({ code: 'CLI_NOT_RECOGNISED' });
+  it('names what could not even be read: that is a result, and reports show it', async () => {
+    await folder.write('cut.json', '["application/vnd.fastness.tdx-quote", "***"]');
+    const judgement = await judgeFile('cut.json', snp());
+    expect(judgement.error?.code).toBe('CMW_MALFORMED');
+    expect(judgement.checks).toMatchObject([{ code: 'CMW_MALFORMED', outcome: 'failed' }]);
+    expect(junitOf(judgement)).toContain('<failure type="CMW_MALFORMED"');
   });
 });
 
@@ -249,6 +251,7 @@ describe('reports for pipelines', () => {
     const judgement = await judgeFile('snp.bin', snp(accept ? {} : { reportData: '00'.repeat(64) }));
     const [run] = sarifSchema.parse(JSON.parse(sarifOf(judgement, '1.2.3'))).runs;
     const failed = run?.results.filter(({ kind }) => kind === 'fail') ?? [];
+    for (const { kind, level } of run?.results ?? []) expect(level === 'none').toBe(kind !== 'fail');
     expect(failed.map(({ ruleId, level }) => [ruleId, level])).toEqual(
       accept ? [] : [['SNP_REPORT_DATA_MISMATCH', 'error']],
     );
@@ -265,7 +268,7 @@ describe('reports for pipelines', () => {
     const judgement = await judgeFile('snp.bin', snp({ reportData: undefined, withoutNonce: reason }));
     const xml = junitOf(judgement);
     expect(xml).toContain('value="a &quot;quoted&quot; &lt;b&gt;reason&lt;/b&gt; &amp; \ufffd');
-    expect(sarifOf(judgement, '1')).toContain('"kind": "review"');
+    expect(sarifOf(judgement, '1')).toContain('"level": "warning"');
   });
 });
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { TrustAnchors } from '@fastness/attest';
 import { createClient, parseClientPolicy } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
 import { loadAnchors } from './anchors-file.ts';
@@ -29,10 +30,16 @@ export async function runJudgement(target: string, options: JudgementOptions, si
   const binding = bindingOf(options, (path) => readSession(path));
   const { policy } = await loadPolicy(policyPath, at);
   const anchors = await loadAnchors(options.anchors);
-  const { evidence, endorsements } = await loadEvidence(target, options.format ?? 'auto');
-  const brought = await loadEndorsements(options.endorsements ?? [], evidence);
-  const given = [...endorsements, ...brought];
-  const completed = await completeFor(evidence, given, options, { anchors, at, signal });
+  const anchorsFile = options.anchors === undefined ? {} : { anchorsFile: options.anchors };
+  const gathered = await gather(target, options, { anchors, at, signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    // A wrong option is the caller's; what is wrong with the evidence is a result, and reports show it.
+    if (!(error instanceof FastnessError) || error.class === 'usage') throw error;
+    return error;
+  });
+  if (gathered instanceof FastnessError)
+    return { target, at, policyId: policy.id, binding: binding.kind, ...anchorsFile, ...refused(gathered) };
+  const { evidence, completed } = gathered;
   const { androidStatus: status } = completed;
   const judgement = await judge({
     target,
@@ -42,12 +49,24 @@ export async function runJudgement(target: string, options: JudgementOptions, si
       status === undefined || anchors.androidKey === undefined
         ? anchors
         : { ...anchors, androidKey: { ...anchors.androidKey, status } },
-    ...(options.anchors === undefined ? {} : { anchorsFile: options.anchors }),
+    ...anchorsFile,
     binding,
     at,
   });
   const notRefreshed = notRefreshedOf(completed);
   return notRefreshed.length === 0 ? judgement : { ...judgement, notRefreshed };
+}
+
+/** The evidence, with the endorsements that came with it, were given, or were fetched. */
+async function gather(
+  target: string,
+  options: JudgementOptions,
+  { anchors, at, signal }: { readonly anchors: TrustAnchors; readonly at: Date; readonly signal: AbortSignal },
+) {
+  const { evidence, endorsements } = await loadEvidence(target, options.format ?? 'auto');
+  const brought = await loadEndorsements(options.endorsements ?? [], evidence);
+  const completed = await completeFor(evidence, [...endorsements, ...brought], options, { anchors, at, signal });
+  return { evidence, completed };
 }
 
 /** The same checks as `fastness verify`: nonce, keys, release, approvals, evidence. */

@@ -3,7 +3,8 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { codesOf, type Judgement, type ReportedCheck } from './judge.ts';
 
-const kinds = { passed: 'pass', waived: 'review', 'not-applicable': 'notApplicable', failed: 'fail' } as const;
+/** A waived check did fail; SARIF gives a level to nothing else. */
+const kinds = { passed: 'pass', waived: 'fail', 'not-applicable': 'notApplicable', failed: 'fail' } as const;
 const levels = { passed: 'none', waived: 'warning', 'not-applicable': 'none', failed: 'error' } as const;
 
 /** The judgement as a SARIF 2.1.0 log (OASIS): one rule for each code, one result for each check, the failed one an error. */
