@@ -94,6 +94,10 @@ describe('a service that fails', () => {
     const source = sourceFor({ anchors, services: { amd: service.url } });
     expect((await source.get(chainOfGenoa)).from).toBe('network');
     expect(source.pauses).toEqual([500, 1000, 2000]);
+    service.fail({ kind: 'status', status: 429 }, { times: 3 });
+    const limited = sourceFor({ anchors, services: { amd: service.url } });
+    expect((await limited.get(chainOfGenoa)).from).toBe('network');
+    expect(limited.pauses).toEqual([2000, 4000, 8000]);
   });
 
   it('is left alone for as long as it asks, in seconds or until a date', async () => {

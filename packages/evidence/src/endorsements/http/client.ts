@@ -72,7 +72,9 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
           if (retryAfterMs > maxPauseMs) origin.closedUntil = now().getTime() + retryAfterMs;
           if (!again || attempt >= attempts || retryAfterMs > maxPauseMs) throw error;
           // Callers that failed together must not come back together.
-          const backoff = Math.min(backoffMs * 2 ** (attempt - 1), maxPauseMs) * (0.5 + random() / 2);
+          // AMD says 429 without saying for how long, and means seconds.
+          const first = error.code === 'ENDORSEMENT_RATE_LIMITED' ? 4 * backoffMs : backoffMs;
+          const backoff = Math.min(first * 2 ** (attempt - 1), maxPauseMs) * (0.5 + random() / 2);
           await sleep(Math.max(retryAfterMs, backoff), signal);
         }
       } finally {
