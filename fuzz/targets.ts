@@ -96,7 +96,11 @@ const reads: Readonly<Record<string, Read>> = {
   'event-log': (input) => parseEventLog(input),
   corim: (input) => importCorim({ corim: input, unsigned: 'caller', now }),
   cmw: json(cmwFromJson),
-  'cmw-collection': roundTrip((input) => cmwCollectionToCbor(cmwCollectionFromCbor(input))),
+  // Other writers order labels as they like, so only what our writer makes of them must come back unchanged.
+  'cmw-collection': (input) =>
+    roundTrip((form) => cmwCollectionToCbor(cmwCollectionFromCbor(form)))(
+      cmwCollectionToCbor(cmwCollectionFromCbor(input)),
+    ),
   policy: json(parseAttestationPolicy),
   ear: json(readEar),
   'oms-bundle': text(parseOmsBundle),
