@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { evidenceFormats, formatOf, isCmwCollection } from '@fastness/attest';
 import { toBase64Url, utf8Encode } from '@fastness/codec';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runJudgement } from '../src/support/attest/run-judgement.ts';
 import { formatNames, loadEvidence } from '../src/support/attest/evidence-file.ts';
 import { vectorsRoot } from '../../../packages/attest/test/support/vectors.ts';
 
@@ -67,4 +68,48 @@ describe.skipIf(!existsSync(evidence))('recorded evidence in files of its vendor
     const other = tee === 'sgx' ? 'tdx' : 'sgx';
     await expect(loadEvidence(join(evidence, file), other)).rejects.toMatchObject({ code: 'CLI_NOT_RECOGNISED' });
   });
+});
+
+const qvl = 'Phala-Network__dcap-qvl/sample';
+const intel = { tcbStatuses: ['UpToDate'], minimumTcbEvaluationDataNumber: 0 };
+
+describe.skipIf(!existsSync(evidence))('recorded evidence under the roots of its vendor', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fastness-recorded-'));
+  });
+  afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+  it.each([
+    ['tdx', { ...intel, rtmrs: {} }, 48, `tdx/${qvl}/tdx_quote`, [`tdx/${qvl}/tdx_quote_collateral.json`]],
+    [
+      'sgx',
+      { ...intel, tcbStatuses: ['ConfigurationAndSWHardeningNeeded'] },
+      32,
+      `sgx/${qvl}/sgx_quote`,
+      [`sgx/${qvl}/sgx_quote_collateral.json`],
+    ],
+  ])(
+    '%s is accepted once the policy names what the refusal found',
+    async (section, rest, bytes, file, endorsements) => {
+      const judge = async (measurement: string, at: string) => {
+        const policy = { version: 1, id: 'recorded', [section]: { ...rest, measurements: [measurement] }, waivers: [] };
+        await writeFile(join(folder, 'policy.json'), JSON.stringify(policy));
+        const options = {
+          policy: join(folder, 'policy.json'),
+          at,
+          withoutNonce: 'recorded elsewhere',
+          endorsements: endorsements.map((name) => join(evidence, name)),
+        };
+        return runJudgement(join(evidence, file), options, new AbortController().signal);
+      };
+      const { error, checks } = await judge('00'.repeat(bytes), '2025-06-25T00:00:00Z');
+      expect(error?.code).toBe(`${section.toUpperCase()}_MEASUREMENT_NOT_ALLOWED`);
+      const found = checks.at(-1)?.actual ?? '';
+      const accepted = await judge(found, '2025-06-25T00:00:00Z');
+      expect(accepted.error).toBeUndefined();
+      expect(accepted.waivers.map(({ check }) => check)).toEqual(['ATTEST_BINDING_UNCHECKED']);
+      expect((await judge(found, '2049-01-01T00:00:00Z')).error?.exitCode).toBe(4);
+    },
+  );
 });
