@@ -25,6 +25,8 @@ export interface KeyInfo extends KeySpec {
   readonly versions: readonly number[];
   /** ISO 8601, when the key was created. */
   readonly createdAt: string;
+  /** ISO 8601, since when the key is disabled; absent while it may be used. */
+  readonly disabledAt?: string;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface KeyInfo extends KeySpec {
  * Closing the store (`await using`, or `[Symbol.asyncDispose]()`) ends the session and wipes what it held in memory.
  */
 export interface KeyStore extends AsyncDisposable {
-  readonly kind: 'software';
+  readonly kind: 'software' | 'pkcs11';
   /** Whether hardware keeps the keys. False means: whoever reads this process's memory has them. */
   readonly hardware: boolean;
   /** One line for logs and screens that says what protects the keys. */
@@ -79,4 +81,19 @@ export interface RotatableKeyStore extends KeyStore {
    * unless it was wrapped anew (`rewrap`). Errors: KEYS_ID_UNKNOWN, KEYS_PURPOSE, KEYS_VERSION_UNKNOWN.
    */
   retire(id: string, before: number): Promise<KeyInfo>;
+}
+
+/** A rotatable store whose keys can be taken out of use for a while, and for good. */
+export interface ManagedKeyStore extends RotatableKeyStore {
+  /** The key wraps, unwraps and signs no more (KEYS_DISABLED) until `enable`. Errors: KEYS_ID_UNKNOWN. */
+  disable(id: string): Promise<KeyInfo>;
+
+  /** Errors: KEYS_ID_UNKNOWN. */
+  enable(id: string): Promise<KeyInfo>;
+
+  /**
+   * Destroys a disabled key with all its versions. What they wrapped is lost for good.
+   * Errors: KEYS_ID_UNKNOWN, KEYS_NOT_DISABLED.
+   */
+  destroy(id: string): Promise<void>;
 }

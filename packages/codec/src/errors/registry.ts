@@ -1,5 +1,6 @@
 import { attestErrors } from './attest.ts';
 import { brokerErrors } from './broker.ts';
+import { brokerStoreErrors } from './broker-store.ts';
 import { channelErrors } from './channel.ts';
 import type { ErrorFacts } from './class.ts';
 import { cliErrors } from './cli.ts';
@@ -9,9 +10,12 @@ import { enclaveErrors } from './enclave.ts';
 import { endorsementErrors } from './endorsements.ts';
 import { evidenceErrors } from './evidence.ts';
 import { freshnessErrors } from './freshness.ts';
+import { keysHsmErrors } from './keys-hsm.ts';
 import { keysErrors } from './keys.ts';
+import { lifecycleErrors } from './lifecycle.ts';
 import { logErrors } from './log.ts';
 import { modelErrors } from './model.ts';
+import { quorumErrors } from './quorum.ts';
 import { relayErrors } from './relay.ts';
 import { testkitErrors } from './testkit.ts';
 import { tpmDeviceErrors } from './tpm-device.ts';
@@ -25,11 +29,15 @@ export const errorRegistry = Object.freeze({
   ...freshnessErrors,
   ...endorsementErrors,
   ...keysErrors,
+  ...keysHsmErrors,
   ...logErrors,
   ...modelErrors,
   ...channelErrors,
   ...clientErrors,
   ...brokerErrors,
+  ...brokerStoreErrors,
+  ...lifecycleErrors,
+  ...quorumErrors,
   ...enclaveErrors,
   ...relayErrors,
   ...cliErrors,

@@ -1,0 +1,68 @@
+import { createRequire } from 'node:module';
+import { FastnessError } from '@fastness/codec/errors';
+
+type Koffi = typeof import('koffi').default;
+
+let koffiModule: Koffi | undefined;
+
+/** Loaded in the child process only, on first use. */
+export function loadKoffi(): Koffi {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the package declares
+  koffiModule ??= createRequire(import.meta.url)('koffi') as Koffi;
+  return koffiModule;
+}
+
+/** A piece of native memory: its address for the module, its bytes for us. */
+export interface Piece {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+/**
+ * One block of native memory that every call builds its arguments in, from the beginning. Memory of the
+ * JavaScript heap is not lent to modules: it would have to be found and copied to be wiped.
+ */
+export class Arena {
+  readonly #base: bigint;
+  readonly #buffer: ArrayBuffer;
+  #used = 0;
+
+  constructor(size: number) {
+    const koffi = loadKoffi();
+    const block: unknown = koffi.alloc('uint8', size);
+    this.#base = koffi.address(block);
+    this.#buffer = koffi.view(block, size);
+  }
+
+  /** `size` zeroed bytes, aligned to 8. */
+  take(size: number): Piece {
+    const offset = this.#used;
+    if (offset + size > this.#buffer.byteLength) throw new FastnessError('KEYS_SIZE', 'More than one call may take.');
+    this.#used = offset + Math.ceil(size / 8) * 8;
+    return {
+      address: this.#base + BigInt(offset),
+      bytes: new Uint8Array(this.#buffer, offset, size),
+      view: new DataView(this.#buffer, offset, size),
+    };
+  }
+
+  put(bytes: Uint8Array): Piece {
+    const piece = this.take(bytes.length);
+    piece.bytes.set(bytes);
+    return piece;
+  }
+
+  /** An unsigned long. */
+  ulong(value: number | bigint): Piece {
+    const piece = this.take(8);
+    piece.view.setBigUint64(0, BigInt(value), true);
+    return piece;
+  }
+
+  /** Zeroes what was used and starts over. */
+  reset(): void {
+    new Uint8Array(this.#buffer, 0, this.#used).fill(0);
+    this.#used = 0;
+  }
+}
