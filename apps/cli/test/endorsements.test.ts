@@ -22,6 +22,9 @@ import {
   type FakeService,
 } from '@fastness/testkit/services';
 import { runCli, type CliResult } from '../../../attacks/support/cli.ts';
+import { attestCommand } from '../src/commands/attest.ts';
+import { endorsementsCommand } from '../src/commands/endorsements.ts';
+import { runInProcess } from './support/in-process.ts';
 
 const measurement = new Uint8Array(48).fill(0x6d);
 const reportData = new Uint8Array(64).fill(0x72);
@@ -73,7 +76,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const run = async (...args: string[]): Promise<CliResult> => runCli(at('home'), args);
+const commands = { attest: attestCommand, endorsements: endorsementsCommand };
+const run = async (name: keyof typeof commands, ...args: string[]): Promise<CliResult> =>
+  runInProcess(commands[name], at('home'), [name, ...args]);
 const services = (): string[] => ['--kds', kds.url, '--pccs', pcs.url];
 const anchors = (): string[] => ['--anchors', at('anchors.json')];
 const verify = async (file: string, ...args: string[]): Promise<CliResult> => {
@@ -104,7 +109,8 @@ describe('fastness endorsements', { timeout: 120_000 }, () => {
       const verified = await verify(file, '--endorsements', at('fleet.json'));
       expect(verified).toMatchObject({ exitCode: 0, code: undefined });
     }
-    const shown = await run('endorsements', 'show', at('fleet.json'));
+    // The one that runs as a process of its own, through main.ts.
+    const shown = await runCli(at('home'), ['endorsements', 'show', at('fleet.json')]);
     expect(shown.exitCode).toBe(0);
     expect(eventsOf(shown, 'result')[0]).toMatchObject({ verified: false, expired: 0 });
     expect(JSON.stringify(eventsOf(shown, 'warning'))).toContain('Nothing here was verified');
@@ -159,8 +165,8 @@ describe('fastness endorsements', { timeout: 120_000 }, () => {
   });
 
   it('takes endorsements of no other root', async () => {
-    const args = ['endorsements', 'fetch', at('snp.bin'), '--endorsements-cache', at('strangers'), ...services()];
-    expect(await run(...args)).toMatchObject({ code: 'ENDORSEMENT_UNAUTHENTIC', exitCode: 4 });
+    const args = ['fetch', at('snp.bin'), '--endorsements-cache', at('strangers'), ...services()];
+    expect(await run('endorsements', ...args)).toMatchObject({ code: 'ENDORSEMENT_UNAUTHENTIC', exitCode: 4 });
   });
 
   it('imports the good items of a bundle, names the others, and fails', async () => {
