@@ -81,6 +81,7 @@ describe('a running enclave', () => {
     const { error, checks } = await judge();
     expect(error).toMatchObject({ code, exitCode });
     expect(checks.at(-1)).toMatchObject({ code, outcome: 'failed' });
+    if (code.startsWith('SNP_')) expect(checks.map((check) => check.code)).toContain('RELEASE_SIGNATURE');
     change = {};
   });
 

@@ -40,7 +40,10 @@ export function checksOf(error: unknown): FailedChecks | undefined {
   return typeof error === 'object' && error !== null ? failures.get(error) : undefined;
 }
 
-/** Notes how far a verification got; returns the error. */
+/**
+ * Notes how far a verification got, for {@link checksOf}, in place of what was noted before; returns the error. For those who
+ * check more than the evidence, and want their own checks to be seen as well.
+ */
 export function withChecks<E extends Error>(error: E, checks: FailedChecks): E {
   failures.set(error, Object.freeze({ ...checks, before: Object.freeze([...checks.before]) }));
   return error;

@@ -9,7 +9,7 @@ export {
   type SessionBinding,
 } from './binding.ts';
 export { VerificationCache } from './cache.ts';
-export { checksOf, type CheckOutcome, type CheckRecord, type FailedChecks } from './checks.ts';
+export { checksOf, withChecks, type CheckOutcome, type CheckRecord, type FailedChecks } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';
 export type { AzureVtpmClaims } from './claims/azure-vtpm.ts';
 export type { GceInstance, GcpVtpmClaims } from './claims/gcp-vtpm.ts';

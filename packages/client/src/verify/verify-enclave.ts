@@ -1,4 +1,5 @@
 import {
+  checksOf,
   cmwFromJson,
   evidenceFromJson,
   evidenceFormats,
@@ -11,6 +12,7 @@ import {
   toEar,
   vendorAnchors,
   verifyEvidence,
+  withChecks,
   withMeasurements,
   type CheckRecord,
   type Tee,
@@ -78,6 +80,8 @@ export async function verifyEnclave(options: {
     anchors: options.anchors ?? vendorAnchors,
     session: { purpose: 'client', nonce, keyConfigDigest, releaseDigest },
     now,
+  }).catch((error: unknown) => {
+    throw afterChecks(error, checks);
   });
   const ear = toEar(verdict, {
     verifierId,
@@ -105,6 +109,13 @@ export async function verifyEnclave(options: {
     verifiedAt: now,
     validUntil: new Date(release.release.expires),
   };
+}
+
+/** What was checked before the evidence is part of how far the verification got. */
+function afterChecks(error: unknown, checks: readonly CheckRecord[]): unknown {
+  if (!(error instanceof FastnessError)) return error;
+  const { before = [], ...rest } = checksOf(error) ?? {};
+  return withChecks(error, { before: [...checks, ...before], ...rest });
 }
 
 /** The attestation policy with the measurements that both it and the release accept for this kind of evidence. */
