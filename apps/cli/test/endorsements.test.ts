@@ -126,6 +126,12 @@ describe('fastness endorsements', { timeout: 120_000 }, () => {
     expect(kds.requests.length + pcs.requests.length).toBe(asked);
   });
 
+  it('does not judge evidence of last week by lists of today', async () => {
+    const lastWeek = new Date(Date.now() - 7 * 24 * 3600 * 1000).toISOString();
+    const verified = await verify('tdx.bin', '--at', lastWeek, '--endorsements-cache', at('archive'), ...services());
+    expect(verified).toMatchObject({ code: 'ENDORSEMENT_STALE', exitCode: 4 });
+  });
+
   it('fetches into the cache of the home, and from there the second time', async () => {
     const fetchSnp = async () => run('endorsements', 'fetch', at('snp.bin'), ...services(), ...anchors());
     expect((await fetchSnp()).exitCode).toBe(0);
