@@ -327,6 +327,7 @@ describe('a policy file', () => {
     ['any enclave of a signer', { sgx }, {}, 'sgx.measurements'],
     ['a token of a service', { nvidiaNras: nras }, {}, 'nvidiaNras'],
     ['tokens with warnings', { nvidiaNras: { ...nras, warnings: 'allow' } }, {}, 'nvidiaNras.warnings'],
+    ['an unprotected NVLink', { nvidiaGpu: { architectures: ['hopper'], modes: ['ppcie'] } }, {}, 'nvidiaGpu.modes'],
     ['any GPU', { nvidiaGpu: { architectures: ['hopper'] } }, {}, 'nvidiaGpu.devices'],
     ['old documents', { nitro: { measurements: ['ab'.repeat(48)], maxAgeSeconds: 7200 } }, {}, 'nitro.maxAgeSeconds'],
   ])('warns of %s', async (_what, more, section, path) => {

@@ -30,6 +30,14 @@ export const compositeFailures: readonly CompositeFailure[] = [
       records: (records) => new Map([...records].map(([label, record]) => [label === 'cpu0' ? 'cpu1' : label, record])),
     },
   ],
+  [
+    'ATTEST_LABEL_MISMATCH',
+    'with evidence that can only stand alone',
+    {
+      records: (records) =>
+        new Map([...records, ['psa0', { type: 'application/psa-attestation-token', value: bytes(1) }]]),
+    },
+  ],
   ['ATTEST_LABEL_MISMATCH', 'whose GPU is labelled as a processor', { gpus: { cpu1: {} } }],
   ['ATTEST_LABEL_MISMATCH', 'whose label has no number', { gpus: { gpu: {} } }],
   ['ATTEST_LABEL_MISMATCH', 'whose label has another number form', { gpus: { gpu01: {} } }],

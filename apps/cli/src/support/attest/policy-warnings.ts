@@ -48,6 +48,12 @@ const devices: Rule = (policy) => {
       'No processor has a section: everything is refused.',
     ),
     warning(
+      policy.nvidiaGpu?.modes?.includes('ppcie') === true &&
+        !wanted.some(({ kind, minimum }) => kind === 'nvidia-nvswitch' && minimum > 0),
+      'nvidiaGpu.modes',
+      'In protected PCIe NVLink is not encrypted; require the switches under `devices` as well.',
+    ),
+    warning(
       wanted.some(({ kind }) => kind === 'nvidia-gpu'),
       'devices',
       'On NVIDIA Hopper nothing in the evidence proves that the GPU sits in this machine.',
