@@ -32,7 +32,16 @@ export {
 } from './commands/objects.ts';
 export { pcrExtend, pcrRead, quote, type PcrSelection, type TpmQuoteBytes } from './commands/pcr.ts';
 export { policyDigest, policyNv, policyPcr, startPolicySession } from './commands/policy.ts';
-export { getProperty, getRandom, listHandles, properties, selfTest, shutdown, startup } from './commands/startup.ts';
+export {
+  flushAll,
+  getProperty,
+  getRandom,
+  listHandles,
+  properties,
+  selfTest,
+  shutdown,
+  startup,
+} from './commands/startup.ts';
 export { algorithms, banks, comparisons, handles, nvAttributes, type Bank } from './constants.ts';
 export {
   attestationKeyTemplate,

@@ -2,6 +2,7 @@ import { u16be, u32be } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { readSized, type Tpm } from '../client.ts';
 import { commandCodes } from '../constants.ts';
+import { flushContext } from './objects.ts';
 
 const CLEAR = u16be(0);
 const nothing = (): void => {};
@@ -77,6 +78,16 @@ export async function listHandles(tpm: Tpm, first: number, most = 64): Promise<r
     const count = readHeader(reader, CAP_HANDLES, most);
     return Array.from({ length: count }, () => reader.u32be());
   });
+}
+
+/**
+ * Forgets every loaded object and session. For a TPM that nobody shares and no resource manager looks after (swtpm's socket):
+ * what a killed program left behind takes up the little room there is.
+ */
+export async function flushAll(tpm: Tpm): Promise<void> {
+  for (const first of [0x0200_0000, 0x0300_0000, 0x8000_0000]) {
+    for (const handle of await listHandles(tpm, first)) await flushContext(tpm, handle);
+  }
 }
 
 function readHeader(reader: { u8(): number; u32be(): number }, capability: number, most: number): number {
