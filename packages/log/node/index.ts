@@ -1,1 +1,4 @@
 export { nodeHasher } from './hasher.ts';
+export { directoryLog } from './directory.ts';
+export { openTileLog, type SignedCheckpoint, type TileLog, type TileLogOptions } from './tile-log.ts';
+export type { BeforeDiskStep } from './files.ts';
