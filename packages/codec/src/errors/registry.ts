@@ -10,6 +10,7 @@ import { enclaveErrors } from './enclave.ts';
 import { endorsementErrors } from './endorsements.ts';
 import { evidenceErrors } from './evidence.ts';
 import { freshnessErrors } from './freshness.ts';
+import { keysCloudErrors } from './keys-cloud.ts';
 import { keysHsmErrors } from './keys-hsm.ts';
 import { keysErrors } from './keys.ts';
 import { lifecycleErrors } from './lifecycle.ts';
@@ -29,6 +30,7 @@ export const errorRegistry = Object.freeze({
   ...freshnessErrors,
   ...endorsementErrors,
   ...keysErrors,
+  ...keysCloudErrors,
   ...keysHsmErrors,
   ...logErrors,
   ...modelErrors,
