@@ -34,7 +34,7 @@ export interface KeyInfo extends KeySpec {
  * Closing the store (`await using`, or `[Symbol.asyncDispose]()`) ends the session and wipes what it held in memory.
  */
 export interface KeyStore extends AsyncDisposable {
-  readonly kind: 'software' | 'pkcs11';
+  readonly kind: 'software' | 'pkcs11' | 'aws-kms' | 'azure-key-vault' | 'google-kms';
   /** Whether hardware keeps the keys. False means: whoever reads this process's memory has them. */
   readonly hardware: boolean;
   /** One line for logs and screens that says what protects the keys. */
