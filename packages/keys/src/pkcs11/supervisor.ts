@@ -44,6 +44,8 @@ const maxPending = 4096;
 /** How often in a row the module may fail to start before the store is given up. */
 const maxFailedStarts = 5;
 const closePatience = 3000;
+/** A process and a module take their time to start, whatever an operation may take. */
+const startPatience = 30_000;
 
 /** Refusals that another try would only repeat, or make worse: a token counts wrong PINs. */
 const final: ReadonlySet<string> = new Set(['KEYS_HSM_PIN', 'KEYS_HSM_PIN_LOCKED']);
@@ -140,7 +142,7 @@ export class Supervisor {
     const { operation, fields } = pending;
     try {
       const bytes = encodeFrame({ request, kind: operations[operation], fields });
-      if (running.inFlight.size === 0) this.#hold(running);
+      if (running.inFlight.size === 0) this.#hold(running, operation === 'open');
       running.inFlight.set(request, pending);
       // Requests of one turn of the event loop go out together.
       if (running.channel.writableCorked === 0) {
@@ -280,19 +282,22 @@ export class Supervisor {
   }
 
   /** While an answer is owed, the child keeps this process alive, and is watched. */
-  #hold(running: Running): void {
+  #hold(running: Running, starting: boolean): void {
     running.process.ref();
     running.channel.ref();
     clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => {
-      // The oldest request is the one it hangs on; asking it again would hang the next child.
-      const [first] = running.inFlight.entries();
-      if (first !== undefined) {
-        running.inFlight.delete(first[0]);
-        first[1].reject(new FastnessError('KEYS_HSM_TIMEOUT'));
-      }
-      running.process.kill('SIGKILL');
-    }, this.#options.silence ?? defaultSilence);
+    this.#watch = setTimeout(
+      () => {
+        // The oldest request is the one it hangs on; asking it again would hang the next child.
+        const [first] = running.inFlight.entries();
+        if (first !== undefined) {
+          running.inFlight.delete(first[0]);
+          first[1].reject(new FastnessError('KEYS_HSM_TIMEOUT'));
+        }
+        running.process.kill('SIGKILL');
+      },
+      Math.max(this.#options.silence ?? defaultSilence, starting ? startPatience : 0),
+    );
   }
 
   #release(running: Running): void {
