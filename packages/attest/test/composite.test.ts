@@ -58,6 +58,14 @@ describe('a collection', () => {
     expect(await codeOf(judgeComposite({ tpm: { quote: { nonce: bytes(9) } } }))).toBe('TPM_NONCE_MISMATCH');
   });
 
+  it('may be of a whole machine: eight GPUs and four switches', async () => {
+    const device = (kind: 'gpu' | 'nvswitch') => (_: unknown, index: number) =>
+      [`${kind}${index}`, { kind, chain: { chipSerial: BigInt(0x2000 + index) } }] as const;
+    const gpus = [...Array.from({ length: 8 }, device('gpu')), ...Array.from({ length: 4 }, device('nvswitch'))];
+    const { parts } = await composite({ gpus: Object.fromEntries(gpus) });
+    expect(Object.keys(parts)).toHaveLength(13);
+  });
+
   it('may be of the processor alone, which is then bound as without a collection', async () => {
     expect(Object.keys((await composite({ gpus: {} })).parts)).toEqual(['cpu0']);
     const { evidence, ...options } = await prepareComposite({ gpus: {} });
