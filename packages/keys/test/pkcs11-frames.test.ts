@@ -1,3 +1,4 @@
+import { concatBytes } from '@fastness/codec/bytes';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, FrameReader, maxFrameBytes } from '../src/pkcs11/frames.ts';
 
@@ -5,12 +6,12 @@ const frame = { request: 7, kind: 11, fields: [Uint8Array.of(1, 2, 3), new Uint8
 
 describe('frames of the child process', () => {
   it('arrive whole, however the stream cuts them', () => {
-    const bytes = [encodeFrame(frame), encodeFrame({ ...frame, request: 8 })].flatMap((each) => [...each]);
+    const bytes = concatBytes(encodeFrame(frame), encodeFrame({ ...frame, request: 8 }));
     for (let size = 1; size <= bytes.length; size += 1) {
       const reader = new FrameReader();
       const frames = [];
       for (let offset = 0; offset < bytes.length; offset += size) {
-        frames.push(...reader.push(Uint8Array.from(bytes.slice(offset, offset + size))));
+        frames.push(...reader.push(bytes.slice(offset, offset + size)));
       }
       expect(frames).toEqual([frame, { ...frame, request: 8 }]);
       expect(reader.partial).toBe(false);

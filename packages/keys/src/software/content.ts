@@ -23,6 +23,8 @@ export interface StoredKey {
   readonly purpose: KeyPurpose;
   readonly algorithm: KeyAlgorithm;
   readonly createdAt: string;
+  /** Since when it may not be used; absent while it may. */
+  readonly disabledAt?: string;
   /** Ascending by version, never empty; the last one is current. */
   readonly versions: readonly KeyVersion[];
 }
@@ -47,6 +49,8 @@ const contentSchema = z.strictObject({
         purpose: z.enum(['wrap', 'sign']),
         algorithm: z.enum(['AES-256-GCM', 'P-256', 'P-384', 'Ed25519']),
         createdAt: z.iso.datetime(),
+        // Written by releases that know it, and only for keys that are disabled: older stores stay as they are.
+        disabledAt: z.iso.datetime().exactOptional(),
         versions: z.array(versionSchema).min(1).max(maxVersions),
       }),
     )
@@ -62,6 +66,7 @@ export function encodeContent(content: StoreContent): Uint8Array {
         purpose: key.purpose,
         algorithm: key.algorithm,
         createdAt: key.createdAt,
+        ...(key.disabledAt === undefined ? {} : { disabledAt: key.disabledAt }),
         versions: key.versions.map(({ version, secret }) => ({ version, bytes: secret.length })),
       })),
     }),
@@ -88,12 +93,13 @@ export function decodeContent(bytes: Uint8Array): StoreContent {
       (entry, index) => index === 0 || entry.version > (key.versions[index - 1]?.version ?? 0),
     );
     if (!ascending) throw new FastnessError('KEYS_FILE_DAMAGED', 'The versions of a key are out of order.');
-    const { id, purpose, algorithm, createdAt } = key;
+    const { id, purpose, algorithm, createdAt, disabledAt } = key;
     return {
       id,
       purpose,
       algorithm,
       createdAt,
+      ...(disabledAt === undefined ? {} : { disabledAt }),
       versions: key.versions.map(({ version, bytes: length }) => {
         // Not slice(): on a Buffer that is a view, which the caller's wiping would turn into zeros.
         const secret = new Uint8Array(bytes.subarray(offset, offset + length));
@@ -120,6 +126,7 @@ export function infoOf(key: StoredKey): KeyInfo {
     version: currentVersion(key).version,
     versions: key.versions.map(({ version }) => version),
     createdAt: key.createdAt,
+    ...(key.disabledAt === undefined ? {} : { disabledAt: key.disabledAt }),
   };
 }
 

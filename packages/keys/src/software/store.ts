@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { FastnessError } from '@fastness/codec/errors';
-import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type RotatableKeyStore } from '../key-store.ts';
+import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type ManagedKeyStore } from '../key-store.ts';
 import type { FileState } from '../private-file.ts';
 import { keyIdPattern, type WrappedKey } from '../wrapped-key.ts';
 import {
@@ -35,7 +35,7 @@ import { unwrapKey, wrapKey } from './wrap.ts';
  */
 export async function createSoftwareKeyStore(
   options: SoftwareKeyStoreOptions & { readonly cost?: KdfCost },
-): Promise<RotatableKeyStore> {
+): Promise<ManagedKeyStore> {
   return SoftwareKeyStore.open(await createStoreFile(options));
 }
 
@@ -45,11 +45,11 @@ export async function createSoftwareKeyStore(
  * Errors: KEYS_FILE_NOT_FOUND, KEYS_PERMISSIONS, KEYS_NOT_A_STORE, KEYS_FORMAT_VERSION, KEYS_FILE_DAMAGED,
  * KEYS_KDF_BOUNDS, KEYS_PASSPHRASE, KEYS_UNLOCK, KEYS_IO.
  */
-export async function openSoftwareKeyStore(options: SoftwareKeyStoreOptions): Promise<RotatableKeyStore> {
+export async function openSoftwareKeyStore(options: SoftwareKeyStoreOptions): Promise<ManagedKeyStore> {
   return SoftwareKeyStore.open(await unlockStoreFile(options));
 }
 
-class SoftwareKeyStore implements RotatableKeyStore {
+class SoftwareKeyStore implements ManagedKeyStore {
   readonly kind = 'software';
   readonly hardware = false;
   readonly description = 'software key store: no hardware protects these keys';
@@ -95,7 +95,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
 
   rotate(id: string): Promise<KeyInfo> {
     return this.#change(async (keys) => {
-      const key = requireWrapping(findKey(keys, id));
+      const key = requireWrapping(findEnabled(keys, id));
       if (key.versions.length >= maxVersions)
         throw new FastnessError('KEYS_FULL', `${id} has ${maxVersions} versions.`);
       const next = { version: currentVersion(key).version + 1, secret: await generateSecret(key.algorithm) };
@@ -105,7 +105,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
 
   retire(id: string, before: number): Promise<KeyInfo> {
     return this.#change((keys) => {
-      const key = requireWrapping(findKey(keys, id));
+      const key = requireWrapping(findEnabled(keys, id));
       const kept = key.versions.filter(({ version }) => version >= before);
       if (!Number.isInteger(before) || before < 1 || kept.length === 0) {
         throw new FastnessError(
@@ -117,20 +117,41 @@ class SoftwareKeyStore implements RotatableKeyStore {
     });
   }
 
+  disable(id: string): Promise<KeyInfo> {
+    return this.#change((keys) => {
+      const key = findKey(keys, id);
+      return Promise.resolve({ ...key, disabledAt: key.disabledAt ?? new Date().toISOString() });
+    });
+  }
+
+  enable(id: string): Promise<KeyInfo> {
+    return this.#change((keys) => {
+      const { disabledAt: _disabledAt, ...key } = findKey(keys, id);
+      return Promise.resolve(key);
+    });
+  }
+
+  async destroy(id: string): Promise<void> {
+    await this.#write((keys) => {
+      if (findKey(keys, id).disabledAt === undefined) throw new FastnessError('KEYS_NOT_DISABLED', id);
+      return Promise.resolve(keys.filter((key) => key.id !== id));
+    });
+  }
+
   publicKey(id: string): Promise<Uint8Array> {
     return this.#read(() => publicKeyOf(currentVersion(requireSigning(findKey(this.#content.keys, id))).secret));
   }
 
   wrap(id: string, plaintext: Uint8Array, context: Uint8Array): Promise<WrappedKey> {
     return this.#read(() => {
-      const { version, secret } = currentVersion(requireWrapping(findKey(this.#content.keys, id)));
+      const { version, secret } = currentVersion(requireWrapping(findEnabled(this.#content.keys, id)));
       return wrapKey(secret, plaintext, { keyId: id, keyVersion: version, context });
     });
   }
 
   unwrap(wrapped: WrappedKey, context: Uint8Array): Promise<Uint8Array> {
     return this.#read(() => {
-      const key = requireWrapping(findKey(this.#content.keys, wrapped.keyId));
+      const key = requireWrapping(findEnabled(this.#content.keys, wrapped.keyId));
       const version = key.versions.find((candidate) => candidate.version === wrapped.keyVersion);
       if (version === undefined) {
         throw new FastnessError('KEYS_VERSION_UNKNOWN', `${wrapped.keyId} version ${wrapped.keyVersion}`);
@@ -141,7 +162,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
 
   sign(id: string, message: Uint8Array): Promise<Uint8Array> {
     return this.#read(() => {
-      const key = requireSigning(findKey(this.#content.keys, id));
+      const key = requireSigning(findEnabled(this.#content.keys, id));
       return signMessage(key.algorithm, currentVersion(key).secret, message);
     });
   }
@@ -163,16 +184,32 @@ class SoftwareKeyStore implements RotatableKeyStore {
     });
   }
 
-  /** Under the lock: reload, let `edit` make one key's new state, write, adopt what was written. */
-  #change(edit: (keys: readonly StoredKey[]) => Promise<StoredKey>): Promise<KeyInfo> {
+  /** Lets `edit` make one key's new state. */
+  async #change(edit: (keys: readonly StoredKey[]) => Promise<StoredKey>): Promise<KeyInfo> {
+    let id = '';
+    return this.#write(
+      async (keys) => {
+        const edited = await edit(keys);
+        id = edited.id;
+        return [...keys.filter((key) => key.id !== id), edited].sort(byId);
+      },
+      () => infoOf(findKey(this.#content.keys, id)),
+    );
+  }
+
+  /** Under the lock: reload, let `edit` make the new keys, write, adopt what was written, and `read` from it. */
+  #write(edit: (keys: readonly StoredKey[]) => Promise<readonly StoredKey[]>): Promise<void>;
+  #write<T>(edit: (keys: readonly StoredKey[]) => Promise<readonly StoredKey[]>, read: () => T): Promise<T>;
+  #write<T>(
+    edit: (keys: readonly StoredKey[]) => Promise<readonly StoredKey[]>,
+    read?: () => T,
+  ): Promise<T | undefined> {
     return this.#inTurn(() => {
       this.#requireOpen();
       return lockStoreFile(this.#file, async () => {
         await this.#reload();
         const { keys, generation } = this.#content;
-        const edited = await edit(keys);
-        const others = keys.filter((key) => key.id !== edited.id);
-        const next = { generation: generation + 1, keys: [...others, edited].sort(byId) };
+        const next = { generation: generation + 1, keys: await edit(keys) };
         try {
           await saveStoreFile(this.#file, next);
         } finally {
@@ -182,7 +219,7 @@ class SoftwareKeyStore implements RotatableKeyStore {
           this.#state = '';
         }
         await this.#reload();
-        return infoOf(findKey(this.#content.keys, edited.id));
+        return read?.();
       });
     });
   }
@@ -208,6 +245,12 @@ class SoftwareKeyStore implements RotatableKeyStore {
 function findKey(keys: readonly StoredKey[], id: string): StoredKey {
   const key = keys.find((candidate) => candidate.id === id);
   if (key === undefined) throw new FastnessError('KEYS_ID_UNKNOWN', keyIdPattern.test(id) ? id : undefined);
+  return key;
+}
+
+function findEnabled(keys: readonly StoredKey[], id: string): StoredKey {
+  const key = findKey(keys, id);
+  if (key.disabledAt !== undefined) throw new FastnessError('KEYS_DISABLED', id);
   return key;
 }
 
