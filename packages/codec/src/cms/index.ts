@@ -1,0 +1,1 @@
+export { parseEnvelopedData, type EnvelopedData } from './enveloped-data.ts';
