@@ -160,4 +160,14 @@ export const dcapCollateralErrors = Object.freeze({
     message: 'The policy does not allow this platform (PPID).',
     next: 'Run on an allowed platform.',
   },
+  DCAP_FMSPC_DENIED: {
+    class: 'denied',
+    message: 'The policy refuses this type of platform (FMSPC) by name.',
+    next: 'Run on another type of platform; take it out of fmspcs.deny only if you know why it was denied.',
+  },
+  DCAP_PPID_DENIED: {
+    class: 'denied',
+    message: 'The policy refuses this platform (PPID) by name.',
+    next: 'Run on another machine; take it out of ppids.deny only if you know why it was denied.',
+  },
 } as const satisfies Record<string, ErrorFacts>);

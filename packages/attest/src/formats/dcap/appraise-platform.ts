@@ -34,26 +34,19 @@ export function appraisePlatform(
     expected: `${floor} or higher`,
     actual: `${tcbEvaluationDataNumber}`,
   });
-  listed('DCAP_FMSPC_NOT_ALLOWED', pck.fmspc, policy.fmspcs, checks);
-  listed('DCAP_PPID_NOT_ALLOWED', pck.ppid, policy.ppids, checks);
+  listed(['DCAP_FMSPC_NOT_ALLOWED', 'DCAP_FMSPC_DENIED'], pck.fmspc, policy.fmspcs, checks);
+  listed(['DCAP_PPID_NOT_ALLOWED', 'DCAP_PPID_DENIED'], pck.ppid, policy.ppids, checks);
 }
 
-function listed(
-  code: 'DCAP_FMSPC_NOT_ALLOWED' | 'DCAP_PPID_NOT_ALLOWED',
-  actual: string,
-  lists: DcapPolicy['fmspcs'],
-  checks: Checklist,
-): void {
-  if (lists === undefined) {
-    checks.notApplicable(code, 'the policy lists none');
-    return;
-  }
-  const { allow, deny = [] } = lists;
-  const denied = deny.includes(actual);
-  checks.require(code, !denied && (allow === undefined || allow.includes(actual)), {
-    expected: denied || allow === undefined ? 'one that is not denied' : anyOf(allow),
-    actual,
-  });
+type ListCodes =
+  readonly ['DCAP_FMSPC_NOT_ALLOWED', 'DCAP_FMSPC_DENIED'] | readonly ['DCAP_PPID_NOT_ALLOWED', 'DCAP_PPID_DENIED'];
+
+function listed([notAllowed, denied]: ListCodes, actual: string, lists: DcapPolicy['fmspcs'], checks: Checklist): void {
+  const { allow, deny } = lists ?? {};
+  if (allow === undefined) checks.notApplicable(notAllowed, 'the policy lists none');
+  else checks.require(notAllowed, allow.includes(actual), { expected: anyOf(allow), actual });
+  if (deny === undefined) checks.notApplicable(denied, 'the policy lists none');
+  else checks.require(denied, !deny.includes(actual), { expected: `none of ${anyOf(deny)}`, actual });
 }
 
 /** The expected report data as hex. Throws ATTEST_ARGUMENT_INVALID unless it is 64 bytes. */
