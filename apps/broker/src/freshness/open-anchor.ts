@@ -1,0 +1,82 @@
+import { basename } from 'node:path';
+import { FastnessError } from '@fastness/codec/errors';
+import { openTpmAnchor, type FreshnessAnchor } from '@fastness/evidence/freshness';
+import { flushAll, openSwtpmSocket, openTpm, openTpmDevice, type Tpm } from '@fastness/evidence/tpm';
+import { readPassphraseFile } from '@fastness/keys';
+import { Kysely } from 'kysely';
+import { z } from 'zod';
+import { sqliteDialect } from '../store/sqlite.ts';
+import { openDatabaseAnchor, type AnchorTables } from './database-anchor.ts';
+
+const path = z.string().min(1).max(4096);
+
+/** Rollback protection in the broker's configuration. */
+export const brokerFreshnessSchema = z.strictObject({
+  anchor: z
+    .string()
+    .regex(/^(?:none|(?:tpm:device|tpm:hardware|tpm:swtpm|sqlite):.{1,4000})$/)
+    .describe(
+      "'none'; 'tpm:hardware:/dev/tpmrm0', which states that no host keeps the TPM's memory; 'tpm:device:PATH', which does not; 'tpm:swtpm:SOCKET'; 'sqlite:PATH', a database that is kept and restored apart from the broker's.",
+    ),
+  passwordPath: path
+    .exactOptional()
+    .describe('A file with the password of the TPM indexes. Absent: anybody who may open the TPM may stop the broker.'),
+  ownerPasswordPath: path.exactOptional().describe("A file with the password of the TPM's owner. Absent: it is empty."),
+  epochSeconds: z
+    .number()
+    .min(0.1)
+    .max(3600)
+    .exactOptional()
+    .describe('For how long key releases and leases may go without being anchored. Absent: 60.'),
+});
+export type BrokerFreshnessConfig = z.output<typeof brokerFreshnessSchema>;
+
+/**
+ * Opens the anchor that a configuration names; undefined for `none`. Closing it closes its device or database.
+ * Throws FRESHNESS_CONFIG, TPM_DEVICE_ codes.
+ */
+export async function openAnchor(config: BrokerFreshnessConfig): Promise<FreshnessAnchor | undefined> {
+  if (config.anchor === 'none') return undefined;
+  const [, kind, place] = /^(tpm:[a-z]+|sqlite):(.+)$/s.exec(config.anchor) ?? [];
+  if (place === undefined) throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
+  if (kind === 'sqlite') {
+    const db = new Kysely<AnchorTables>({ dialect: sqliteDialect(place) });
+    return await openDatabaseAnchor({ db, name: 'broker', where: basename(place) });
+  }
+  if (kind === 'tpm:swtpm') {
+    const tpm = openTpm({ transport: await openSwtpmSocket(place) });
+    // Nobody manages its few slots, and a broker that was killed left something in them.
+    await flushAll(tpm);
+    return await tpmAnchor(tpm, config, true);
+  }
+  if (kind === 'tpm:device' || kind === 'tpm:hardware') {
+    return await tpmAnchor(openTpm({ transport: await openTpmDevice(place) }), config, kind === 'tpm:device');
+  }
+  throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
+}
+
+async function tpmAnchor(tpm: Tpm, config: BrokerFreshnessConfig, virtual: boolean): Promise<FreshnessAnchor> {
+  const { passwordPath, ownerPasswordPath } = config;
+  const password = passwordPath === undefined ? undefined : await readPassphraseFile(passwordPath);
+  const ownerPassword = ownerPasswordPath === undefined ? undefined : await readPassphraseFile(ownerPasswordPath);
+  try {
+    const anchor = await openTpmAnchor({
+      tpm,
+      virtual,
+      ...(password === undefined ? {} : { password }),
+      ...(ownerPassword === undefined ? {} : { ownerPassword }),
+    });
+    return {
+      ...anchor,
+      async [Symbol.asyncDispose]() {
+        await anchor[Symbol.asyncDispose]();
+        await tpm.close();
+        password?.fill(0);
+        ownerPassword?.fill(0);
+      },
+    };
+  } catch (error) {
+    await tpm.close();
+    throw error;
+  }
+}
