@@ -12,6 +12,8 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'fuzz/**/*.test.ts',
     ],
+    // Stops the PostgreSQL server that tests of the broker may have started.
+    globalSetup: ['apps/broker/test/postgres-run.ts'],
     // Many tests wait for processes rather than compute, so two at a time fit two cores.
     maxWorkers: 2,
     testTimeout: 30_000,

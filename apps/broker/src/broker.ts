@@ -11,15 +11,31 @@ import type { BrokerContext, BrokerSigner } from './context.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import { serveHttp, type ListenOptions } from './http/server.ts';
 import { brokerLimitsSchema, type BrokerLimitsInput } from './limits.ts';
-import { lockPath } from './lock.ts';
+import { lockInstance, lockPath } from './lock.ts';
 import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy } from './policy.ts';
 import { createAuditReplay } from './replay.ts';
 import { createApp } from './routes/app.ts';
-import { inTransaction, openStore, raiseToRegistered, readAuditHead, saveAuditHead } from './store/index.ts';
+import {
+  asStoreError,
+  checkInstanceName,
+  claimInstance,
+  inTransaction,
+  onlyInstance,
+  openStore,
+  raiseToRegistered,
+  readAuditHead,
+  type DatabaseLocation,
+  type PostgresOptionsInput,
+} from './store/index.ts';
 
 export interface BrokerOptions {
   readonly listen: ListenOptions;
-  readonly databasePath: string;
+  /** A SQLite file of this broker's own. Either this or `database`. */
+  readonly databasePath?: string;
+  /** A PostgreSQL database, which other brokers may share. */
+  readonly database?: PostgresOptionsInput;
+  /** This broker's name among those that share its database; see `checkInstanceName`. Default: `default`. */
+  readonly instance?: string;
   readonly auditPath: string;
   /** Holds the keys that wrap the models' root keys. */
   readonly keyStore: KeyStore;
@@ -49,7 +65,7 @@ export interface Broker {
 /**
  * Starts a broker. The caller opens the key stores and closes them afterwards.
  *
- * Throws `BROKER_CONFIG_INVALID`, `BROKER_LOCKED` (another process has this database or log), `AUDIT_CHAIN_BROKEN`,
+ * Throws `BROKER_CONFIG_INVALID`, `BROKER_LOCKED` (another process has this database, log or name), `AUDIT_CHAIN_BROKEN`,
  * `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, `BROKER_SIGNER_UNSUITABLE`, `BROKER_KEY_STORE`, `BROKER_LISTEN`.
  *
  * Not protected against: whoever reads or writes this process's memory; a clock set back (releases and leases end by the
@@ -67,15 +83,21 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const signer = await openSigner(options.signer);
 
   await using opening = new AsyncDisposableStack();
-  for (const path of [options.auditPath, options.databasePath]) {
+  const location = locationOf(options);
+  const instance = checkInstanceName(options.instance ?? onlyInstance);
+  for (const path of [options.auditPath, ...(location.kind === 'sqlite' ? [location.path] : [])]) {
     const lock = lockPath(canonicalPath(path));
     opening.defer(() => {
       lock.release();
     });
   }
-  const db = await openStore(options.databasePath);
+  if (location.kind === 'postgres') {
+    const lock = await lockInstance(location.options, instance, report);
+    opening.defer(() => lock.release());
+  }
+  const db = await openStore(location);
   opening.defer(() => db.destroy());
-  const knownHead = await readAuditHead(db);
+  const knownHead = await asStoreError(() => readAuditHead(db, instance));
   const { supersedeOnRegistration } = policy;
   const replay = createAuditReplay({ after: knownHead?.seq ?? 0, supersedeOnRegistration });
   const audit = await openAuditLog({
@@ -98,10 +120,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     hardwareKeyStore: options.keyStore.hardware,
     simulatedTeeAllowed: policy.policy.attestation.simulated !== undefined,
   });
-  await inTransaction(db, (trx) => saveAuditHead(trx, started));
+  const claim = await inTransaction(db, (trx) => claimInstance(trx, instance, started));
   const noise = createAuditNoise({ log: audit, rate: limits.auditNoise, now, clock });
   const context: BrokerContext = {
     db,
+    claim,
     audit,
     noise,
     keyStore: options.keyStore,
@@ -134,6 +157,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     publicKey: signer.publicKey,
     close: () => (closing ??= running.disposeAsync()),
   };
+}
+
+function locationOf({ databasePath, database }: BrokerOptions): DatabaseLocation {
+  if ((databasePath === undefined) === (database === undefined)) {
+    throw new FastnessError('BROKER_CONFIG_INVALID', 'Expected databasePath or database, and not both.');
+  }
+  if (databasePath !== undefined) return { kind: 'sqlite', path: databasePath };
+  return { kind: 'postgres', options: database ?? { url: '' } };
 }
 
 /** DER of an Ed25519 SubjectPublicKeyInfo, up to the 32 bytes of the key (RFC 8410). */

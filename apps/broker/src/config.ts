@@ -8,6 +8,7 @@ import { startBroker, type Broker } from './broker.ts';
 import { brokerEndorsementsSchema, openEndorsements } from './endorsements.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
+import { postgresOptionsSchema, type PostgresOptions } from './store/location.ts';
 
 const path = z
   .string()
@@ -31,7 +32,12 @@ export const brokerConfigSchema = z.strictObject({
     /** PEM files. Absent: plain HTTP, and administrators are let in from this machine only. */
     tls: z.strictObject({ certificatePath: path, privateKeyPath: path }).exactOptional(),
   }),
-  databasePath: path,
+  /** A SQLite file of this broker's own. Either this or `database`. */
+  databasePath: path.exactOptional(),
+  /** A PostgreSQL database, which other brokers may share. The password is in a file, never here. */
+  database: postgresOptionsSchema.exactOptional(),
+  /** This broker's name among those that share its database. */
+  instance: z.string().min(1).max(63).exactOptional(),
   auditPath: path,
   /** Holds the wrapping keys of the models. */
   keyStore: keyStoreSchema,
@@ -69,7 +75,8 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
         ? {}
         : { tls: { certificatePath: at(tls.certificatePath), privateKeyPath: at(tls.privateKeyPath) } }),
     },
-    databasePath: at(config.databasePath),
+    ...(config.databasePath === undefined ? {} : { databasePath: at(config.databasePath) }),
+    ...(config.database === undefined ? {} : { database: databaseAt(config.database, at) }),
     auditPath: at(config.auditPath),
     keyStore: keyStoreAt(config.keyStore),
     signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreAt(signerStore) }) },
@@ -109,7 +116,9 @@ export async function startConfiguredBroker(
             tls: { certificate: await readText(tls.certificatePath), privateKey: await readText(tls.privateKeyPath) },
           }),
     },
-    databasePath: config.databasePath,
+    ...(config.databasePath === undefined ? {} : { databasePath: config.databasePath }),
+    ...(config.database === undefined ? {} : { database: config.database }),
+    ...(config.instance === undefined ? {} : { instance: config.instance }),
     auditPath: config.auditPath,
     keyStore,
     signer: { keyStore: signerStore, keyId: config.signer.keyId },
@@ -130,6 +139,17 @@ export async function startConfiguredBroker(
     keyStore: { description: keyStore.description, hardware: keyStore.hardware },
     simulatedTeeAllowed: policy.attestation.simulated !== undefined,
     close: () => (closing ??= running.disposeAsync()),
+  };
+}
+
+/** Paths of a database's options, absolute. */
+function databaseAt(options: PostgresOptions, at: (relative: string) => string): PostgresOptions {
+  const { passwordFile, tls, ...rest } = options;
+  const files = Object.entries(tls ?? {}).map(([name, file]) => [name, at(file ?? '')] as const);
+  return {
+    ...rest,
+    ...(passwordFile === undefined ? {} : { passwordFile: at(passwordFile) }),
+    ...(tls === undefined ? {} : { tls: Object.fromEntries(files) }),
   };
 }
 

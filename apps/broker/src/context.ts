@@ -6,9 +6,10 @@ import type { AuditHead } from './audit/entry.ts';
 import type { AuditLog } from './audit/log.ts';
 import type { AuditNoise } from './audit/noise.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
+import type { BrokerFreshness } from './freshness/broker-freshness.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { ParsedBrokerPolicy } from './policy.ts';
-import { inTransaction, saveAuditHead, type BrokerDatabase } from './store/index.ts';
+import { inTransaction, saveAuditHead, type BrokerDatabase, type InstanceClaim } from './store/index.ts';
 
 /** The key by which a broker is known: it signs leases and attestation results. */
 export interface BrokerSigner {
@@ -23,8 +24,12 @@ export interface BrokerSigner {
 /** What the stages of a running broker share. */
 export interface BrokerContext {
   readonly db: BrokerDatabase;
+  /** By which this broker records in the database. */
+  readonly claim: InstanceClaim;
   readonly audit: AuditLog;
   readonly noise: AuditNoise;
+  /** Absent: nothing keeps database and log from being put back together. */
+  readonly freshness?: BrokerFreshness;
   readonly keyStore: KeyStore;
   readonly signer: BrokerSigner;
   readonly policy: ParsedBrokerPolicy;
@@ -45,24 +50,31 @@ export interface Recorded<K extends AuditKind, T> {
 /**
  * Changes the database and says so in the audit log, in the only safe order: the entry is on disk before the change is
  * committed, and the caller hands nothing out before both. When the change fails after its entry was written, a second
- * entry takes the first one back. Throws what `work` throws, `AUDIT_UNAVAILABLE`, `BROKER_STORE`.
+ * entry takes the first one back; when nobody can say whether it failed (`BROKER_STORE_UNCERTAIN`), the entry stands.
+ * Throws what `work` throws, `AUDIT_UNAVAILABLE`, `BROKER_STORE...`, `BROKER_LOCKED`.
  */
 export async function commitRecorded<K extends AuditKind, T>(
-  context: Pick<BrokerContext, 'db' | 'audit'>,
+  context: Pick<BrokerContext, 'db' | 'claim' | 'audit'>,
   work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
 ): Promise<T> {
-  const { db, audit } = context;
+  const { db, claim, audit } = context;
   let written: AuditHead | undefined;
   try {
-    return await inTransaction(db, async (trx) => {
-      const { kind, facts, result } = await work(trx);
-      written = await audit.append(kind, facts);
-      await saveAuditHead(trx, written);
-      return result;
-    });
+    return await inTransaction(
+      db,
+      async (trx) => {
+        const { kind, facts, result } = await work(trx);
+        written = await audit.append(kind, facts);
+        await saveAuditHead(trx, claim, written);
+        return result;
+      },
+      // One change, one entry.
+      { mayRunAgain: () => written === undefined },
+    );
   } catch (error) {
     if (written !== undefined) {
       const code = error instanceof FastnessError ? error.code : 'BROKER_INTERNAL';
+      if (code === 'BROKER_STORE_UNCERTAIN') throw error;
       await audit.append('not-committed', { entry: written.seq, code });
     }
     throw error;

@@ -6,6 +6,14 @@ export {
   type BrokerEndorsements,
   type CompleteEndorsements,
 } from './endorsements.ts';
+export { openStore, type BrokerDatabase } from './store/index.ts';
+export { advanceAnchor, readAnchor } from './store/anchors.ts';
+export {
+  postgresOptionsSchema,
+  type DatabaseLocation,
+  type PostgresOptions,
+  type PostgresOptionsInput,
+} from './store/location.ts';
 export { brokerLimitsSchema, type BrokerLimits, type BrokerLimitsInput } from './limits.ts';
 export { auditFacts, type AuditFacts, type AuditKind } from './audit/facts.ts';
 export { auditEntrySchema, type AuditEntry, type AuditHead } from './audit/entry.ts';

@@ -3,13 +3,14 @@ import { createAuditNoise } from '../src/audit/noise.ts';
 import type { BrokerContext } from '../src/context.ts';
 import { brokerLimitsSchema, type BrokerLimitsInput } from '../src/limits.ts';
 import { parseBrokerPolicy } from '../src/policy.ts';
-import type { BrokerDatabase } from '../src/store/index.ts';
+import type { BrokerDatabase, InstanceClaim } from '../src/store/index.ts';
 import type { World } from './world.ts';
 
 /** What the stages of a broker share, without a broker around them. */
 export function createContext(options: {
   world: World;
   db: BrokerDatabase;
+  claim: InstanceClaim;
   audit: AuditLog;
   now: () => Date;
   limits?: BrokerLimitsInput;
@@ -17,6 +18,7 @@ export function createContext(options: {
   const { world, db, audit, now, limits = {} } = options;
   return {
     db,
+    claim: options.claim,
     audit,
     noise: createAuditNoise({ log: audit, rate: { perSecond: 1, burst: 100 }, now, clock: () => 0 }),
     keyStore: world.keyStore,

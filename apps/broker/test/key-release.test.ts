@@ -5,7 +5,7 @@ import { hpkeOpen, keyReleaseAad, keyReleaseInfo, sealedKeyFromJson, verifyLease
 import { fromBase64Url } from '@fastness/codec/bytes';
 import { importSPKI, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verifyAuditLog, type Broker } from '../src/index.ts';
+import { verifyAuditLog, type Broker, type DatabaseLocation } from '../src/index.ts';
 import {
   admin,
   attest,
@@ -17,6 +17,7 @@ import {
   requestKey,
   type TestEnclave,
 } from './actors.ts';
+import { brokerDatabase, contentOf, freshDatabase } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 import {
   adminToken,
@@ -31,14 +32,15 @@ import {
 
 const directory = temporaryDirectory();
 const auditPath = freshPath(directory, 'audit');
-const databasePath = freshPath(directory, 'database');
+let database: DatabaseLocation;
 let world: World;
 let broker: Broker;
 let release: TestRelease;
 
 beforeAll(async () => {
   world = await createWorld(directory);
-  broker = await world.start({ auditPath, databasePath });
+  database = await freshDatabase(directory);
+  broker = await world.start({ auditPath, ...brokerDatabase(database) });
   release = await admin.registered(broker.url, await world.release());
 });
 afterAll(() => broker.close());
@@ -149,7 +151,7 @@ it('leaves no nonce, key, token or passphrase in log or database', async () => {
     await call(`${broker.url}/v1/key-releases`, { method: 'POST', json: { ...request, ...changed } });
   }
   await call(`${broker.url}/v1/admin/audit`, { token: `${adminToken}x` });
-  const files = [auditPath, databasePath, `${databasePath}-wal`].map((path) => readFileSync(path, 'latin1')).join('\n');
+  const files = `${readFileSync(auditPath, 'latin1')}\n${await contentOf(database)}`;
   const secrets = {
     root: release.root,
     nonce: fromBase64Url(nonce),

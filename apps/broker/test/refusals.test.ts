@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
 import { cmwToJson, keyConfigDigestOf } from '@fastness/attest';
 import { fromBase64Url, fromHex, toBase64Url } from '@fastness/codec/bytes';
 import type { ErrorCode } from '@fastness/codec/errors';
 import { forgeAmdChain, snpEndorsements } from '@fastness/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Broker } from '../src/index.ts';
+import type { Broker, DatabaseLocation } from '../src/index.ts';
 import {
   admin,
   attest,
@@ -18,12 +17,13 @@ import {
   type Answer,
   type TestEnclave,
 } from './actors.ts';
-import { freshPath, temporaryDirectory } from './temporary.ts';
+import { brokerDatabase, freshDatabase, tamper } from './databases.ts';
+import { temporaryDirectory } from './temporary.ts';
 import { createWorld, dawn, measurement, simulatedMeasurement, type TestRelease, type World } from './world.ts';
 
 const directory = temporaryDirectory();
-const databasePath = freshPath(directory, 'database');
 const later = (seconds: number): Date => new Date(dawn.getTime() + seconds * 1000);
+let database: DatabaseLocation;
 let world: World;
 let broker: Broker;
 let release: TestRelease;
@@ -31,7 +31,8 @@ let enclave: TestEnclave;
 
 beforeAll(async () => {
   world = await createWorld(directory);
-  broker = await world.start({ databasePath });
+  database = await freshDatabase(directory);
+  broker = await world.start(brokerDatabase(database));
   release = await admin.registered(broker.url, await world.release());
   enclave = await createEnclave();
 });
@@ -192,30 +193,33 @@ describe('releases', () => {
       broker.url,
       await world.release({ modelId: 'victim' }, { modelId: 'victim' }),
     );
-    const raw = new DatabaseSync(databasePath);
-    const swap = raw.prepare(
-      'UPDATE releases SET package = (SELECT package FROM releases WHERE release_digest = ?) WHERE release_digest = ?',
+    await tamper(database, (db) =>
+      db
+        .updateTable('releases')
+        .set({ package: JSON.stringify(release.package) })
+        .where('release_digest', '=', victim.digestHex),
     );
-    swap.run(release.digestHex, victim.digestHex);
     await expectRefusal('BROKER_STORE_DAMAGED', asking({ release: victim }));
     const forged = JSON.stringify({
       ...victim.package,
       release: victim.package.release.replace('"version": 1', '"version": 9'),
     });
-    raw.prepare('UPDATE releases SET package = ? WHERE release_digest = ?').run(forged, victim.digestHex);
+    await tamper(database, (db) =>
+      db.updateTable('releases').set({ package: forged }).where('release_digest', '=', victim.digestHex),
+    );
     await expectRefusal('RELEASE_DOCUMENT_DIGEST', asking({ release: victim }));
-    raw.close();
   });
   it('whose wrapped key somebody exchanged in the database: the lease is void and the log says so', async () => {
     const victim = await admin.registered(
       broker.url,
       await world.release({ modelId: 'swapped' }, { modelId: 'swapped' }),
     );
-    const raw = new DatabaseSync(databasePath);
-    raw
-      .prepare('UPDATE releases SET keys = ? WHERE release_digest = ?')
-      .run(JSON.stringify(release.keys), victim.digestHex);
-    raw.close();
+    await tamper(database, (db) =>
+      db
+        .updateTable('releases')
+        .set({ keys: JSON.stringify(release.keys) })
+        .where('release_digest', '=', victim.digestHex),
+    );
     const before = (await admin.audit(broker.url)).at(-1)?.seq ?? 0;
     expect(refusalOf(await requestKey(broker.url, { world, enclave, release: victim }))).toBe(
       'BROKER_WRAPPED_KEY_UNUSABLE',

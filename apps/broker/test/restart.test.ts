@@ -151,7 +151,7 @@ describe('what survives a restart', () => {
     await running(place, async ({ url }) => {
       await admin.registered(url, release);
       const raw = new DatabaseSync(place.databasePath);
-      raw.exec("CREATE TRIGGER full BEFORE UPDATE ON audit_head BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+      raw.exec("CREATE TRIGGER full BEFORE UPDATE ON audit_heads BEGIN SELECT RAISE(ABORT, 'disk full'); END");
       const answer = await admin.revoke(url, 'release', release.digestHex);
       expect([answer.status, refusalOf(answer)]).toEqual([503, 'BROKER_STORE']);
       const refused = await requestKey(url, { world, enclave, release });

@@ -8,14 +8,18 @@ import { registerRelease, registrationSchema } from '../src/register.ts';
 import { releaseKey } from '../src/release-key.ts';
 import { createApp } from '../src/routes/app.ts';
 import {
+  type BrokerDatabase,
+  claimInstance,
   highestVersion,
+  type InstanceClaim,
   issueChallenge,
+  onlyInstance,
   openStore,
   raiseHighestVersion,
-  type BrokerDatabase,
 } from '../src/store/index.ts';
 import { attest, call, createEnclave, refusalOf } from './actors.ts';
 import { createContext } from './context.ts';
+import { freshDatabase } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
 
@@ -24,13 +28,15 @@ const directory = temporaryDirectory();
 const now = (): Date => dawn;
 let world: World;
 let db: BrokerDatabase;
+let claim: InstanceClaim;
 let context: BrokerContext;
 let release: TestRelease;
 
 beforeAll(async () => {
   world = await createWorld(directory);
-  db = await openStore(freshPath(directory, 'database'));
+  db = await openStore(await freshDatabase(directory));
   const audit = await openAuditLog({ path: freshPath(directory, 'audit'), now });
+  claim = await claimInstance(db, onlyInstance, audit.head);
   context = contextWith(audit);
   release = await world.release();
   await registerRelease(context, registrationSchema.parse({ package: release.package, keys: release.keys }), {});
@@ -41,7 +47,7 @@ afterAll(async () => {
 });
 
 function contextWith(audit: AuditLog): BrokerContext {
-  return createContext({ world, db, audit, now });
+  return createContext({ world, db, claim, audit, now });
 }
 
 async function authorised(): Promise<AuthorisedRequest> {

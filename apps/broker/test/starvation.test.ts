@@ -8,9 +8,10 @@ import type { BrokerLimitsInput } from '../src/limits.ts';
 import { registerRelease, registrationSchema } from '../src/register.ts';
 import { leasePageSchema } from '../src/routes/admin.ts';
 import { createApp, type BrokerApp } from '../src/routes/app.ts';
-import { openStore } from '../src/store/index.ts';
+import { claimInstance, onlyInstance, openStore } from '../src/store/index.ts';
 import { attest, createEnclave, refusalOf, type Answer, type AttestOptions } from './actors.ts';
 import { createContext } from './context.ts';
+import { freshDatabase } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
 
@@ -32,13 +33,14 @@ afterAll(() => world.keyStore[Symbol.asyncDispose]());
 async function brokerWith(limits: BrokerLimitsInput): Promise<BrokerApp> {
   world.clock.now = dawn;
   const now = (): Date => world.clock.now;
-  const db = await openStore(freshPath(directory, 'database'));
+  const db = await openStore(await freshDatabase(directory));
   const audit = await openAuditLog({ path: freshPath(directory, 'audit'), now });
   onTestFinished(async () => {
     await audit.close();
     await db.destroy();
   });
-  const context = createContext({ world, db, audit, now, limits });
+  const claim = await claimInstance(db, onlyInstance, audit.head);
+  const context = createContext({ world, db, claim, audit, now, limits });
   await registerRelease(context, registrationSchema.parse({ package: release.package, keys: release.keys }), {});
   return createApp({ context, adminTokenSha256: sha256(adminToken), report: () => {} });
 }

@@ -5,13 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { lockPath } from '../src/lock.ts';
 import {
   canonicalRevocation,
-  consumeChallenge,
   highestVersion,
-  inTransaction,
   issueChallenge,
   openStore,
   raiseHighestVersion,
-  refuseRevoked,
   saveRevocation,
 } from '../src/store/index.ts';
 import { platformName } from '../src/platform.ts';
@@ -77,55 +74,6 @@ describe('the database', () => {
     await expect(openStore(path)).rejects.toMatchObject({ code: 'BROKER_STORE_DAMAGED' });
   });
 
-  it('undoes all of a transaction that fails', async () => {
-    const db = await openStore(freshPath(directory, 'db'));
-    const failing = inTransaction(db, async (trx) => {
-      await raiseHighestVersion(trx, 'm', 9);
-      throw new Error('disk');
-    });
-    await expect(failing).rejects.toMatchObject({ code: 'BROKER_STORE' });
-    expect(await highestVersion(db, 'm')).toBe(0);
-    await db.destroy();
-  });
-});
-
-describe('challenges', () => {
-  it('tell fresh, used, expired and unknown nonces apart', async () => {
-    const db = await openStore(freshPath(directory, 'db'));
-    const options = { now: at(0), ttlSeconds: 60, maxOutstanding: 10 };
-    const { nonce, expiresAt } = await issueChallenge(db, options);
-    expect([nonce.length, expiresAt]).toEqual([32, at(60)]);
-    const stale = await issueChallenge(db, options);
-    await consumeChallenge(db, nonce, at(59));
-    await expect(consumeChallenge(db, nonce, at(59))).rejects.toMatchObject({ code: 'BROKER_NONCE_REUSED' });
-    await expect(consumeChallenge(db, stale.nonce, at(60))).rejects.toMatchObject({ code: 'BROKER_NONCE_EXPIRED' });
-    await expect(consumeChallenge(db, stale.nonce, at(61))).rejects.toMatchObject({ code: 'BROKER_NONCE_EXPIRED' });
-    await expect(consumeChallenge(db, randomBytes(32), at(1))).rejects.toMatchObject({ code: 'BROKER_NONCE_UNKNOWN' });
-    await db.destroy();
-  });
-
-  it('are bounded in number; expired ones count no longer and are forgotten', async () => {
-    const db = await openStore(freshPath(directory, 'db'));
-    const options = { now: at(0), ttlSeconds: 60, maxOutstanding: 3 };
-    const nonces: Uint8Array[] = [];
-    for (let index = 0; index < 5; index += 1) {
-      nonces.push((await issueChallenge(db, { ...options, now: at(index) })).nonce);
-    }
-    // The first two made room; whoever asks is always given one.
-    for (const [index, nonce] of nonces.entries()) {
-      if (index < 2)
-        await expect(consumeChallenge(db, nonce, at(5))).rejects.toMatchObject({ code: 'BROKER_NONCE_UNKNOWN' });
-      else await consumeChallenge(db, nonce, at(5));
-    }
-    for (let index = 0; index < 3; index += 1) await issueChallenge(db, options);
-    const { nonce } = await issueChallenge(db, { ...options, now: at(61) });
-    expect(await db.selectFrom('challenges').selectAll().execute()).toHaveLength(4);
-    await consumeChallenge(db, nonce, at(62));
-    await issueChallenge(db, { ...options, now: at(3600) });
-    expect(await db.selectFrom('challenges').selectAll().execute()).toHaveLength(1);
-    await db.destroy();
-  });
-
   it('never lie in the database as such', async () => {
     const path = freshPath(directory, 'db');
     const db = await openStore(path);
@@ -134,16 +82,6 @@ describe('challenges', () => {
     for (const encoding of ['latin1', 'hex', 'base64url'] as const) {
       expect(text).not.toContain(Buffer.from(nonce).toString(encoding));
     }
-    await db.destroy();
-  });
-});
-
-describe('versions and revocations', () => {
-  it('never lowers the highest version', async () => {
-    const db = await openStore(freshPath(directory, 'db'));
-    for (const version of [2, 5, 3]) await raiseHighestVersion(db, 'm', version);
-    expect(await highestVersion(db, 'm')).toBe(5);
-    expect(await highestVersion(db, 'other')).toBe(0);
     await db.destroy();
   });
 
@@ -180,25 +118,6 @@ describe('versions and revocations', () => {
     ] as const) {
       expect(errorOf(() => canonicalRevocation(kind, value)).code).toBe('BROKER_REQUEST_INVALID');
     }
-  });
-
-  it('names what was revoked', async () => {
-    const db = await openStore(freshPath(directory, 'db'));
-    const revoked = { reason: 'r', revokedAt: at(0).toISOString() };
-    await saveRevocation(db, { kind: 'platform', value: 'csp-id:x', ...revoked });
-    await saveRevocation(db, { kind: 'platform', value: 'csp-id:x', ...revoked });
-    await saveRevocation(db, { kind: 'measurement', value: 'm', ...revoked });
-    await refuseRevoked(db, [
-      { kind: 'release', value: 'csp-id:x' },
-      { kind: 'platform', value: 'm' },
-    ]);
-    await expect(refuseRevoked(db, [{ kind: 'platform', value: 'csp-id:x' }])).rejects.toMatchObject({
-      code: 'BROKER_PLATFORM_REVOKED',
-    });
-    await expect(refuseRevoked(db, [{ kind: 'measurement', value: 'm' }])).rejects.toMatchObject({
-      code: 'BROKER_MEASUREMENT_REVOKED',
-    });
-    await db.destroy();
   });
 });
 

@@ -13,13 +13,7 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-let count = 0;
-
-/** A path in `directory` that nothing uses yet. */
-export function freshPath(directory: string, name = 'file'): string {
-  count += 1;
-  return join(directory, `${name}-${count}`);
-}
+export { freshPath } from './fresh-path.ts';
 
 /** The FastnessError that `work` throws; anything else fails the test. */
 export function errorOf(work: () => unknown): FastnessError {

@@ -10,7 +10,8 @@ import { releaseDigestOf, type Release, type ReleasePackage } from '@fastness/mo
 import { wrappedKeyFromJson } from '@fastness/keys';
 import { forgeAmdChain, type ForgedAmdChain } from '@fastness/testkit';
 import { modelKeysSchema, startBroker, type Broker, type BrokerOptions, type BrokerPolicy } from '../src/index.ts';
-import { freshPath } from './temporary.ts';
+import { brokerDatabase, freshDatabase } from './databases.ts';
+import { freshPath } from './fresh-path.ts';
 
 /** The time at which everything in these tests begins. */
 export const dawn = new Date('2026-11-23T12:00:00.000Z');
@@ -145,7 +146,9 @@ export async function createWorld(directory: string): Promise<World> {
     async start(changes = {}) {
       return await startBroker({
         listen: { host: '127.0.0.1', port: 0 },
-        databasePath: freshPath(directory, 'broker.db'),
+        ...(changes.databasePath === undefined && changes.database === undefined
+          ? brokerDatabase(await freshDatabase(directory))
+          : {}),
         auditPath: freshPath(directory, 'audit.log'),
         keyStore,
         signer: { keyStore, keyId: 'broker' },

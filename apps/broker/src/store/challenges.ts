@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { FastnessError } from '@fastness/codec/errors';
-import type { Kysely } from 'kysely';
+import type { Kysely, SelectQueryBuilder } from 'kysely';
 import type { BrokerTables } from './tables.ts';
+import { inOwnTransaction, isPostgres } from './transaction.ts';
 
 /** How long an answered or expired nonce is remembered, to say "reused" or "expired" rather than "unknown". */
 const rememberMs = 10 * 60_000;
 
 /**
  * Issues a nonce of 32 random bytes that can be consumed once until `expiresAt`. When `maxOutstanding` nonces wait for their
- * answer already, the oldest of them is dropped: whoever asks without ever answering keeps nobody from getting one.
+ * answer already, the oldest of them is dropped: whoever asks without ever answering keeps nobody from getting one. Brokers
+ * that share a database share the number, give or take the requests that they answer at one moment.
  */
 export async function issueChallenge(
   db: Kysely<BrokerTables>,
@@ -17,10 +19,15 @@ export async function issueChallenge(
   const { now, ttlSeconds, maxOutstanding } = options;
   const expiresAt = new Date(now.getTime() + ttlSeconds * 1000);
   const nonce = new Uint8Array(randomBytes(32));
-  await db.transaction().execute(async (trx) => {
+  const free = <O>(rows: SelectQueryBuilder<BrokerTables, keyof BrokerTables, O>): typeof rows =>
+    isPostgres(db) ? rows.forUpdate().skipLocked() : rows;
+  await inOwnTransaction(db, async (trx) => {
     const forget = new Date(now.getTime() - rememberMs).toISOString();
-    await trx.deleteFrom('challenges').where('expires_at', '<', forget).execute();
-    await trx.deleteFrom('spent_challenges').where('spent_at', '<', forget).execute();
+    // Rows that another broker forgets at this moment are left to it: two that wait for each other would be a deadlock.
+    const stale = trx.selectFrom('challenges').select('nonce_digest').where('expires_at', '<', forget);
+    const spent = trx.selectFrom('spent_challenges').select('nonce_digest').where('spent_at', '<', forget);
+    await trx.deleteFrom('challenges').where('nonce_digest', 'in', free(stale)).execute();
+    await trx.deleteFrom('spent_challenges').where('nonce_digest', 'in', free(spent)).execute();
     const { outstanding } = await trx
       .selectFrom('challenges')
       .where('expires_at', '>', now.toISOString())
@@ -34,7 +41,7 @@ export async function issueChallenge(
         .where('expires_at', '>', now.toISOString())
         .orderBy('expires_at')
         .limit(surplus);
-      await trx.deleteFrom('challenges').where('nonce_digest', 'in', oldest).execute();
+      await trx.deleteFrom('challenges').where('nonce_digest', 'in', free(oldest)).execute();
     }
     await trx
       .insertInto('challenges')
@@ -50,7 +57,7 @@ export async function issueChallenge(
  */
 export async function consumeChallenge(db: Kysely<BrokerTables>, nonce: Uint8Array, now: Date): Promise<void> {
   const digest = digestOf(nonce);
-  await db.transaction().execute(async (trx) => {
+  await inOwnTransaction(db, async (trx) => {
     const { numDeletedRows } = await trx
       .deleteFrom('challenges')
       .where('nonce_digest', '=', digest)

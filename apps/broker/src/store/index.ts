@@ -1,17 +1,27 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { Kysely } from 'kysely';
-import type { AuditHead } from '../audit/entry.ts';
+import type { DatabaseLocation } from './location.ts';
 import { migrate } from './migrations.ts';
+import { postgresDialect, refuseUnsafeServer } from './postgres.ts';
 import { sqliteDialect } from './sqlite.ts';
 import type { BrokerTables } from './tables.ts';
+import { asStoreError } from './transaction.ts';
 
 export type BrokerDatabase = Kysely<BrokerTables>;
 
-/** Opens the database of a broker and brings it to the current schema. The caller holds its lock. */
-export async function openStore(path: string): Promise<BrokerDatabase> {
-  const db = new Kysely<BrokerTables>({ dialect: sqliteDialect(path) });
+/**
+ * Opens the database of a broker (a path is a SQLite file) and brings it to the current schema. The caller holds its lock.
+ * Throws `BROKER_CONFIG_INVALID`, `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, and for a server `BROKER_STORE_UNSAFE`,
+ * `BROKER_STORE_UNREACHABLE`, `BROKER_STORE_ACCESS`.
+ */
+export async function openStore(location: string | DatabaseLocation): Promise<BrokerDatabase> {
+  const { kind, ...where } = typeof location === 'string' ? { kind: 'sqlite' as const, path: location } : location;
+  const dialect = 'path' in where ? sqliteDialect(where.path) : await postgresDialect(where.options);
+  const db = new Kysely<BrokerTables>({ dialect });
   try {
-    await migrate(db);
+    await asStoreError(async () => {
+      if (kind === 'postgres') await refuseUnsafeServer(db);
+      await migrate(db);
+    });
     return db;
   } catch (error) {
     await db.destroy();
@@ -19,41 +29,17 @@ export async function openStore(path: string): Promise<BrokerDatabase> {
   }
 }
 
-/** The last audit entry that a committed transaction depends on; undefined in a new database. */
-export async function readAuditHead(db: BrokerDatabase): Promise<AuditHead | undefined> {
-  return await db.selectFrom('audit_head').select(['seq', 'hash']).where('id', '=', 1).executeTakeFirst();
-}
-
-/**
- * Remembers an audit entry together with the change it belongs to. At the next start the log must contain it: a log that
- * was cut back behind it is found, even though its own chain is whole.
- */
-export async function saveAuditHead(db: BrokerDatabase, head: AuditHead): Promise<void> {
-  await db
-    .insertInto('audit_head')
-    .values({ id: 1, seq: head.seq, hash: head.hash })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet({ seq: head.seq, hash: head.hash }))
-    .execute();
-}
-
-/**
- * Runs `work` in one transaction: its writes happen all or not at all. Errors of the database become `BROKER_STORE`;
- * Fastness's own errors pass. The caller appends its audit entry inside, before the commit.
- */
-export async function inTransaction<T>(db: BrokerDatabase, work: (trx: BrokerDatabase) => Promise<T>): Promise<T> {
-  return await asStoreError(() => db.transaction().execute(work));
-}
-
-/** Turns errors of the database into `BROKER_STORE`. */
-export async function asStoreError<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof FastnessError) throw cause;
-    throw new FastnessError('BROKER_STORE', undefined, { cause });
-  }
-}
-
+export { advanceAnchor, readAnchor } from './anchors.ts';
+export { asStoreError, inTransaction } from './transaction.ts';
+export {
+  checkInstanceName,
+  claimInstance,
+  onlyInstance,
+  readAuditHead,
+  saveAuditHead,
+  type InstanceClaim,
+} from './instance.ts';
+export type { DatabaseLocation, PostgresOptionsInput } from './location.ts';
 export { consumeChallenge, issueChallenge } from './challenges.ts';
 export {
   deleteLease,

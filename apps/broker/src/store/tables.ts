@@ -1,7 +1,7 @@
 /**
  * Columns as kysely sees them. Only text and integers, so that another dialect needs no other types: times are
  * ISO 8601 in UTC with milliseconds (they sort as text), digests are lower-case hex, flags are 0 or 1. A dialect whose driver
- * gives 64-bit integers as text must be told to give numbers; all of them here stay far below 2^53.
+ * gives 64-bit integers as text must be told to give numbers; all of them here stay below 2^53.
  */
 export interface BrokerTables {
   /** Nonces that wait for their answer, by SHA-256: reading the database answers no challenge. */
@@ -34,6 +34,8 @@ export interface BrokerTables {
     renewals: number;
   };
   revocations: { kind: string; value: string; reason: string; revoked_at: string };
-  /** One row: the last audit entry that a transaction of this database depends on. */
-  audit_head: { id: number; seq: number; hash: string };
+  /** One row for each broker of this database: the last entry of its log that a transaction depends on. */
+  audit_heads: { instance: string; seq: number; hash: string; holder: string };
+  /** Numbers that only rise, by comparison with the last one. */
+  anchors: { name: string; value: number };
 }

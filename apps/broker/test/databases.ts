@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import type { BrokerOptions, DatabaseLocation } from '../src/index.ts';
+import { openStore, type BrokerDatabase } from '../src/store/index.ts';
+import { freshPath } from './fresh-path.ts';
+import { postgresPrograms, sharedPostgres } from './postgres.ts';
+
+export type DatabaseKind = DatabaseLocation['kind'];
+
+/** Every kind of database that a broker runs on. */
+export const databaseKinds: readonly DatabaseKind[] = ['sqlite', 'postgres'];
+
+/** Whether this machine has what a kind of database needs. */
+export function isAvailable(kind: DatabaseKind): boolean {
+  return kind === 'sqlite' || postgresPrograms !== undefined;
+}
+
+let current: DatabaseKind = 'sqlite';
+
+/** From here on `freshDatabase` makes databases of this kind unless told otherwise. */
+export function useDatabase(kind: DatabaseKind): void {
+  current = kind;
+}
+
+export function databaseInUse(): DatabaseKind {
+  return current;
+}
+
+/** A new, empty database. */
+export async function freshDatabase(directory: string, kind: DatabaseKind = current): Promise<DatabaseLocation> {
+  if (kind === 'sqlite') return { kind, path: freshPath(directory, 'database') };
+  const server = await sharedPostgres();
+  return { kind, options: { url: await server.createDatabase(), maxConnections: 6 } };
+}
+
+/** A database as the options of a broker name it. */
+export function brokerDatabase(location: DatabaseLocation): Pick<BrokerOptions, 'databasePath' | 'database'> {
+  return location.kind === 'sqlite' ? { databasePath: location.path } : { database: location.options };
+}
+
+/** Changes a database past the broker that runs on it, as whoever administers it could. */
+export async function tamper(
+  location: DatabaseLocation,
+  change: (db: BrokerDatabase) => { execute(): Promise<unknown> },
+): Promise<void> {
+  const db = await openStore(location);
+  await change(db).execute();
+  await db.destroy();
+}
+
+/** Everything that a database holds, as text. */
+export async function contentOf(location: DatabaseLocation): Promise<string> {
+  if (location.kind === 'sqlite') {
+    return ['', '-wal'].map((suffix) => readFileSync(`${location.path}${suffix}`, 'latin1')).join('\n');
+  }
+  const tables = [
+    'challenges',
+    'spent_challenges',
+    'releases',
+    'leases',
+    'revocations',
+    'audit_heads',
+    'anchors',
+  ] as const;
+  const db = await openStore(location);
+  const rows: unknown[] = [];
+  for (const table of tables) rows.push(...(await db.selectFrom(table).selectAll().execute()));
+  await db.destroy();
+  return JSON.stringify(rows);
+}

@@ -1,0 +1,150 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+
+const run = promisify(execFile);
+const debian = '/usr/lib/postgresql';
+
+/** Where the programs of the newest installed PostgreSQL server are; undefined where there is none. */
+export const postgresPrograms: string | undefined = existsSync(debian)
+  ? readdirSync(debian)
+      .filter((version) => existsSync(join(debian, version, 'bin', 'initdb')))
+      .sort((a, b) => Number(b) - Number(a))
+      .map((version) => join(debian, version, 'bin'))[0]
+  : undefined;
+
+/** The environment variable by which the processes of one test run find the folder of their server. */
+export const serverFolderVariable = 'FASTNESS_TEST_POSTGRES';
+
+/** A throw-away server: one folder with its data and its socket, no network unless `settings` opens it. */
+export interface PostgresServer {
+  readonly folder: string;
+  /** Of a new, empty database. */
+  createDatabase(): Promise<string>;
+  restart(mode?: 'fast' | 'immediate'): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The server refuses to run as root, so root runs it as Debian's own user for it. */
+async function asServer(program: string, parameters: readonly string[]): Promise<void> {
+  const path = join(postgresPrograms ?? '', program);
+  const root = process.getuid?.() === 0;
+  await (root
+    ? run('setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', path, ...parameters], { cwd: '/' })
+    : run(path, [...parameters]));
+}
+
+/**
+ * Makes a server in `folder` and starts it: durable as in production, and nobody outside the folder reaches it.
+ * `settings` and `access` are lines for postgresql.conf and, before all others, pg_hba.conf.
+ */
+export async function startPostgres(
+  folder: string = mkdtempSync(join(tmpdir(), 'fastness-postgres-')),
+  { settings = [], access = [] }: { settings?: readonly string[]; access?: readonly string[] } = {},
+): Promise<PostgresServer> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (process.getuid?.() === 0) {
+    const ids = spawnSync('id', ['-u', 'postgres'], { encoding: 'utf8' }).stdout.trim();
+    chownSync(folder, Number(ids), -1);
+  }
+  const data = join(folder, 'data');
+  await asServer('initdb', [
+    '-D',
+    data,
+    '-U',
+    'fastness',
+    '--auth=trust',
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+    '--no-sync',
+  ]);
+  const lines = [
+    "listen_addresses = ''",
+    `unix_socket_directories = '${folder}'`,
+    'unix_socket_permissions = 0700',
+    'max_connections = 120',
+    ...settings,
+  ];
+  appendFileSync(join(data, 'postgresql.conf'), `${lines.join('\n')}\n`);
+  if (access.length > 0)
+    writeFileSync(join(data, 'pg_hba.conf'), `${[...access, 'local all fastness trust'].join('\n')}\n`);
+  const control = (...parameters: string[]): Promise<void> =>
+    asServer('pg_ctl', ['-D', data, '-l', join(folder, 'server.log'), '-w', '-t', '60', ...parameters]);
+  await control('start');
+  return {
+    folder,
+    createDatabase: () => createDatabase(folder),
+    restart: (mode = 'fast') => control('-m', mode, 'restart'),
+    async stop() {
+      await control('-m', 'immediate', 'stop');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The URL of `database` on the server in `folder`, for the user that owns everything there. */
+export function socketUrl(folder: string, database: string): string {
+  return `postgresql:///${database}?host=${encodeURIComponent(folder)}&user=fastness`;
+}
+
+/** Runs statements by hand, past the broker. */
+export async function query(url: string, ...statements: readonly string[]): Promise<Record<string, unknown>[]> {
+  const parsed = new URL(url.replace(/^postgresql:\/\//, 'http://x'));
+  const client = new Client({
+    host: parsed.searchParams.get('host') ?? '',
+    user: userInfo().username === '' ? '' : 'fastness',
+    database: parsed.pathname.slice(1),
+  });
+  await client.connect();
+  try {
+    let rows: Record<string, unknown>[] = [];
+    for (const statement of statements) rows = (await client.query<Record<string, unknown>>(statement)).rows;
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function createDatabase(folder: string): Promise<string> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await query(socketUrl(folder, 'postgres'), `create database ${name}`);
+  return socketUrl(folder, name);
+}
+
+/**
+ * The server that all processes of this test run share: the first that needs it starts it, `postgres-run.ts` stops it.
+ * Processes outside a test run have one of their own, which they stop.
+ */
+export async function sharedPostgres(): Promise<{ readonly folder: string; createDatabase(): Promise<string> }> {
+  const folder = process.env[serverFolderVariable];
+  if (folder === undefined) throw new Error('This run of tests has no folder for a PostgreSQL server.');
+  const ready = join(folder, 'ready');
+  const shared = { folder, createDatabase: () => createDatabase(folder) };
+  if (existsSync(ready)) return shared;
+  try {
+    mkdirSync(`${folder}.starting`);
+  } catch {
+    const deadline = performance.now() + 60_000;
+    while (!existsSync(ready)) {
+      if (performance.now() > deadline) throw new Error('The PostgreSQL server of this test run did not start.');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return shared;
+  }
+  await startPostgres(folder);
+  writeFileSync(ready, '');
+  return shared;
+}
