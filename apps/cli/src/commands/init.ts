@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url } from '@fastness/codec';
 import { action } from '../support/command.ts';
@@ -17,12 +17,16 @@ import {
 import { attestationPolicyFor } from '../support/policy.ts';
 import type { Context } from '../support/run.ts';
 import { simulatedBanner, simulatedTrust } from '../support/simulated.ts';
-import { createApproverStore, createStore, keyIds } from '../support/stores.ts';
+import { createApproverStore, createStore, ensureKey, keyIds } from '../support/stores.ts';
+import { openPkcs11KeyStore, parsePkcs11Uri, type KeySpec, type ManagedKeyStore } from '@fastness/keys';
 
 export interface InitOptions {
   readonly approvers: string[];
   readonly threshold: number;
   readonly tee: 'simulated' | 'auto';
+  /** A PKCS #11 URI: the model KEK and the owner's key are made there, and the broker's where the token has Ed25519. */
+  readonly store?: string;
+  readonly requireHardware?: 'wrapping' | 'all';
 }
 
 export const defaultApprovers: readonly string[] = Object.freeze(['alice', 'bob', 'carol']);
@@ -44,6 +48,16 @@ export function initCommand(): Command {
     .option('--approvers <names>', 'who may approve a release, separated by commas', parseNames, [...defaultApprovers])
     .option('--threshold <number>', 'how many of them must', parseThreshold, 2)
     .option('--tee <kind>', 'simulated (no hardware, policies allow it) or auto (real hardware only)', 'simulated')
+    .option(
+      '--store <pkcs11-uri>',
+      "keep the model KEK, the owner's and the broker's key on this token (see docs/keys.md)",
+    )
+    .addOption(
+      new Option(
+        '--require-hardware <keys>',
+        'refuse software stores from now on: for keys that wrap models, or for all',
+      ).choices(['wrapping', 'all']),
+    )
     .action(action<InitOptions>(async (context, options) => initHome(context, options)));
 }
 
@@ -79,20 +93,31 @@ async function refuseOccupied(home: Home): Promise<void> {
 }
 
 /** Makes keys and policies; returns what the key stores say of themselves. */
-async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): Promise<string> {
+async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): Promise<MadeHome> {
   await makeDirectories(home);
+  const { store: uri, requireHardware } = options;
+  if (uri !== undefined) parsePkcs11Uri(uri);
+  const required = requireHardware === undefined ? {} : { requireHardware };
+  const onToken = uri === undefined ? {} : { keyStores: { kek: uri, owner: uri } };
+  const adopted: string[] = [];
+  const make = async (store: ManagedKeyStore, spec: KeySpec): Promise<void> => {
+    if (!(await ensureKey(store, spec)).made) adopted.push(spec.id);
+  };
 
-  await using kek = await createStore(home, 'kek');
-  await kek.create({ id: keyIds.kek, purpose: 'wrap', algorithm: 'AES-256-GCM' });
-  await using owner = await createStore(home, 'owner');
-  await owner.create({ id: keyIds.owner, purpose: 'sign', algorithm: 'P-384' });
-  await using broker = await createStore(home, 'broker');
-  await broker.create({ id: keyIds.broker, purpose: 'sign', algorithm: 'Ed25519' });
+  await using kek = await createStore(home, 'kek', { ...onToken, ...required });
+  await make(kek, { id: keyIds.kek, purpose: 'wrap', algorithm: 'AES-256-GCM' });
+  await using owner = await createStore(home, 'owner', { ...onToken, ...required });
+  await make(owner, { id: keyIds.owner, purpose: 'sign', algorithm: 'P-384' });
+  const brokerUri = uri !== undefined && (await makeBrokerKey(uri, make)) ? uri : undefined;
+  if (brokerUri === undefined) {
+    await using broker = await createStore(home, 'broker', required);
+    await broker.create(brokerKey);
+  }
   signal.throwIfAborted();
   const approvers: { id: string; publicKey: string }[] = [];
   for (const id of options.approvers) {
     signal.throwIfAborted();
-    await using store = await createApproverStore(home, id);
+    await using store = await createApproverStore(home, id, required);
     await store.create({ id: keyIds.approver, purpose: 'sign', algorithm: 'P-256' });
     approvers.push({ id, publicKey: toBase64Url(await store.publicKey(keyIds.approver)) });
   }
@@ -108,22 +133,58 @@ async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): 
     ...shared,
     id: 'fastness-broker',
     lease: { ttlSeconds: 60, renewSuperseded: true },
+    ...required,
   });
   await writeJson(home.clientPolicyFile, shared, 0o644);
   await writeFileAtomic(home.adminTokenFile, toBase64Url(randomBytes(32)));
   // Last: a home is a home once its configuration is there.
-  await writeJson(home.configFile, { ...defaultHomeConfig, tee: options.tee });
-  return kek.description;
+  const keyStores =
+    uri === undefined ? {} : { keyStores: { kek: uri, owner: uri, ...(brokerUri && { broker: brokerUri }) } };
+  await writeJson(home.configFile, { ...defaultHomeConfig, tee: options.tee, ...keyStores, ...required });
+  return { keyStores: kek.description, adopted, brokerInSoftware: uri !== undefined && brokerUri === undefined };
 }
 
-function report({ home, output }: Context, options: InitOptions, keyStores: string): void {
+interface MadeHome {
+  readonly keyStores: string;
+  /** Keys that were on the token already. */
+  readonly adopted: readonly string[];
+  /** The token has no Ed25519, which leases are signed with. */
+  readonly brokerInSoftware: boolean;
+}
+
+const brokerKey = { id: keyIds.broker, purpose: 'sign', algorithm: 'Ed25519' } as const satisfies KeySpec;
+
+/** Whether the token could: many have no Ed25519. */
+async function makeBrokerKey(
+  uri: string,
+  make: (store: ManagedKeyStore, spec: KeySpec) => Promise<void>,
+): Promise<boolean> {
+  await using store = await openPkcs11KeyStore({ uri });
+  try {
+    await make(store, brokerKey);
+    return true;
+  } catch (error) {
+    if (error instanceof FastnessError && error.code === 'KEYS_HSM_UNSUPPORTED') return false;
+    throw error;
+  }
+}
+
+function report({ home, output }: Context, options: InitOptions, made: MadeHome): void {
   const { approvers, threshold, tee } = options;
   output.step(
     'home-created',
     `Home ${home.path}: owner key P-384, ${approvers.length} approver keys (${threshold} must approve), broker key, model KEK`,
     { home: home.path, approvers, threshold, tee },
   );
-  output.detail(`Key stores: ${keyStores}. Their passphrases lie beside them.`);
+  const { keyStores, adopted, brokerInSoftware } = made;
+  output.detail(
+    options.store === undefined
+      ? `Key stores: ${keyStores}. Their passphrases lie beside them.`
+      : `Model KEK and owner key: ${keyStores}. Approvers' keys: software stores with their passphrases beside them.`,
+  );
+  if (adopted.length > 0) output.warn(`These keys were on the token already and are used: ${adopted.join(', ')}.`);
+  if (brokerInSoftware)
+    output.warn("The token has no Ed25519, so the broker's key, which signs leases, lies in a software store.");
   if (tee === 'simulated') output.warn(simulatedBanner);
 }
 

@@ -22,6 +22,9 @@ export interface Home {
   readonly runDirectory: string;
 }
 
+/** Where a key lies that is not in a file of the home: a PKCS #11 URI (RFC 7512), which holds no secret. */
+const storeUri = z.string().startsWith('pkcs11:').max(4096);
+
 const homeConfigSchema = z.strictObject({
   format: z.literal('fastness/home/v1'),
   tee: z.enum(['simulated', 'auto']),
@@ -30,6 +33,17 @@ const homeConfigSchema = z.strictObject({
   relayUrl: z.url(),
   proxyUrl: z.url(),
   defaultModel: z.string().nullable(),
+  /** Stores on tokens. Absent members: the software store of that name in the home. */
+  keyStores: z
+    .strictObject({
+      kek: storeUri.exactOptional(),
+      owner: storeUri.exactOptional(),
+      broker: storeUri.exactOptional(),
+      approvers: z.record(z.string(), storeUri).exactOptional(),
+    })
+    .exactOptional(),
+  /** Keys that hardware must keep: those that wrap models' keys, or all. Absent: a software store is used where nothing else is named. */
+  requireHardware: z.enum(['wrapping', 'all']).exactOptional(),
 });
 export type HomeConfig = z.infer<typeof homeConfigSchema>;
 

@@ -94,12 +94,11 @@ export function decodeContent(bytes: Uint8Array): StoreContent {
     );
     if (!ascending) throw new FastnessError('KEYS_FILE_DAMAGED', 'The versions of a key are out of order.');
     const { id, purpose, algorithm, createdAt, disabledAt } = key;
-    return {
+    const restored = {
       id,
       purpose,
       algorithm,
       createdAt,
-      ...(disabledAt === undefined ? {} : { disabledAt }),
       versions: key.versions.map(({ version, bytes: length }) => {
         // Not slice(): on a Buffer that is a view, which the caller's wiping would turn into zeros.
         const secret = new Uint8Array(bytes.subarray(offset, offset + length));
@@ -107,6 +106,7 @@ export function decodeContent(bytes: Uint8Array): StoreContent {
         return { version, secret };
       }),
     };
+    return disabledAt === undefined ? restored : Object.assign(restored, { disabledAt });
   });
   if (new Set(stored.map((key) => key.id)).size !== stored.length) {
     throw new FastnessError('KEYS_FILE_DAMAGED', 'Two keys have the same id.');
