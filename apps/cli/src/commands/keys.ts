@@ -1,0 +1,212 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { FastnessError } from '@fastness/codec/errors';
+import {
+  algorithmsOf,
+  openPkcs11KeyStore,
+  type KeyAlgorithm,
+  type KeyInfo,
+  type KeyPurpose,
+  type ManagedKeyStore,
+} from '@fastness/keys';
+import { action } from '../support/command.ts';
+import { parseDuration } from '../support/format.ts';
+import { diagnoseStore } from '../support/key-doctor.ts';
+import type { Context } from '../support/run.ts';
+import { openApproverStore, openStore } from '../support/stores.ts';
+
+interface StoreOptions {
+  readonly store: string;
+}
+
+/** How long a key must have been disabled before it is destroyed: time for whoever misses it to say so. */
+const defaultDelay = '7d';
+
+export function keysCommand(): Command {
+  const keys = new Command('keys').description(
+    'the keys of a store: list, create, rotate, disable, destroy, and what an HSM can do',
+  );
+  keys.addCommand(
+    subcommand('list', 'every key with its versions').action(
+      action<StoreOptions>(async (context, options) =>
+        withStore(context, options, async (store) => {
+          const list = await store.list();
+          const lines = list.length === 0 ? ['No keys.'] : list.map(describe);
+          context.output.result({ store: store.description, kind: store.kind, hardware: store.hardware, keys: list }, [
+            ...lines,
+            `Store: ${store.description}.`,
+          ]);
+        }),
+      ),
+    ),
+  );
+  keys.addCommand(
+    subcommand('create', 'make a key')
+      .addArgument(idArgument())
+      .addOption(new Option('--purpose <purpose>', 'wrap or sign').choices(['wrap', 'sign']).makeOptionMandatory())
+      .addOption(
+        new Option('--algorithm <name>', 'default: AES-256-GCM to wrap, P-384 to sign').choices([
+          ...algorithmsOf.wrap,
+          ...algorithmsOf.sign,
+        ]),
+      )
+      .action(
+        action<StoreOptions & { purpose: KeyPurpose; algorithm?: KeyAlgorithm }>(async (context, options, [id = '']) =>
+          withStore(context, options, async (store) => {
+            const { purpose, algorithm = purpose === 'wrap' ? 'AES-256-GCM' : 'P-384' } = options;
+            tell(context, 'key-created', 'Created', await store.create({ id, purpose, algorithm }), store);
+          }),
+        ),
+      ),
+  );
+  keys.addCommand(
+    subcommand('rotate', 'give a wrapping key a new version; what the old ones wrapped still opens')
+      .addArgument(idArgument())
+      .action(
+        action<StoreOptions>(async (context, options, [id = '']) =>
+          withStore(context, options, async (store) =>
+            tell(context, 'key-rotated', 'Rotated', await store.rotate(id), store),
+          ),
+        ),
+      ),
+  );
+  keys.addCommand(
+    subcommand(
+      'retire',
+      'destroy the versions of a wrapping key below one; what they wrapped is lost unless it was wrapped anew',
+    )
+      .addArgument(idArgument())
+      .requiredOption('--before <version>', 'the lowest version that stays', parseVersion)
+      .requiredOption('--confirm <id>', 'the id once more: this cannot be undone')
+      .action(
+        action<StoreOptions & { before: number; confirm: string }>(async (context, options, [id = '']) => {
+          confirm(id, options.confirm);
+          await withStore(context, options, async (store) =>
+            tell(
+              context,
+              'key-versions-retired',
+              'Retired old versions of',
+              await store.retire(id, options.before),
+              store,
+            ),
+          );
+        }),
+      ),
+  );
+  for (const name of ['disable', 'enable'] as const) {
+    keys.addCommand(
+      subcommand(
+        name,
+        name === 'disable' ? 'take a key out of use until it is enabled' : 'take a disabled key back into use',
+      )
+        .addArgument(idArgument())
+        .action(
+          action<StoreOptions>(async (context, options, [id = '']) =>
+            withStore(context, options, async (store) =>
+              tell(context, `key-${name}d`, name === 'disable' ? 'Disabled' : 'Enabled', await store[name](id), store),
+            ),
+          ),
+        ),
+    );
+  }
+  keys.addCommand(
+    subcommand('destroy', 'destroy a disabled key with all its versions, for good')
+      .addArgument(idArgument())
+      .requiredOption('--confirm <id>', 'the id once more: this cannot be undone')
+      .option('--after <duration>', 'how long it must have been disabled', parseDelay, parseDuration(defaultDelay))
+      .option('--now', 'do not wait')
+      .action(
+        action<StoreOptions & { confirm: string; after: number; now?: boolean }>(
+          async (context, options, [id = '']) => {
+            confirm(id, options.confirm);
+            await withStore(context, options, async (store) => {
+              const key = (await store.list()).find((each) => each.id === id);
+              if (key === undefined) throw new FastnessError('KEYS_ID_UNKNOWN', id);
+              requireDelay(key, options.now === true ? 0 : options.after, new Date());
+              await store.destroy(id);
+              context.output.step('key-destroyed', `Destroyed ${id}. What it wrapped cannot be opened any more.`, {
+                id,
+                store: store.description,
+              });
+            });
+          },
+        ),
+      ),
+  );
+  keys.addCommand(
+    subcommand(
+      'doctor',
+      'what the store can do, found by doing it, and how many operations a second it manages',
+    ).action(
+      action<StoreOptions>(async (context, options) =>
+        withStore(context, options, async (store) => diagnoseStore(context, store)),
+      ),
+    ),
+  );
+  for (const each of keys.commands) each.exitOverride();
+  return keys;
+}
+
+function subcommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--store <store>', 'kek, owner, broker, approver:NAME (of the home), or pkcs11:URI', 'kek');
+}
+
+function idArgument(): Argument {
+  return new Argument('<id>', 'the id of the key');
+}
+
+function parseVersion(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1.');
+  return value;
+}
+
+function parseDelay(text: string): number {
+  const value = parseDuration(text);
+  if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 7d or 12h.');
+  return value;
+}
+
+function confirm(id: string, typed: string): void {
+  if (id !== typed) throw new FastnessError('CLI_USAGE', '--confirm is not the id of the key.');
+}
+
+/** Errors: KEYS_NOT_DISABLED. */
+function requireDelay({ id, disabledAt }: KeyInfo, milliseconds: number, now: Date): void {
+  if (disabledAt === undefined) throw new FastnessError('KEYS_NOT_DISABLED', `${id} is enabled.`);
+  const due = new Date(Date.parse(disabledAt) + milliseconds);
+  if (now < due) {
+    throw new FastnessError(
+      'KEYS_NOT_DISABLED',
+      `${id} is disabled since ${disabledAt}; it may be destroyed from ${due.toISOString()} (or with --now).`,
+    );
+  }
+}
+
+async function withStore(
+  { home }: Context,
+  { store: name }: StoreOptions,
+  work: (store: ManagedKeyStore) => Promise<void>,
+): Promise<void> {
+  await using store = await openNamed(home, name);
+  await work(store);
+}
+
+async function openNamed(home: Context['home'], name: string): Promise<ManagedKeyStore> {
+  if (name.startsWith('pkcs11:')) return openPkcs11KeyStore({ uri: name });
+  if (name === 'kek' || name === 'owner' || name === 'broker') return openStore(home, name);
+  const approver = /^approver:(.+)$/.exec(name)?.[1];
+  if (approver !== undefined) return openApproverStore(home, approver);
+  throw new FastnessError('CLI_USAGE', '--store is kek, owner, broker, approver:NAME or pkcs11:URI.');
+}
+
+function describe({ id, purpose, algorithm, version, versions, createdAt, disabledAt }: KeyInfo): string {
+  const held = versions.length > 1 ? ` (${versions.length} held, from ${versions[0]})` : '';
+  const state = disabledAt === undefined ? '' : `  DISABLED since ${disabledAt}`;
+  return `${id}  ${purpose}  ${algorithm}  version ${version}${held}  created ${createdAt}${state}`;
+}
+
+function tell({ output }: Context, event: string, verb: string, key: KeyInfo, store: ManagedKeyStore): void {
+  output.step(event, `${verb} ${describe(key)}`, { ...key, store: store.description, hardware: store.hardware });
+}
