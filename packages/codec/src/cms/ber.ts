@@ -32,7 +32,8 @@ interface Cursor {
 
 function readElement(cursor: Cursor, end: number, depth: number): BerElement {
   cursor.elements += 1;
-  if (depth > maxDepth || cursor.elements > maxElements) throw malformed('It is nested too deep or has too many parts.');
+  if (depth > maxDepth || cursor.elements > maxElements)
+    throw malformed('It is nested too deep or has too many parts.');
   const tag = readByte(cursor, end);
   if (tag === 0 || (tag & 0x1f) === 0x1f) throw malformed('A tag that is not used.');
   const isConstructed = (tag & constructed) !== 0;
@@ -90,7 +91,8 @@ function readByte(cursor: Cursor, end: number): number {
 export function octetsOf(element: BerElement, tag = 0x04): Uint8Array {
   if (element.tag === tag) return element.content;
   if (element.tag !== (tag | constructed)) throw malformed('An OCTET STRING is missing.');
-  if (element.children.some((part) => part.tag !== 0x04)) throw malformed('A part of an OCTET STRING is something else.');
+  if (element.children.some((part) => part.tag !== 0x04))
+    throw malformed('A part of an OCTET STRING is something else.');
   return concatBytes(...element.children.map(({ content }) => content));
 }
 

@@ -93,7 +93,8 @@ class AwsKms implements CloudBackend {
 
   constructor(options: AwsKmsOptions) {
     const { region, credentials, endpoint, attempts = 3, deletionDays = 30 } = options;
-    if (!/^[a-z]{2}(?:-[a-z]+)+-\d$/.test(region)) throw new FastnessError('KEYS_URI', 'A region is like eu-central-1.');
+    if (!/^[a-z]{2}(?:-[a-z]+)+-\d$/.test(region))
+      throw new FastnessError('KEYS_URI', 'A region is like eu-central-1.');
     if (!Number.isInteger(deletionDays) || deletionDays < 7 || deletionDays > 30) {
       throw new FastnessError('KEYS_URI', 'KMS deletes keys after 7 to 30 days.');
     }

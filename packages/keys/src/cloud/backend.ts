@@ -37,27 +37,12 @@ export interface CloudBackend {
   /** Makes version `version` of the key. Errors: KEYS_ID_EXISTS when it is there. */
   create(spec: KeySpec, version: number, signal: AbortSignal): Promise<void>;
   /** Encrypts 32 bytes, bound to `binding` (32 bytes) where the service can bind. */
-  wrapSecret(
-    version: CloudVersion,
-    secret: Uint8Array,
-    binding: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<Uint8Array>;
-  unwrapSecret(
-    version: CloudVersion,
-    blob: Uint8Array,
-    binding: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<Uint8Array>;
+  wrapSecret(version: CloudVersion, secret: Uint8Array, binding: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  unwrapSecret(version: CloudVersion, blob: Uint8Array, binding: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   /** SubjectPublicKeyInfo. */
   publicKey(version: CloudVersion, signal: AbortSignal): Promise<Uint8Array>;
   /** As `KeyStore.sign`. */
-  sign(
-    version: CloudVersion,
-    algorithm: KeyAlgorithm,
-    message: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<Uint8Array>;
+  sign(version: CloudVersion, algorithm: KeyAlgorithm, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   setEnabled(version: CloudVersion, enabled: boolean, signal: AbortSignal): Promise<void>;
   /** Destroys the version, or begins to, where the service insists on a delay. */
   destroy(version: CloudVersion, signal: AbortSignal): Promise<void>;

@@ -26,7 +26,11 @@ export function bindingDigest({ keyId, keyVersion, context }: EnvelopeBinding): 
   const label = utf8Encode('fastness/cloud-wrap/v1');
   const id = utf8Encode(keyId);
   const framed = [u32be(label.length), label, u32be(id.length), id, u32be(keyVersion), u32be(context.length), context];
-  return new Uint8Array(createHash('sha256').update(concatBytes(...framed)).digest());
+  return new Uint8Array(
+    createHash('sha256')
+      .update(concatBytes(...framed))
+      .digest(),
+  );
 }
 
 /** Errors: KEYS_SIZE. */

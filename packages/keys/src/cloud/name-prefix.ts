@@ -10,4 +10,3 @@ export function checkPrefix(prefix: string): string {
   }
   return prefix;
 }
-

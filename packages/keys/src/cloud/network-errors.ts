@@ -34,10 +34,10 @@ export function networkFault({ name, status, message }: FaultNames): FastnessErr
   if (status === 404) return new FastnessError('KEYS_CLOUD_NOT_FOUND', detail);
   if (status === 409) return new FastnessError('KEYS_CLOUD_CONFLICT', detail);
   if (status >= 500) return new FastnessError('KEYS_CLOUD_UNAVAILABLE', detail);
-  if (name === 'SyntaxError' || /JSON|deserializ/i.test(message)) return new FastnessError('KEYS_CLOUD_PROTOCOL');
-  if (status >= 400) return new FastnessError('KEYS_CLOUD_FAILED', detail);
   if (/^(?:E[A-Z_]{2,20}|REQUEST_SEND_ERROR|TimeoutError|UND_ERR_[A-Z_]+|FetchError)$/.test(name)) {
     return new FastnessError('KEYS_CLOUD_UNAVAILABLE', detail);
   }
+  if (name === 'SyntaxError' || /JSON|deserializ/i.test(message)) return new FastnessError('KEYS_CLOUD_PROTOCOL');
+  if (status >= 400) return new FastnessError('KEYS_CLOUD_FAILED', detail);
   return new FastnessError('KEYS_CLOUD_FAILED', detail);
 }

@@ -52,5 +52,5 @@ function withoutPadding(padded: Uint8Array): Uint8Array {
     wrong |= Number(back <= length) & Number(padded.at(-back) !== length);
   }
   if (wrong !== 0) throw new FastnessError('CMS_OPEN');
-  return padded.slice(0, padded.length - length);
+  return new Uint8Array(padded.subarray(0, padded.length - length));
 }

@@ -25,7 +25,8 @@ export interface CloudStoreOptions {
 
 const defaultTimeout = 30_000;
 const hashOf = { 'P-256': 'sha256', 'P-384': 'sha384', Ed25519: null } as const;
-const signingAlgorithm = (algorithm: KeyAlgorithm): algorithm is keyof typeof hashOf => Object.hasOwn(hashOf, algorithm);
+const signingAlgorithm = (algorithm: KeyAlgorithm): algorithm is keyof typeof hashOf =>
+  Object.hasOwn(hashOf, algorithm);
 
 /**
  * A key store over a key service. The service sees the key's id and version and a digest of the context, never the
@@ -56,7 +57,10 @@ export class CloudKeyStore implements ManagedKeyStore {
   async list(): Promise<KeyInfo[]> {
     this.#requireOpen();
     const keys = await this.#catalog.all();
-    return keys.filter((key) => held(key).length > 0).map((key) => this.#infoOf(key)).sort(byId);
+    return keys
+      .filter((key) => held(key).length > 0)
+      .map((key) => this.#infoOf(key))
+      .sort(byId);
   }
 
   async create(spec: KeySpec): Promise<KeyInfo> {
