@@ -48,6 +48,11 @@ export const brokerPolicySchema = z.strictObject({
    * new one has. Absent: 'on-registration'.
    */
   supersede: z.enum(['on-registration', 'on-release']).exactOptional(),
+  /**
+   * Key stores that must keep their keys in hardware: 'wrapping' those that open models' keys, 'all' also the one that
+   * signs leases. The broker does not start with others. Absent: software stores are used too.
+   */
+  requireHardware: z.enum(['wrapping', 'all']).exactOptional(),
   /** Models whose keys may be released, and their lowest version. Absent: every model that an owner key signed. */
   models: z.record(modelId, z.strictObject({ minimumVersion: z.int().min(1).exactOptional() })).exactOptional(),
 });

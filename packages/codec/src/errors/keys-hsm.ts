@@ -9,7 +9,7 @@ export const keysHsmErrors = Object.freeze({
   },
   KEYS_NOT_DISABLED: {
     class: 'conflict',
-    message: 'The key is in use and therefore not destroyed.',
+    message: 'The key is in use, or was until lately, and therefore not destroyed.',
     next: 'Disable it first, and wait until nothing needs it: what it wrapped is lost once it is destroyed.',
   },
   KEYS_HARDWARE_REQUIRED: {
