@@ -5,3 +5,4 @@ export { u16be, u32be, u64be } from './integers.ts';
 export { decodePem, encodePem, type PemOptions } from './pem.ts';
 export { ByteReader } from './reader.ts';
 export { utf8Decode, utf8Encode } from './utf8.ts';
+export { crc32c } from './crc32c.ts';

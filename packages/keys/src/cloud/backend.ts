@@ -7,7 +7,8 @@ export interface CloudVersion {
   readonly version: number;
   /** The service's own full name of it. */
   readonly ref: string;
-  readonly state: 'enabled' | 'disabled' | 'pending-deletion' | 'unusable';
+  /** `software`: hardware is asked for, and this is kept without. `unusable`: of a kind that is not used here. */
+  readonly state: 'enabled' | 'disabled' | 'pending-deletion' | 'software' | 'unusable';
   readonly createdAt: Date;
 }
 

@@ -312,6 +312,7 @@ function requireUsable(key: CloudKey, version: CloudVersion): CloudVersion {
   const where = `${key.id} version ${version.version}`;
   if (version.state === 'disabled') throw new FastnessError('KEYS_DISABLED', where);
   if (version.state === 'pending-deletion') throw new FastnessError('KEYS_CLOUD_PENDING_DELETION', where);
+  if (version.state === 'software') throw new FastnessError('KEYS_HARDWARE_REQUIRED', where);
   if (version.state === 'unusable') throw new FastnessError('KEYS_CLOUD_USAGE', where);
   return version;
 }
