@@ -1,4 +1,4 @@
-import { isErrorCode } from '@fastness/codec/errors';
+import { factsOf, isErrorCode } from '@fastness/codec/errors';
 import { describe, expect, it } from 'vitest';
 import { parseAttestationPolicy, waivableChecks, withMeasurements } from '../src/index.ts';
 
@@ -105,5 +105,14 @@ describe('withMeasurements', () => {
     expect(open.snp?.measurements).toBe('from-release');
     expect(() => withMeasurements(open, [])).toThrow(expect.objectContaining({ code: 'ATTEST_POLICY_INVALID' }));
     expect(() => withMeasurements(open, ['xy'])).toThrow(expect.objectContaining({ code: 'ATTEST_POLICY_INVALID' }));
+  });
+});
+
+describe('the classes of waivable checks', () => {
+  it('tell lists and documents that are missing from ones that are wrong, whatever the vendor', () => {
+    const ofLists = waivableChecks.filter((code) => /(?:CRL|OCSP|RIM|STATUS)_(?:MISSING|EXPIRED)$/.test(code));
+    expect(ofLists.length).toBeGreaterThan(8);
+    for (const code of ofLists)
+      expect([code, factsOf(code).class]).toEqual([code, code.endsWith('MISSING') ? 'unavailable' : 'invalid']);
   });
 });

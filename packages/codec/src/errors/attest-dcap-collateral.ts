@@ -6,7 +6,7 @@ const refetch = "Fetch the collateral of this platform from Intel's PCS or your 
 /** Codes of Intel's collateral and of the TCB that it assesses, shared by TDX and SGX, in the order of the checks. */
 export const dcapCollateralErrors = Object.freeze({
   DCAP_COLLATERAL_MISSING: {
-    class: 'invalid',
+    class: 'unavailable',
     message: 'No collateral came with the quote, so nobody knows what the platform runs.',
     next: 'Send TCB info, QE identity and revocation lists as an endorsement.',
   },
@@ -26,7 +26,7 @@ export const dcapCollateralErrors = Object.freeze({
     next: refetch,
   },
   DCAP_CRL_MISSING: {
-    class: 'invalid',
+    class: 'unavailable',
     message: 'A revocation list is missing.',
     next: 'Send the lists of the root CA and of the PCK CA; waive DCAP_CRL_MISSING only if revocation is checked elsewhere.',
   },

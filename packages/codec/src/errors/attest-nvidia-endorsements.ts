@@ -6,6 +6,7 @@ const ask = 'Ask the OCSP responder again; if it persists, somebody interferes w
 
 const invalid = (message: string, next: string) => ({ class: 'invalid', message, next }) as const;
 const denied = (message: string, next: string) => ({ class: 'denied', message, next }) as const;
+const unavailable = (message: string, next: string) => ({ class: 'unavailable', message, next }) as const;
 const notMine = (message: string, next: string) => ({ class: 'not-mine', message, next }) as const;
 
 /** Codes of NVIDIA's reference integrity manifests (RIM) and OCSP responses, in the order in which the checks run. */
@@ -22,7 +23,7 @@ export const nvidiaEndorsementErrors = Object.freeze({
   ),
 
   // which documents belong to the device
-  NVIDIA_RIM_MISSING: denied(
+  NVIDIA_RIM_MISSING: unavailable(
     'A reference document that the report asks for was not handed in.',
     'Fetch the documents that neededEndorsements names, or waive NVIDIA_RIM_MISSING by name: nothing then vouches for the firmware.',
   ),
@@ -53,7 +54,7 @@ export const nvidiaEndorsementErrors = Object.freeze({
   NVIDIA_RIM_SIGNATURE: invalid('The reference document is not signed by its certificate.', refetch),
 
   // OCSP
-  NVIDIA_OCSP_MISSING: denied(
+  NVIDIA_OCSP_MISSING: unavailable(
     'No OCSP response about a certificate was handed in, so whether it is revoked is unknown.',
     'Fetch responses for the device chain and the documents, or waive NVIDIA_OCSP_MISSING by name.',
   ),
@@ -61,7 +62,7 @@ export const nvidiaEndorsementErrors = Object.freeze({
   NVIDIA_OCSP_SIGNATURE: invalid('The OCSP response, or the certificate of its responder, is not signed.', ask),
   NVIDIA_OCSP_NONCE: invalid('The OCSP response does not carry the expected nonce.', ask),
   NVIDIA_OCSP_NOT_YET_VALID: invalid('The OCSP response is dated in the future.', 'Check the clock of this machine.'),
-  NVIDIA_OCSP_EXPIRED: denied(
+  NVIDIA_OCSP_EXPIRED: invalid(
     'The OCSP response is past its next update or older than the policy allows.',
     'Fetch a current response, or waive NVIDIA_OCSP_EXPIRED by name.',
   ),

@@ -3,11 +3,12 @@ import type { ErrorFacts } from './class.ts';
 const distrust = 'Do not trust this machine: the certificates are forged or do not belong together.';
 
 const invalid = (message: string, next: string) => ({ class: 'invalid', message, next }) as const;
+const unavailable = (message: string, next: string) => ({ class: 'unavailable', message, next }) as const;
 
 /** Codes of the certificates of attestation keys (Google, Azure), in the order in which the checks run. */
 export const tpmAkErrors = Object.freeze({
   TPM_AK_ROOT_NOT_PINNED: invalid('The certificates of the attestation key do not end in a pinned root key.', distrust),
-  TPM_AK_ISSUER_MISSING: invalid(
+  TPM_AK_ISSUER_MISSING: unavailable(
     'A certificate above the attestation key is missing.',
     'Send every certificate up to the root; the detail says whose issuer is missing.',
   ),
@@ -41,7 +42,7 @@ export const tpmAkErrors = Object.freeze({
     'The certificate of the attestation key is not valid at this time.',
     'Let the provider renew it. Check the clock of this machine too.',
   ),
-  TPM_AK_CRL_MISSING: invalid(
+  TPM_AK_CRL_MISSING: unavailable(
     'A certificate names a revocation list, and no list of its issuer was sent.',
     'Fetch the list from the distribution point and send it with the evidence.',
   ),
