@@ -9,6 +9,7 @@ import { openAuditLog } from './audit/log.ts';
 import { createAuditNoise } from './audit/noise.ts';
 import type { BrokerContext, BrokerSigner } from './context.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
+import { openBrokerFreshness, type BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
 import { serveHttp, type ListenOptions } from './http/server.ts';
 import { brokerLimitsSchema, type BrokerLimitsInput } from './limits.ts';
 import { lockInstance, lockPath } from './lock.ts';
@@ -48,6 +49,8 @@ export interface BrokerOptions {
   readonly anchors?: TrustAnchors;
   /** Adds endorsements that an enclave did not send; see `openEndorsements`. Default: none are added. */
   readonly completeEndorsements?: CompleteEndorsements;
+  /** What keeps database and log from being put back together. Absent: nothing does; say so wherever the broker is shown. */
+  readonly freshness?: BrokerFreshnessOptions;
   readonly limits?: BrokerLimitsInput;
   readonly now?: () => Date;
   /** Receives errors that are not told to clients, for the log of the process. Default: dropped. */
@@ -66,10 +69,11 @@ export interface Broker {
  * Starts a broker. The caller opens the key stores and closes them afterwards.
  *
  * Throws `BROKER_CONFIG_INVALID`, `BROKER_LOCKED` (another process has this database, log or name), `AUDIT_CHAIN_BROKEN`,
- * `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, `BROKER_SIGNER_UNSUITABLE`, `BROKER_KEY_STORE`, `BROKER_LISTEN`.
+ * `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, `BROKER_SIGNER_UNSUITABLE`, `BROKER_KEY_STORE`, `BROKER_LISTEN`,
+ * `FRESHNESS_...` (the state is not the one that was anchored last).
  *
  * Not protected against: whoever reads or writes this process's memory; a clock set back (releases and leases end by the
- * clock of this machine); database and audit log both put back together to an earlier state.
+ * clock of this machine); without `freshness`, database and audit log both put back together to an earlier state.
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const policy = parseBrokerPolicy(options.policy);
@@ -98,17 +102,31 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const db = await openStore(location);
   opening.defer(() => db.destroy());
   const knownHead = await asStoreError(() => readAuditHead(db, instance));
+  const { auditPath } = options;
+  const freshness =
+    options.freshness === undefined
+      ? undefined
+      : await openBrokerFreshness({
+          freshness: options.freshness,
+          auditPath,
+          signer,
+          databaseHead: knownHead,
+          report,
+        });
+  opening.defer(() => freshness?.close());
   const { supersedeOnRegistration } = policy;
   const replay = createAuditReplay({ after: knownHead?.seq ?? 0, supersedeOnRegistration });
   const audit = await openAuditLog({
-    path: options.auditPath,
+    path: auditPath,
     now,
     knownHead,
     onEntry: (entry) => {
       replay.see(entry);
+      freshness?.see(entry);
     },
   });
   opening.defer(() => audit.close());
+  freshness?.check(knownHead);
   await replay.apply(db);
   // What was registered under an earlier policy counts too.
   if (supersedeOnRegistration) await inTransaction(db, raiseToRegistered);
@@ -119,8 +137,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     keyStore: options.keyStore.kind,
     hardwareKeyStore: options.keyStore.hardware,
     simulatedTeeAllowed: policy.policy.attestation.simulated !== undefined,
+    freshness: freshness?.anchor.kind ?? 'none',
+    ...(freshness === undefined ? {} : { freshnessFound: freshness.found }),
   });
   const claim = await inTransaction(db, (trx) => claimInstance(trx, instance, started));
+  await freshness?.committed('start', started);
   const noise = createAuditNoise({ log: audit, rate: limits.auditNoise, now, clock });
   const context: BrokerContext = {
     db,
@@ -132,6 +153,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     policy,
     anchors: options.anchors ?? vendorAnchors,
     ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
+    ...(freshness === undefined ? {} : { freshness }),
     limits,
     now,
   };

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { vendorAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
+import type { FreshnessAnchor } from '@fastness/evidence/freshness';
 import { openSoftwareKeyStore, readPassphraseFile, type KeyStore } from '@fastness/keys';
 import { z } from 'zod';
 import { startBroker, type Broker } from './broker.ts';
 import { brokerEndorsementsSchema, openEndorsements } from './endorsements.ts';
+import { brokerFreshnessSchema, freshnessAt, openAnchor } from './freshness/open-anchor.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
 import { postgresOptionsSchema, type PostgresOptions } from './store/location.ts';
@@ -48,6 +50,8 @@ export const brokerConfigSchema = z.strictObject({
   adminTokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
   /** Fetching of endorsements that enclaves do not send. Absent: none are fetched. */
   endorsements: brokerEndorsementsSchema.exactOptional(),
+  /** What keeps database and log from being put back together. Absent: nothing does, and the broker says so. */
+  freshness: brokerFreshnessSchema.exactOptional(),
   limits: brokerLimitsSchema.exactOptional(),
 });
 
@@ -81,6 +85,7 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
     keyStore: keyStoreAt(config.keyStore),
     signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreAt(signerStore) }) },
     policy: parseConfigPart(brokerPolicySchema, policy, 'policy'),
+    ...(config.freshness === undefined ? {} : { freshness: freshnessAt(config.freshness, at) }),
     ...(config.endorsements === undefined
       ? {}
       : { endorsements: { ...config.endorsements, cachePath: at(config.endorsements.cachePath) } }),
@@ -93,12 +98,14 @@ export interface ConfiguredBroker extends Broker {
   readonly keyStore: { readonly description: string; readonly hardware: boolean };
   /** Whether the policy lets the simulated TEE have keys. Say so wherever the broker is shown. */
   readonly simulatedTeeAllowed: boolean;
+  /** What keeps the state from being put back; undefined when nothing does. Say so wherever the broker is shown. */
+  readonly freshness: { readonly description: string; readonly trust: string } | undefined;
 }
 
 /** Opens the key stores of a configuration and starts its broker. Throws as they and `startBroker` do. */
 export async function startConfiguredBroker(
   config: BrokerConfig,
-  options: { report?: (error: unknown) => void } = {},
+  options: { report?: (error: unknown) => void; adoptState?: boolean } = {},
 ): Promise<ConfiguredBroker> {
   await using opening = new AsyncDisposableStack();
   const keyStore = opening.use(await openKeyStore(config.keyStore));
@@ -107,6 +114,10 @@ export async function startConfiguredBroker(
   const { tls, ...listen } = config.listen;
   const { endorsements } = config;
   const policy = parseConfigPart(brokerPolicySchema, config.policy, 'policy');
+  // Opened once the state is locked: a second broker must not disturb the first one's TPM.
+  let anchor: FreshnessAnchor | undefined;
+  const { freshness } = config;
+  const anchored = freshness !== undefined && freshness.anchor !== 'none';
   const broker = await startBroker({
     listen: {
       ...listen,
@@ -127,6 +138,15 @@ export async function startConfiguredBroker(
     ...(endorsements === undefined
       ? {}
       : { completeEndorsements: await openEndorsements(endorsements, { anchors: vendorAnchors }) }),
+    ...(anchored
+      ? {
+          freshness: {
+            anchor: async () => (anchor = await openAnchor(freshness)),
+            adopt: options.adoptState ?? false,
+            ...(freshness.epochSeconds === undefined ? {} : { epochSeconds: freshness.epochSeconds }),
+          },
+        }
+      : {}),
     ...(config.limits === undefined ? {} : { limits: config.limits }),
     ...(options.report === undefined ? {} : { report: options.report }),
   });
@@ -138,6 +158,7 @@ export async function startConfiguredBroker(
     publicKey: broker.publicKey,
     keyStore: { description: keyStore.description, hardware: keyStore.hardware },
     simulatedTeeAllowed: policy.attestation.simulated !== undefined,
+    freshness: anchor && { description: anchor.description, trust: anchor.trust },
     close: () => (closing ??= running.disposeAsync()),
   };
 }

@@ -51,22 +51,26 @@ export interface Recorded<K extends AuditKind, T> {
  * Changes the database and says so in the audit log, in the only safe order: the entry is on disk before the change is
  * committed, and the caller hands nothing out before both. When the change fails after its entry was written, a second
  * entry takes the first one back; when nobody can say whether it failed (`BROKER_STORE_UNCERTAIN`), the entry stands.
- * Throws what `work` throws, `AUDIT_UNAVAILABLE`, `BROKER_STORE...`, `BROKER_LOCKED`.
+ * With rollback protection the change is anchored before this returns, or at the end of the epoch.
+ * Throws what `work` throws, `AUDIT_UNAVAILABLE`, `BROKER_STORE...`, `BROKER_LOCKED`, `FRESHNESS_UNAVAILABLE`.
  */
 export async function commitRecorded<K extends AuditKind, T>(
-  context: Pick<BrokerContext, 'db' | 'claim' | 'audit'>,
+  context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness'>,
   work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
 ): Promise<T> {
-  const { db, claim, audit } = context;
+  const { db, claim, audit, freshness } = context;
+  freshness?.require();
   let written: AuditHead | undefined;
+  let done: { readonly kind: K; readonly head: AuditHead; readonly result: T };
   try {
-    return await inTransaction(
+    done = await inTransaction(
       db,
       async (trx) => {
         const { kind, facts, result } = await work(trx);
-        written = await audit.append(kind, facts);
-        await saveAuditHead(trx, claim, written);
-        return result;
+        const head = await audit.append(kind, facts);
+        written = head;
+        await saveAuditHead(trx, claim, head);
+        return { kind, head, result };
       },
       // One change, one entry.
       { mayRunAgain: () => written === undefined },
@@ -79,4 +83,6 @@ export async function commitRecorded<K extends AuditKind, T>(
     }
     throw error;
   }
+  await freshness?.committed(done.kind, done.head);
+  return done.result;
 }

@@ -39,3 +39,6 @@ export {
   type BrokerConfigInput,
   type ConfiguredBroker,
 } from './config.ts';
+export type { BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
+export { openDatabaseAnchor, type AnchorTables, type DatabaseAnchorOptions } from './freshness/database-anchor.ts';
+export { brokerFreshnessSchema, openAnchor, type BrokerFreshnessConfig } from './freshness/open-anchor.ts';

@@ -16,10 +16,12 @@ const describe = (error: unknown): string =>
     : ((error instanceof Error ? error.stack : undefined)?.split('\n').slice(0, 3).join(' ') ?? 'unknown error');
 
 try {
-  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  const { values } = parseArgs({ options: { config: { type: 'string' }, 'adopt-state': { type: 'boolean' } } });
   if (values.config === undefined) throw new FastnessError('BROKER_CONFIG_INVALID', 'Give --config FILE.');
   const config = await loadBrokerConfig(values.config);
   const broker = await startConfiguredBroker(config, {
+    // A person's decision, for one start: see docs/rollback.md.
+    adoptState: values['adopt-state'] ?? false,
     report: (error) => {
       say(describe(error));
       if (error instanceof Error && error.cause !== undefined) say(`caused by ${describe(error.cause)}`);
@@ -27,6 +29,9 @@ try {
   });
   if (broker.simulatedTeeAllowed) say('SIMULATED TEE ALLOWED: keys are released to software that only plays hardware.');
   say(`keys: ${broker.keyStore.description}`);
+  if (broker.freshness === undefined)
+    say('NO ROLLBACK PROTECTION: whoever restores database and log together brings back what was revoked.');
+  else say(`rollback protection: ${broker.freshness.description}; ${broker.freshness.trust}`);
   say(`listening on ${broker.url}`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

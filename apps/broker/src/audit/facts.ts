@@ -37,6 +37,9 @@ export const auditFacts = Object.freeze({
     keyStore: name,
     hardwareKeyStore: z.boolean(),
     simulatedTeeAllowed: z.boolean(),
+    /** What keeps the state from being put back, and how the state was found; absent in logs of before. */
+    freshness: z.enum(['none', 'tpm-nv', 'database', 'witnessed-checkpoint']).optional(),
+    freshnessFound: z.enum(['new', 'current', 'completed', 'adopted']).optional(),
   }),
   stop: z.strictObject({}),
   'log-recovered': z.strictObject({ droppedBytes: count }),

@@ -15,8 +15,11 @@ import { createEpochs } from './epochs.ts';
 import { decodeHead } from './head.ts';
 
 export interface BrokerFreshnessOptions {
-  /** Stays the caller's to close, after the broker. */
-  readonly anchor: FreshnessAnchor;
+  /**
+   * An anchor, which stays the caller's to close after the broker; or how to open one, once the state is locked: then the
+   * broker closes it.
+   */
+  readonly anchor: FreshnessAnchor | (() => Promise<FreshnessAnchor>);
   /**
    * Seconds for which leases and key releases may go without being anchored: so much of them a rollback can hide. Everything
    * else (revocations, registrations, changes of policy) is anchored before it is confirmed. Default: 60.
@@ -58,7 +61,9 @@ export async function openBrokerFreshness(options: {
   readonly report: (error: unknown) => void;
 }): Promise<BrokerFreshness> {
   const { freshness, auditPath, signer, databaseHead, report } = options;
-  const { anchor, adopt = false, epochSeconds = 60 } = freshness;
+  const { adopt = false, epochSeconds = 60 } = freshness;
+  await using opening = new AsyncDisposableStack();
+  const anchor = typeof freshness.anchor === 'function' ? opening.use(await freshness.anchor()) : freshness.anchor;
   const publicKey = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' });
   const state = await openFreshState({
     anchor,
@@ -72,6 +77,7 @@ export async function openBrokerFreshness(options: {
   });
   const anchored = state.content === undefined ? undefined : decodeHead(state.content);
   const epochs = createEpochs({ state, epochMs: epochSeconds * 1000, report });
+  const opened = opening.move();
   let inLog = anchored === undefined || anchored.seq === 0;
   return {
     found: state.found,
@@ -95,7 +101,10 @@ export async function openBrokerFreshness(options: {
         throw new FastnessError('FRESHNESS_UNAVAILABLE', undefined, { cause: epochs.failure });
     },
     committed: (kind, head) => epochs.reached(head, { wait: !ordinary.has(kind) }),
-    close: () => epochs.close(),
+    async close() {
+      await epochs.close();
+      await opened.disposeAsync();
+    },
   };
 }
 

@@ -31,12 +31,27 @@ export const brokerFreshnessSchema = z.strictObject({
 });
 export type BrokerFreshnessConfig = z.output<typeof brokerFreshnessSchema>;
 
+/** A configuration with absolute paths. */
+export function freshnessAt(
+  { anchor, passwordPath, ownerPasswordPath, ...rest }: BrokerFreshnessConfig,
+  at: (relative: string) => string,
+): BrokerFreshnessConfig {
+  return {
+    ...rest,
+    anchor: anchor.replace(
+      /^(tpm:[a-z]+|sqlite):(.+)$/s,
+      (_all, kind: string, place: string) => `${kind}:${at(place)}`,
+    ),
+    ...(passwordPath === undefined ? {} : { passwordPath: at(passwordPath) }),
+    ...(ownerPasswordPath === undefined ? {} : { ownerPasswordPath: at(ownerPasswordPath) }),
+  };
+}
+
 /**
- * Opens the anchor that a configuration names; undefined for `none`. Closing it closes its device or database.
+ * Opens the anchor that a configuration names; `none` names none. Closing it closes its device or database.
  * Throws FRESHNESS_CONFIG, TPM_DEVICE_ codes.
  */
-export async function openAnchor(config: BrokerFreshnessConfig): Promise<FreshnessAnchor | undefined> {
-  if (config.anchor === 'none') return undefined;
+export async function openAnchor(config: BrokerFreshnessConfig): Promise<FreshnessAnchor> {
   const [, kind, place] = /^(tpm:[a-z]+|sqlite):(.+)$/s.exec(config.anchor) ?? [];
   if (place === undefined) throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
   if (kind === 'sqlite') {

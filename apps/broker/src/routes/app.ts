@@ -62,6 +62,7 @@ export function createApp(options: {
     limiters.other.take(remoteAddress(c.env));
     // Without an audit log nothing can be released, so the broker is not healthy.
     if (context.audit.failed) throw new FastnessError('AUDIT_UNAVAILABLE');
+    context.freshness?.require();
     return c.json({ status: 'ok' });
   });
   addKeyRoutes(app, context, limiters);
