@@ -45,7 +45,7 @@ describe('the command line', { timeout: 60_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('lists every command, and each has help that takes no secret', async () => {
+  it('lists every command, and each has help that takes no secret', { timeout: 180_000 }, async () => {
     const overview = startCli(folder, ['--help']);
     let text = '';
     overview.child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
