@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installChromium } from './chromium.mjs';
+import { installPrograms } from './debian.mjs';
 import { childEnvironment, installDependencies, nodeBinary, root } from './install.mjs';
 
 installDependencies();
-installChromium();
+installPrograms();
 const report = join(tmpdir(), `fastness-test-${process.pid}.json`);
 const run = spawnSync(
   nodeBinary(),
