@@ -43,7 +43,7 @@ export function installPrograms() {
   if (allowed) {
     process.stderr.write(`Installing from Debian, once: ${names.join(', ')} ...\n`);
     const install = ['install', '--yes', '--no-install-recommends', ...names];
-    if (!apt(...install)) apt('update') && apt(...install);
+    if (!apt(...install) && apt('update')) apt(...install);
   }
   for (const { package: name, tests } of missing()) {
     const why = allowed ? 'could not be installed' : 'is missing, and only root can install it';
