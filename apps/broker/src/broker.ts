@@ -11,9 +11,19 @@ import type { BrokerContext, BrokerSigner } from './context.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import { openBrokerFreshness, type BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
 import { serveHttp, type ListenOptions } from './http/server.ts';
+import { requireHardware } from './key-stores.ts';
 import { brokerLimitsSchema, type BrokerLimitsInput } from './limits.ts';
+import { openGovernance } from './lifecycle/in-force.ts';
+import { createMaintenance, type Maintained } from './lifecycle/maintenance.ts';
+import {
+  lifecycleSchema,
+  quorumOptionsSchema,
+  type LifecycleOptionsInput,
+  type QuorumOptionsInput,
+} from './lifecycle/options.ts';
+import { createLifecycleReplay } from './lifecycle/replay.ts';
 import { lockInstance, lockPath } from './lock.ts';
-import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy } from './policy.ts';
+import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy, type ParsedBrokerPolicy } from './policy.ts';
 import { createAuditReplay } from './replay.ts';
 import { createApp } from './routes/app.ts';
 import {
@@ -43,6 +53,10 @@ export interface BrokerOptions {
   /** The broker's own Ed25519 key: signs leases and attestation results. */
   readonly signer: { readonly keyStore: KeyStore; readonly keyId: string };
   readonly policy: BrokerPolicy;
+  /** The first members of the quorum. Absent: no quorum, and administrators decide alone. */
+  readonly quorum?: QuorumOptionsInput;
+  /** Scheduled rotation of wrapping keys, and how long their destruction waits. */
+  readonly lifecycle?: LifecycleOptionsInput;
   /** SHA-256 of the administrators' bearer token, lower-case hex. */
   readonly adminTokenSha256: string;
   /** Roots that evidence of hardware may end in. Default: AMD's, pinned. */
@@ -61,6 +75,8 @@ export interface Broker {
   readonly url: string;
   /** The broker's public key, SubjectPublicKeyInfo DER: `brokerKey` of the releases it serves. */
   readonly publicKey: Uint8Array;
+  /** Does what is due now: scheduled destructions and rotations of keys. A running broker does it every minute by itself. */
+  maintain(): Promise<Maintained>;
   /** Stops listening, lets requests in progress end, closes log and database. The key stores stay open. */
   close(): Promise<void>;
 }
@@ -69,14 +85,17 @@ export interface Broker {
  * Starts a broker. The caller opens the key stores and closes them afterwards.
  *
  * Throws `BROKER_CONFIG_INVALID`, `BROKER_LOCKED` (another process has this database, log or name), `AUDIT_CHAIN_BROKEN`,
- * `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, `BROKER_SIGNER_UNSUITABLE`, `BROKER_KEY_STORE`, `BROKER_LISTEN`,
+ * `BROKER_STORE_DAMAGED`, `BROKER_STORE_NEWER`, `BROKER_SIGNER_UNSUITABLE`, `KEYS_HARDWARE_REQUIRED`, `BROKER_KEY_STORE`, `BROKER_LISTEN`,
  * `FRESHNESS_...` (the state is not the one that was anchored last).
  *
  * Not protected against: whoever reads or writes this process's memory; a clock set back (releases and leases end by the
  * clock of this machine); without `freshness`, database and audit log both put back together to an earlier state.
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const policy = parseBrokerPolicy(options.policy);
+  const configured = parseBrokerPolicy(options.policy);
+  const lifecycle = parseConfigPart(lifecycleSchema, options.lifecycle ?? {}, 'lifecycle');
+  const quorum =
+    options.quorum === undefined ? undefined : parseConfigPart(quorumOptionsSchema, options.quorum, 'quorum');
   const limits = parseConfigPart(brokerLimitsSchema, options.limits ?? {}, 'limits');
   if (!/^[0-9a-f]{64}$/.test(options.adminTokenSha256)) {
     throw new FastnessError('BROKER_CONFIG_INVALID', 'adminTokenSha256: expected 64 lower-case hex digits.');
@@ -84,6 +103,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const now = options.now ?? (() => new Date());
   const clock = (): number => performance.now();
   const report = options.report ?? (() => {});
+  const acceptPolicy = ({ policy }: ParsedBrokerPolicy): void =>
+    requireHardware(policy, { wrapping: options.keyStore, signing: options.signer.keyStore });
+  acceptPolicy(configured);
   const signer = await openSigner(options.signer);
 
   await using opening = new AsyncDisposableStack();
@@ -114,7 +136,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
           report,
         });
   opening.defer(() => freshness?.close());
-  const { supersedeOnRegistration } = policy;
+  const { supersedeOnRegistration } = configured;
+  const lifecycleReplay = createLifecycleReplay(knownHead?.seq ?? 0);
   const replay = createAuditReplay({ after: knownHead?.seq ?? 0, supersedeOnRegistration });
   const audit = await openAuditLog({
     path: auditPath,
@@ -122,12 +145,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     knownHead,
     onEntry: (entry) => {
       replay.see(entry);
+      lifecycleReplay.see(entry);
       freshness?.see(entry);
     },
   });
   opening.defer(() => audit.close());
   freshness?.check(knownHead);
   await replay.apply(db);
+  await inTransaction(db, (trx) => lifecycleReplay.apply(trx));
+  const governance = await openGovernance({ db, policy: configured, acceptPolicy, lifecycle, quorum, signer });
+  const { policy } = governance;
   // What was registered under an earlier policy counts too.
   if (supersedeOnRegistration) await inTransaction(db, raiseToRegistered);
   const started = await audit.append('start', {
@@ -150,7 +177,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     noise,
     keyStore: options.keyStore,
     signer,
-    policy,
+    get policy() {
+      return governance.policy;
+    },
+    governance,
     anchors: options.anchors ?? vendorAnchors,
     ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
     ...(freshness === undefined ? {} : { freshness }),
@@ -168,6 +198,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await noise.flush();
     await audit.append('stop', {});
   });
+  const maintain = createMaintenance(context);
+  const maintenance = setInterval(() => {
+    maintain().catch(report);
+  }, 60_000);
+  maintenance.unref();
+  opening.defer(() => clearInterval(maintenance));
   const app = createApp({ context, adminTokenSha256: options.adminTokenSha256, report });
   const endpoint = await serveHttp({ listen: options.listen, limits, fetch: app.fetch });
   opening.defer(() => endpoint.close());
@@ -177,6 +213,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   return {
     url: endpoint.url,
     publicKey: signer.publicKey,
+    maintain,
     close: () => (closing ??= running.disposeAsync()),
   };
 }

@@ -3,11 +3,12 @@ import { dirname, resolve } from 'node:path';
 import { vendorAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import type { FreshnessAnchor } from '@fastness/evidence/freshness';
-import { openSoftwareKeyStore, readPassphraseFile, type KeyStore } from '@fastness/keys';
 import { z } from 'zod';
 import { startBroker, type Broker } from './broker.ts';
 import { brokerEndorsementsSchema, openEndorsements } from './endorsements.ts';
 import { brokerFreshnessSchema, freshnessAt, openAnchor } from './freshness/open-anchor.ts';
+import { keyStoreIn, keyStoreSchema, openKeyStore } from './key-stores.ts';
+import { lifecycleSchema, quorumOptionsSchema } from './lifecycle/options.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
 import { postgresOptionsSchema, type PostgresOptions } from './store/location.ts';
@@ -17,13 +18,6 @@ const path = z
   .min(1)
   .max(4096)
   .describe('A path; a relative one is relative to the folder of the configuration file.');
-
-const keyStoreSchema = z.strictObject({
-  kind: z.literal('software'),
-  path,
-  /** A file with the passphrase, readable by this user only: never an argument, never an environment variable. */
-  passphrasePath: path,
-});
 
 /** The broker's configuration file (JSON). It holds no secret: the administrators' token is here as its SHA-256. */
 export const brokerConfigSchema = z.strictObject({
@@ -48,6 +42,10 @@ export const brokerConfigSchema = z.strictObject({
   /** The policy itself, or the path of a JSON file that holds it. */
   policy: z.union([brokerPolicySchema, path]),
   adminTokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** The first members of the quorum. Absent: no quorum, and administrators decide alone. */
+  quorum: quorumOptionsSchema.exactOptional(),
+  /** Scheduled rotation of wrapping keys, and how long their destruction waits. */
+  lifecycle: lifecycleSchema.exactOptional(),
   /** Fetching of endorsements that enclaves do not send. Absent: none are fetched. */
   endorsements: brokerEndorsementsSchema.exactOptional(),
   /** What keeps database and log from being put back together. Absent: nothing does, and the broker says so. */
@@ -64,11 +62,6 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
   const at = (relative: string): string => resolve(folder, relative);
   const config = parseConfigPart(brokerConfigSchema, await readJsonFile(configPath), 'config');
   const policy = typeof config.policy === 'string' ? await readJsonFile(at(config.policy)) : config.policy;
-  const keyStoreAt = (keyStore: z.infer<typeof keyStoreSchema>): z.infer<typeof keyStoreSchema> => ({
-    ...keyStore,
-    path: at(keyStore.path),
-    passphrasePath: at(keyStore.passphrasePath),
-  });
   const { tls, ...listen } = config.listen;
   const { keyStore: signerStore, ...signer } = config.signer;
   return {
@@ -82,8 +75,8 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
     ...(config.databasePath === undefined ? {} : { databasePath: at(config.databasePath) }),
     ...(config.database === undefined ? {} : { database: databaseAt(config.database, at) }),
     auditPath: at(config.auditPath),
-    keyStore: keyStoreAt(config.keyStore),
-    signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreAt(signerStore) }) },
+    keyStore: keyStoreIn(folder, config.keyStore),
+    signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreIn(folder, signerStore) }) },
     policy: parseConfigPart(brokerPolicySchema, policy, 'policy'),
     ...(config.freshness === undefined ? {} : { freshness: freshnessAt(config.freshness, at) }),
     ...(config.endorsements === undefined
@@ -135,6 +128,8 @@ export async function startConfiguredBroker(
     signer: { keyStore: signerStore, keyId: config.signer.keyId },
     policy,
     adminTokenSha256: config.adminTokenSha256,
+    ...(config.quorum === undefined ? {} : { quorum: config.quorum }),
+    ...(config.lifecycle === undefined ? {} : { lifecycle: config.lifecycle }),
     ...(endorsements === undefined
       ? {}
       : { completeEndorsements: await openEndorsements(endorsements, { anchors: vendorAnchors }) }),
@@ -156,6 +151,7 @@ export async function startConfiguredBroker(
   return {
     url: broker.url,
     publicKey: broker.publicKey,
+    maintain: () => broker.maintain(),
     keyStore: { description: keyStore.description, hardware: keyStore.hardware },
     simulatedTeeAllowed: policy.attestation.simulated !== undefined,
     freshness: anchor && { description: anchor.description, trust: anchor.trust },
@@ -172,15 +168,6 @@ function databaseAt(options: PostgresOptions, at: (relative: string) => string):
     ...(passwordFile === undefined ? {} : { passwordFile: at(passwordFile) }),
     ...(tls === undefined ? {} : { tls: Object.fromEntries(files) }),
   };
-}
-
-async function openKeyStore(config: z.infer<typeof keyStoreSchema>): Promise<KeyStore> {
-  const passphrase = await readPassphraseFile(config.passphrasePath);
-  try {
-    return await openSoftwareKeyStore({ path: config.path, passphrase });
-  } finally {
-    passphrase.fill(0);
-  }
 }
 
 async function readText(file: string): Promise<string> {

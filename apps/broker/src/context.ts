@@ -7,6 +7,7 @@ import type { AuditLog } from './audit/log.ts';
 import type { AuditNoise } from './audit/noise.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import type { BrokerFreshness } from './freshness/broker-freshness.ts';
+import type { Governance } from './lifecycle/governance.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { ParsedBrokerPolicy } from './policy.ts';
 import { inTransaction, saveAuditHead, type BrokerDatabase, type InstanceClaim } from './store/index.ts';
@@ -32,7 +33,10 @@ export interface BrokerContext {
   readonly freshness?: BrokerFreshness;
   readonly keyStore: KeyStore;
   readonly signer: BrokerSigner;
+  /** The policy in force; a change may replace it while the broker runs. */
   readonly policy: ParsedBrokerPolicy;
+  /** Policy and quorum in force; absent in parts of a broker that have neither, and then there is no quorum. */
+  readonly governance?: Governance;
   readonly anchors: TrustAnchors;
   /** Absent: evidence is verified with what came with it. */
   readonly completeEndorsements?: CompleteEndorsements;

@@ -22,13 +22,15 @@ export { modelKeysSchema } from './authorise-release.ts';
 export {
   recordedRevocationSchema,
   registeredReleaseSchema,
-  registrationSchema,
+  revocationPreviewSchema,
   revocationSchema,
   type RecordedRevocation,
   type RegisteredRelease,
-  type Registration,
+  type RevocationPreview,
   type RevocationRequest,
 } from './register.ts';
+export * from './governance-api.ts';
+export { registrationSchema, type Registration } from './registration.ts';
 export { auditPageSchema, leasePageSchema, type AuditPage, type LeasePage } from './routes/admin.ts';
 export type { ListenOptions } from './http/server.ts';
 export {

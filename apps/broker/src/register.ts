@@ -1,16 +1,23 @@
 import { toHex } from '@fastness/codec/bytes';
 import { wrappedKeyFromJson } from '@fastness/keys';
-import { releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
-import { modelKeysSchema, refuseOvertaken, verifyReleasePackage, type UsableRelease } from './authorise-release.ts';
+import { refuseOvertaken, verifyReleasePackage, type UsableRelease } from './authorise-release.ts';
 import type { RefusalTrail } from './authorise.ts';
-import { commitRecorded, type BrokerContext } from './context.ts';
-import { canonicalRevocation, raiseHighestVersion, runningLeases, saveRelease, saveRevocation } from './store/index.ts';
+import { commitRecorded, type BrokerContext, type Recorded } from './context.ts';
+import { hitLeases } from './lifecycle/hit-leases.ts';
+import { refuseRevokedKeys } from './lifecycle/key-revocation.ts';
+import { refuseUnusable } from './lifecycle/wrapping-keys.ts';
+import type { Registration } from './registration.ts';
+import {
+  asStoreError,
+  canonicalRevocation,
+  raiseHighestVersion,
+  revocationKinds,
+  saveRelease,
+  saveRevocation,
+  type BrokerDatabase,
+} from './store/index.ts';
 import { unwrapRoot } from './unwrap.ts';
-
-/** Body of `PUT /v1/admin/releases`: the release package and keys.json of the sealed model. */
-export const registrationSchema = z.strictObject({ package: releasePackageSchema, keys: modelKeysSchema });
-export type Registration = z.infer<typeof registrationSchema>;
 
 /** Answer to `PUT /v1/admin/releases`. `releaseDigest` is hex. */
 export const registeredReleaseSchema = z.strictObject({
@@ -30,16 +37,29 @@ export async function registerRelease(
   registration: Registration,
   trail: RefusalTrail,
 ): Promise<RegisteredRelease> {
+  return await commitRecorded(context, await prepareRegistration(context, registration, trail));
+}
+
+/** Everything of `registerRelease` but the change itself, which is returned to be made in a transaction. */
+export async function prepareRegistration(
+  context: BrokerContext,
+  registration: Registration,
+  trail: RefusalTrail,
+  proposal?: string,
+): Promise<(trx: BrokerDatabase) => Promise<Recorded<'release-registered', RegisteredRelease>>> {
   const now = context.now();
   const verified = await verifyReleasePackage(context, registration.package, now);
   const digestHex = toHex(verified.releaseDigest);
   const { modelId, version } = verified.release;
   Object.assign(trail, { releaseDigest: digestHex, modelId, version } satisfies RefusalTrail);
   const release: UsableRelease = { verified, digestHex, root: wrappedKeyFromJson(registration.keys.root) };
+  await asStoreError(() => refuseUnusable(context.db, release.root));
   const root = await unwrapRoot(context, release);
   root.fill(0);
-  return await commitRecorded(context, async (trx) => {
+  return async (trx) => {
     await refuseOvertaken(trx, { digestHex, modelId, version }, { allowOlder: false });
+    await refuseUnusable(trx, release.root);
+    await refuseRevokedKeys(trx, release, context.policy.quorum.threshold);
     await saveRelease(trx, {
       release_digest: digestHex,
       model_id: modelId,
@@ -59,16 +79,20 @@ export async function registerRelease(
         approvedBy: verified.approvedBy,
         wrappingKey: release.root.keyId,
         wrappingKeyVersion: release.root.keyVersion,
+        ...(proposal === undefined ? {} : { proposal }),
       },
       result: { releaseDigest: digestHex, modelId, version, approvedBy: verified.approvedBy },
     };
-  });
+  };
 }
 
 /** Body of `POST /v1/admin/revocations`. */
 export const revocationSchema = z.strictObject({
-  kind: z.enum(['release', 'measurement', 'platform']),
-  /** Release digest or measurement in hex; platform as `chip-id:HEX`, `ppid:HEX`, `instance-id:ID`, ..., or without the prefix. */
+  kind: z.enum(revocationKinds),
+  /**
+   * Release digest or measurement in hex; platform as `chip-id:HEX`, `ppid:HEX`, `instance-id:ID`, ..., or without the
+   * prefix; a TCB floor (`sev-snp:genoa:microcode=72`, `tdx:date=2025-05-14`); a key (`wrap:ID`, `owner:SHA256`, ...).
+   */
   value: z.string().min(1).max(160),
   /** One line, for the audit log. */
   reason: z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u),
@@ -87,22 +111,65 @@ export const recordedRevocationSchema = z.strictObject({
 });
 export type RecordedRevocation = z.infer<typeof recordedRevocationSchema>;
 
-/** Revokes a release, a measurement or a platform, for good. */
+/** Revokes something, for good. */
 export async function revoke(context: BrokerContext, request: RevocationRequest): Promise<RecordedRevocation> {
   const { kind, value } = canonicalRevocation(request.kind, request.value);
   return await commitRecorded(context, async (trx) => {
     const now = context.now();
-    const running = await runningLeases(trx, { kind, value }, now);
+    const hit = await hitLeases(context, trx, { kind, value });
+    const last = hit
+      .map(({ expires_at }) => expires_at)
+      .sort()
+      .at(-1);
     await saveRevocation(trx, { kind, value, reason: request.reason, revokedAt: now.toISOString() });
     return {
       kind: 'revocation',
-      facts: { target: kind, value, reason: request.reason, runningLeases: running.count },
+      facts: { target: kind, value, reason: request.reason, runningLeases: hit.length },
       result: {
         kind,
         value,
-        runningLeases: running.count,
-        ...(running.lastExpires === undefined ? {} : { effectiveBy: running.lastExpires }),
+        runningLeases: hit.length,
+        ...(last === undefined ? {} : { effectiveBy: last }),
       },
     };
   });
+}
+
+/** Answer to `POST /v1/admin/revocations/preview`: whom a revocation would hit. Nothing is changed. */
+export const revocationPreviewSchema = z.strictObject({
+  kind: revocationSchema.shape.kind,
+  value: z.string(),
+  leases: z.array(
+    z.strictObject({
+      leaseId: z.string(),
+      releaseDigest: z.string(),
+      tee: z.string(),
+      simulated: z.boolean(),
+      measurement: z.string(),
+      platform: z.string(),
+      expiresAt: z.iso.datetime(),
+    }),
+  ),
+});
+export type RevocationPreview = z.infer<typeof revocationPreviewSchema>;
+
+export async function previewRevocation(
+  context: BrokerContext,
+  request: Pick<RevocationRequest, 'kind' | 'value'>,
+): Promise<RevocationPreview> {
+  const { kind, value } = canonicalRevocation(request.kind, request.value);
+  const hit = await asStoreError(() => hitLeases(context, context.db, { kind, value }));
+  return {
+    kind,
+    value,
+    leases: hit.map((lease) => ({
+      leaseId: lease.lease_id,
+      releaseDigest: lease.release_digest,
+      tee: lease.tee,
+      simulated: lease.simulated === 1,
+      measurement: lease.measurement,
+      platform: lease.platform,
+      expiresAt: lease.expires_at,
+    })),
+  };
 }

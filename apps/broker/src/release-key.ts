@@ -18,7 +18,11 @@ import {
   refuseRevoked,
   type BrokerDatabase,
 } from './store/index.ts';
-import { unwrapRoot } from './unwrap.ts';
+import { saveLeaseTcb } from './lifecycle/hit-leases.ts';
+import { refuseRevokedKeys } from './lifecycle/key-revocation.ts';
+import { registeredRoot, unwrapRegistered } from './lifecycle/rewrap.ts';
+import { refuseLowTcb, tcbOf } from './lifecycle/tcb.ts';
+import { refuseUnusable } from './lifecycle/wrapping-keys.ts';
 
 /** Evidence larger than this is left out of the attestation result; the result names the claims either way. */
 const rawEvidenceLimit = 16 * 1024;
@@ -96,6 +100,7 @@ function sizeOf(evidence: Cmw | CmwCollection): number {
 
 /** Inside the transaction that records the release, so that no revocation and no newer version slips in between. */
 async function refuseRevokedOrOvertaken(
+  context: BrokerContext,
   trx: BrokerDatabase,
   request: AuthorisedRequest,
   allowOlder: boolean,
@@ -107,6 +112,10 @@ async function refuseRevokedOrOvertaken(
     { kind: 'measurement', value: request.verdict.claims.measurement },
     { kind: 'platform', value: request.platform },
   ]);
+  await refuseLowTcb(trx, tcbOf(request.verdict.claims));
+  const root = await registeredRoot(trx, digestHex);
+  await refuseUnusable(trx, root);
+  await refuseRevokedKeys(trx, { root, verified }, context.policy.quorum.threshold);
 }
 
 async function recordRelease(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<void> {
@@ -117,7 +126,7 @@ async function recordRelease(context: BrokerContext, request: AuthorisedRequest,
   const issuedAt = grant.issuedAt.toISOString();
   const expiresAt = grant.expiresAt.toISOString();
   await commitRecorded(context, async (trx) => {
-    await refuseRevokedOrOvertaken(trx, request, false);
+    await refuseRevokedOrOvertaken(context, trx, request, false);
     await raiseHighestVersion(trx, modelId, version);
     await insertLease(trx, {
       lease_id: grant.leaseId,
@@ -132,6 +141,7 @@ async function recordRelease(context: BrokerContext, request: AuthorisedRequest,
       expires_at: expiresAt,
       renewals: 0,
     });
+    await saveLeaseTcb(trx, grant.leaseId, tcbOf(claims));
     return {
       kind: 'key-released',
       facts: {
@@ -166,9 +176,10 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
   const expiresAt = grant.expiresAt.toISOString();
   await commitRecorded(context, async (trx) => {
     const lease = await findRenewableLease(trx, grant.leaseId, holder, grant.issuedAt);
-    await refuseRevokedOrOvertaken(trx, request, context.policy.policy.lease.renewSuperseded);
+    await refuseRevokedOrOvertaken(context, trx, request, context.policy.policy.lease.renewSuperseded);
     const renewals = lease.renewals + 1;
     await extendLease(trx, grant.leaseId, { renewedAt: grant.issuedAt.toISOString(), expiresAt, renewals });
+    await saveLeaseTcb(trx, grant.leaseId, tcbOf(claims));
     return {
       kind: 'lease-renewed',
       facts: {
@@ -190,7 +201,7 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
 /** Unwraps the root key, seals it to the attested key and wipes it. */
 async function handOver(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<SealedKey> {
   try {
-    const root = await unwrapRoot(context, request.release);
+    const root = await unwrapRegistered(context, request.release);
     try {
       const message = await hpkeSealTo({
         publicKey: request.sealTo,

@@ -19,7 +19,7 @@ const keyAtFault: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  */
 export async function unwrapRoot(
   context: Pick<BrokerContext, 'keyStore'>,
-  release: Pick<UsableRelease, 'root' | 'verified'>,
+  release: { readonly root: UsableRelease['root']; readonly verified: Pick<UsableRelease['verified'], 'manifest'> },
 ): Promise<Uint8Array> {
   try {
     return await context.keyStore.unwrap(release.root, rootKeyContext(release.verified.manifest));

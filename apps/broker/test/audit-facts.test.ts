@@ -51,6 +51,29 @@ const examples: { [K in AuditKind]: AuditFacts<K> } = {
   'lease-renewed': { releaseDigest: hash, leaseId, leaseExpires: time, renewals: 1, waivers: [], ...enclave },
   revocation: { target: 'release', value: hash, reason: 'Key lost; see ticket 12.', runningLeases: 0 },
   'admin-auth-failure': { route: 'audit', presented: 'wrong-token' },
+  'wrapping-key-minimum': { wrappingKey: 'kek', minimumVersion: 2 },
+  'wrapping-key-state': {
+    wrappingKey: 'kek',
+    state: 'destruction-scheduled',
+    destroyAt: time,
+    runningLeases: 1,
+    proposal: leaseId,
+  },
+  'rotation-begun': { wrappingKey: 'kek', version: 2 },
+  'rotation-finished': { wrappingKey: 'kek', version: 2, rewrapped: 3 },
+  rewrapped: { releaseDigest: hash, wrappingKey: 'kek', wrappingKeyVersion: 2 },
+  'policy-changed': {
+    generation: 1,
+    policyId: 'p',
+    policyDigest: hash,
+    simulatedTeeAllowed: false,
+    proposal: leaseId,
+  },
+  'proposal-created': { proposal: leaseId, action: 'release', proposalDigest: hash, expires: time },
+  'proposal-approved': { proposal: leaseId, member: 'alice', key: hash, approvals: 1 },
+  'proposal-executing': { proposal: leaseId },
+  'proposal-ended': { proposal: leaseId, state: 'failed', code: 'BROKER_VERSION_ROLLBACK' },
+  'quorum-changed': { generation: 1, membershipDigest: hash, members: 3, threshold: 2, proposal: leaseId },
 };
 const kinds = Object.keys(examples).filter(isAuditKind);
 

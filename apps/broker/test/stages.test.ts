@@ -4,7 +4,8 @@ import { openAuditLog, type AuditLog } from '../src/audit/log.ts';
 import { authorise, type AuthorisedRequest } from '../src/authorise.ts';
 import { commitRecorded, type BrokerContext } from '../src/context.ts';
 import { serveHttp } from '../src/http/server.ts';
-import { registerRelease, registrationSchema } from '../src/register.ts';
+import { registerRelease } from '../src/register.ts';
+import { registrationSchema } from '../src/registration.ts';
 import { releaseKey } from '../src/release-key.ts';
 import { createApp } from '../src/routes/app.ts';
 import {

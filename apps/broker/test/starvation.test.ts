@@ -5,7 +5,8 @@ import { challengeSchema, keyReleaseResponseSchema } from '@fastness/channel/wir
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { openAuditLog } from '../src/audit/log.ts';
 import type { BrokerLimitsInput } from '../src/limits.ts';
-import { registerRelease, registrationSchema } from '../src/register.ts';
+import { registerRelease } from '../src/register.ts';
+import { registrationSchema } from '../src/registration.ts';
 import { leasePageSchema } from '../src/routes/admin.ts';
 import { createApp, type BrokerApp } from '../src/routes/app.ts';
 import { claimInstance, onlyInstance, openStore } from '../src/store/index.ts';

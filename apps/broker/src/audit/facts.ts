@@ -1,5 +1,6 @@
 import { isErrorCode, type ErrorCode } from '@fastness/codec/errors';
 import { z } from 'zod';
+import { lifecycleFacts, quorumFacts } from '../lifecycle/facts.ts';
 import { isPlatformName } from '../platform.ts';
 
 /**
@@ -26,6 +27,10 @@ export const auditOperation = z.enum([
   'lease-renewal',
   'release-registration',
   'revocation',
+  'rewrap',
+  'wrapping-key',
+  'policy-change',
+  'proposal',
   'administration',
 ]);
 
@@ -52,6 +57,8 @@ export const auditFacts = Object.freeze({
     approvedBy: z.array(name).max(16),
     wrappingKey: name,
     wrappingKeyVersion: count,
+    /** The proposal that allowed it, where a quorum was needed. */
+    proposal: hex(32).optional(),
   }),
   refused: z.strictObject({
     operation: auditOperation,
@@ -95,11 +102,13 @@ export const auditFacts = Object.freeze({
     waivers: z.array(name).max(64),
   }),
   revocation: z.strictObject({
-    target: z.enum(['release', 'measurement', 'platform']),
+    target: z.enum(['release', 'measurement', 'platform', 'tcb', 'key']),
     value: z.string().regex(/^[ -~]{1,160}$/),
     reason: sentence,
     runningLeases: count,
   }),
+  ...lifecycleFacts,
+  ...quorumFacts,
   'admin-auth-failure': z.strictObject({ route: name, presented: z.enum(['nothing', 'wrong-token', 'wrong-scheme']) }),
 });
 

@@ -2,15 +2,18 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { HttpBindings } from '@hono/node-server';
 import { z } from 'zod';
 import { auditEntrySchema } from '../audit/entry.ts';
-import type { AuditOperation } from '../audit/facts.ts';
-import type { RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
 import { presentedToken } from '../http/admin-auth.ts';
 import { checkShape, readJsonBody } from '../http/body.ts';
-import { registerRelease, registrationSchema, revocationSchema, revoke } from '../register.ts';
+import { refreshGovernance } from '../lifecycle/in-force.ts';
+import { addLifecycleRoutes, lifecycleMethods } from '../lifecycle/routes.ts';
+import { refuseWithoutQuorum } from '../quorum/decide.ts';
+import { addQuorumRoutes, quorumMethods } from '../quorum/routes.ts';
+import { registerRelease, revocationSchema, revoke } from '../register.ts';
+import { registrationSchema } from '../registration.ts';
 import { asStoreError, listLeases, type StoredLease } from '../store/index.ts';
 import { remoteAddress, type BrokerApp, type RateLimiters } from './app.ts';
-import { recordingRefusal } from './refusal.ts';
+import { recordingAdmin } from './recording.ts';
 
 const limit = z.coerce.number().int().min(1).max(1000).default(100);
 const auditQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0), limit });
@@ -79,27 +82,25 @@ export function addAdminRoutes(
     await next();
   });
 
-  const recording = async <T>(operation: AuditOperation, work: (trail: RefusalTrail) => Promise<T>): Promise<T> => {
-    const trail: RefusalTrail = {};
-    return await recordingRefusal(
-      context,
-      () => operation,
-      trail,
-      () => work(trail),
-    );
-  };
+  const recording = recordingAdmin(context);
+  addLifecycleRoutes(app, context, recording);
+  addQuorumRoutes(app, context, recording);
 
   app.put('/v1/admin/releases', async (c) => {
-    const registered = await recording('release-registration', async (trail) =>
-      registerRelease(context, await readJsonBody(c.req.raw, registrationSchema, context.limits.body.admin), trail),
-    );
+    const registered = await recording('release-registration', async (trail) => {
+      await refreshGovernance(context);
+      const request = await readJsonBody(c.req.raw, registrationSchema, context.limits.body.admin);
+      refuseWithoutQuorum(context, 'release');
+      return await registerRelease(context, request, trail);
+    });
     return c.json(registered);
   });
 
   app.post('/v1/admin/revocations', async (c) => {
-    const revocation = await recording('revocation', async () =>
-      revoke(context, await readJsonBody(c.req.raw, revocationSchema, context.limits.body.admin)),
-    );
+    const revocation = await recording('revocation', async () => {
+      await refreshGovernance(context);
+      return await revoke(context, await readJsonBody(c.req.raw, revocationSchema, context.limits.body.admin));
+    });
     return c.json(revocation);
   });
 
@@ -123,6 +124,7 @@ const routeNames: ReadonlyMap<string, string> = new Map([
   ['/v1/admin/revocations', 'revocations'],
   ['/v1/admin/audit', 'audit'],
   ['/v1/admin/leases', 'leases'],
+  ...[...lifecycleMethods, ...quorumMethods].map(([path]) => [path, path.slice('/v1/admin/'.length)] as const),
 ]);
 
 function leaseRecord(lease: StoredLease): LeasePage['leases'][number] {

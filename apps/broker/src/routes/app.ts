@@ -4,7 +4,9 @@ import { Hono } from 'hono';
 import type { BrokerContext } from '../context.ts';
 import { isLoopback } from '../http/admin-auth.ts';
 import { fixedHeaders, problemResponse } from '../http/problem.ts';
+import { lifecycleMethods } from '../lifecycle/routes.ts';
 import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limits.ts';
+import { quorumMethods } from '../quorum/routes.ts';
 import { addAdminRoutes } from './admin.ts';
 import { addKeyRoutes } from './keys.ts';
 
@@ -25,6 +27,8 @@ const methods: ReadonlyMap<string, string> = new Map([
   ['/v1/admin/revocations', 'POST'],
   ['/v1/admin/audit', 'GET, HEAD'],
   ['/v1/admin/leases', 'GET, HEAD'],
+  ...lifecycleMethods,
+  ...quorumMethods,
 ]);
 
 /** The HTTP face of a broker. `report` receives errors that nobody foresaw; they are not told to the client. */

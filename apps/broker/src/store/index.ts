@@ -1,4 +1,5 @@
 import { Kysely } from 'kysely';
+import { migrateGovernance } from '../lifecycle/tables.ts';
 import type { DatabaseLocation } from './location.ts';
 import { migrate } from './migrations.ts';
 import { postgresDialect, refuseUnsafeServer } from './postgres.ts';
@@ -21,6 +22,7 @@ export async function openStore(location: string | DatabaseLocation): Promise<Br
     await asStoreError(async () => {
       if (kind === 'postgres') await refuseUnsafeServer(db);
       await migrate(db);
+      await migrateGovernance(db);
     });
     return db;
   } catch (error) {
@@ -63,6 +65,7 @@ export {
 export {
   canonicalRevocation,
   refuseRevoked,
+  revocationKinds,
   saveRevocation,
   type Revocation,
   type RevocationKind,

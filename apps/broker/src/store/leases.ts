@@ -86,7 +86,7 @@ export async function listLeases(
 /** How many running leases a revocation touches, and when the last of them ends. */
 export async function runningLeases(
   db: Kysely<BrokerTables>,
-  target: { kind: RevocationKind; value: string },
+  target: { kind: Extract<RevocationKind, 'release' | 'measurement' | 'platform'>; value: string },
   now: Date,
 ): Promise<{ count: number; lastExpires: string | undefined }> {
   const column = ({ release: 'release_digest', measurement: 'measurement', platform: 'platform' } as const)[

@@ -1,9 +1,12 @@
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import type { Kysely } from 'kysely';
+import { canonicalKeyName } from '../lifecycle/key-revocation.ts';
+import { canonicalTcbFloor } from '../lifecycle/tcb.ts';
 import { canonicalPlatform } from '../platform.ts';
 import type { BrokerTables } from './tables.ts';
 
-export type RevocationKind = 'release' | 'measurement' | 'platform';
+export const revocationKinds = Object.freeze(['release', 'measurement', 'platform', 'tcb', 'key'] as const);
+export type RevocationKind = (typeof revocationKinds)[number];
 
 /** A revocation in the form in which values are compared. There is no way back: what was revoked stays so. */
 export interface Revocation {
@@ -15,6 +18,8 @@ const codes: Readonly<Record<RevocationKind, ErrorCode>> = Object.freeze({
   release: 'BROKER_RELEASE_REVOKED',
   measurement: 'BROKER_MEASUREMENT_REVOKED',
   platform: 'BROKER_PLATFORM_REVOKED',
+  tcb: 'LIFECYCLE_TCB_REVOKED',
+  key: 'LIFECYCLE_KEY_REVOKED',
 });
 
 /** Records a revocation; revoking again changes nothing. */
@@ -55,9 +60,12 @@ const hexDigits: Readonly<Record<'release' | 'measurement', readonly number[]>> 
 
 /**
  * Brings what an administrator typed into the form in which it is compared: a revocation that never matches would be
- * worse than none. Platforms may be given as `kind:value` or bare. Throws `BROKER_REQUEST_INVALID`.
+ * worse than none. Platforms may be given as `kind:value` or bare;
+ * the forms of TCB floors and keys are in ../lifecycle. Throws `BROKER_REQUEST_INVALID`.
  */
 export function canonicalRevocation(kind: RevocationKind, value: string): Revocation {
+  if (kind === 'tcb') return { kind, value: canonicalTcbFloor(value) };
+  if (kind === 'key') return { kind, value: canonicalKeyName(value) };
   if (kind === 'platform') return { kind, value: canonicalPlatform(value) };
   const text = value.toLowerCase();
   if (!hexDigits[kind].includes(text.length) || !/^[0-9a-f]+$/.test(text)) {

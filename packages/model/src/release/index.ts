@@ -27,5 +27,5 @@ export {
   type VerifiedOms,
   type VerifyOmsOptions,
 } from './verify-bundle.ts';
-export { keyIdOf, type VerifyAlgorithm } from './verify-key.ts';
+export { importVerifyKey, keyIdOf, signatureFits, type VerifyAlgorithm, type VerifyKey } from './verify-key.ts';
 export { verifyRelease, type VerifiedRelease, type VerifyReleaseOptions } from './verify-release.ts';

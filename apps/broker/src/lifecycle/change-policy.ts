@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { commitRecorded, type BrokerContext, type Recorded } from '../context.ts';
+import { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy } from '../policy.ts';
+import { refuseWithoutQuorum } from '../quorum/decide.ts';
+import type { BrokerDatabase } from '../store/index.ts';
+import { generations, refreshGovernance } from './in-force.ts';
+import { governed } from './tables.ts';
+
+/** Body of `PUT /v1/admin/policy`. */
+export const policyChangeSchema = z.strictObject({ policy: brokerPolicySchema });
+
+/** Answer to `GET` and `PUT /v1/admin/policy`. Generation 0 is the configured policy. */
+export const policyInForceSchema = z.strictObject({
+  generation: z.int().nonnegative(),
+  digest: z.string(),
+  policy: brokerPolicySchema,
+});
+export type PolicyInForce = z.infer<typeof policyInForceSchema>;
+
+/** Replaces the policy. Where there is a quorum only a proposal does: `QUORUM_REQUIRED`. */
+export async function changePolicy(context: BrokerContext, policy: BrokerPolicy): Promise<PolicyInForce> {
+  await refreshGovernance(context);
+  refuseWithoutQuorum(context, 'policy');
+  const changed = await commitRecorded(context, preparePolicy(context, policy));
+  await refreshGovernance(context);
+  return changed;
+}
+
+/** The change itself, to be made in a transaction. Throws `BROKER_CONFIG_INVALID`. */
+export function preparePolicy(
+  context: Pick<BrokerContext, 'now' | 'governance'>,
+  policy: BrokerPolicy,
+  proposal?: string,
+): (trx: BrokerDatabase) => Promise<Recorded<'policy-changed', PolicyInForce>> {
+  const parsed = parseBrokerPolicy(policy);
+  context.governance?.acceptPolicy(parsed);
+  return async (trx) => {
+    const generation = (await generations(trx)).policy + 1;
+    await governed(trx)
+      .insertInto('policies')
+      .values({
+        generation,
+        policy: JSON.stringify(parsed.policy),
+        digest: parsed.digest,
+        proposal_id: proposal ?? null,
+        activated_at: context.now().toISOString(),
+      })
+      .execute();
+    return {
+      kind: 'policy-changed',
+      facts: {
+        generation,
+        policyId: parsed.policy.id,
+        policyDigest: parsed.digest,
+        simulatedTeeAllowed: parsed.policy.attestation.simulated !== undefined,
+        ...(proposal === undefined ? {} : { proposal }),
+      },
+      result: { generation, digest: parsed.digest, policy: parsed.policy },
+    };
+  };
+}

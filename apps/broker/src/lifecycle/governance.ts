@@ -1,0 +1,23 @@
+import type { BrokerSigner } from '../context.ts';
+import type { ParsedBrokerPolicy } from '../policy.ts';
+import type { Quorum } from '../quorum/membership.ts';
+import type { LifecycleOptions, QuorumOptions } from './options.ts';
+
+/**
+ * What changes about a broker's rules while it runs: the policy and the quorum that are in force. Another broker on the
+ * same database may change them too, so they are read again before they are used.
+ */
+export interface Governance {
+  readonly options: LifecycleOptions;
+  /** Absent: no quorum, and administrators decide alone. */
+  readonly quorumOptions: QuorumOptions | undefined;
+  readonly signer: Pick<BrokerSigner, 'keyId'>;
+  readonly configured: ParsedBrokerPolicy;
+  /** Throws for a policy that this broker cannot keep: one that asks for hardware it does not have. */
+  readonly acceptPolicy: (policy: ParsedBrokerPolicy) => void;
+  /** The policy in force, and how many came before it; 0 is the configured one. */
+  policy: ParsedBrokerPolicy;
+  policyGeneration: number;
+  /** The quorum in force; undefined where there is none. */
+  quorum: Quorum | undefined;
+}
