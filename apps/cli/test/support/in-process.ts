@@ -22,6 +22,9 @@ export async function runInProcess(
     stderr += String(text);
     return true;
   });
+  // A command lets go of the channel to its parent; here that is the test runner's, and the worker would end in mid-test.
+  const channelSpy =
+    process.channel === undefined ? undefined : vi.spyOn(process.channel, 'unref').mockImplementation(() => {});
   const before = process.exitCode;
   process.exitCode = 0;
   let exitCode: number;
@@ -44,6 +47,7 @@ export async function runInProcess(
     process.exitCode = before;
     stdoutSpy.mockRestore();
     stderrSpy.mockRestore();
+    channelSpy?.mockRestore();
   }
   const events = out
     .split('\n')
