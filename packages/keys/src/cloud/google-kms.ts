@@ -148,7 +148,9 @@ class GoogleKms implements CloudBackend {
     return checked(answer.ciphertext, answer.ciphertextCrc32c);
   }
 
-  async unwrapSecret({ ref }: CloudVersion, blob: Uint8Array, binding: Uint8Array, signal: AbortSignal) {
+  async unwrapSecret({ ref }: CloudVersion, part: Uint8Array, binding: Uint8Array, signal: AbortSignal) {
+    // The SDK encodes all of a view's buffer.
+    const blob = part.slice();
     // Decrypt takes the key, and finds the version in the ciphertext; the binding holds our number of it.
     const [answer] = await abortable(
       signal,
@@ -250,10 +252,11 @@ function stateOf(state: Version['state']): CloudVersion['state'] {
   return state === 'DESTROY_SCHEDULED' ? 'pending-deletion' : 'unusable';
 }
 
-function input(algorithm: KeyAlgorithm, message: Uint8Array) {
+function input(algorithm: KeyAlgorithm, part: Uint8Array) {
+  const message = new Uint8Array(part);
   if (algorithm === 'Ed25519') return { data: message, dataCrc32c: { value: crc32c(message) } };
   const name = algorithm === 'P-384' ? 'sha384' : 'sha256';
-  const digest = createHash(name).update(message).digest();
+  const digest = new Uint8Array(createHash(name).update(message).digest());
   return { digest: { [name]: digest }, digestCrc32c: { value: crc32c(digest) } };
 }
 

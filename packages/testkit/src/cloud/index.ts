@@ -12,4 +12,5 @@ export {
   type ForgeEnvelopedDataOptions,
 } from './enveloped-data.ts';
 export { FaultPlan, type CloudFault } from './faults.ts';
+export { startFakeGoogleKms, type FakeGoogleKms, type WorkloadCredentials } from './google-kms.ts';
 export { signDigest, signDigestRaw } from './sign-digest.ts';
