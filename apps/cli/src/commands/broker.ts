@@ -6,18 +6,21 @@ import { openEndorsements, parseBrokerPolicy, startBroker } from '@fastness/brok
 import { utf8Encode } from '@fastness/codec';
 import { action } from '../support/command.ts';
 import { completionOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
+import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '../support/freshness.ts';
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
 import { readHomeConfig, readText } from '../support/home.ts';
 import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
-interface BrokerOptions extends SourceOptions {
+interface BrokerOptions extends SourceOptions, FreshnessOptions {
   readonly listen?: string;
 }
 
 export function brokerCommand(): Command {
-  return withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder')
+  return withFreshnessOptions(
+    withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+  )
     .description('run the key broker: it verifies evidence and releases model keys to attested enclaves')
     .option('--listen <url>', "address to listen on (default: the home's brokerUrl)")
     .action(
@@ -29,7 +32,9 @@ export function brokerCommand(): Command {
         const adminToken = (await readText(home.adminTokenFile)).trim();
         const { endorsementsCache: cachePath, kds, pccs, offline = false } = options;
         const { update } = completionOf(options);
+        const freshness = brokerFreshness(options, output);
         const broker = await startBroker({
+          ...freshness.options,
           ...(cachePath === undefined
             ? {}
             : {
@@ -55,6 +60,7 @@ export function brokerCommand(): Command {
         });
         output.step('listening', `Broker on ${broker.url}`, { url: broker.url, keyStore: keyStore.description });
         output.detail(`Key stores: ${keyStore.description}.`);
+        freshness.show();
         await untilAborted(signal);
         await broker.close();
       }),
