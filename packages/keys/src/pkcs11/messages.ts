@@ -89,7 +89,6 @@ export const keyInfoSchema = z.strictObject({
 export const keyListSchema = z.array(keyInfoSchema);
 
 export const wrapHeaderSchema = z.strictObject({ version, algorithm: z.string().min(1).max(64) });
-export const unwrapHeaderSchema = z.strictObject({ id, version, algorithm: z.string().max(64) });
 
 /** What a token can do, found by doing it with keys that exist for that moment only. */
 export const capabilityNames = Object.freeze([

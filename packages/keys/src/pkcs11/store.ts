@@ -1,4 +1,4 @@
-import { utf8Decode, utf8Encode } from '@fastness/codec/bytes';
+import { u32be, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type ManagedKeyStore } from '../key-store.ts';
@@ -175,8 +175,8 @@ class TokenKeyStore implements Pkcs11KeyStore {
     if (algorithm.length > 64) throw new FastnessError('KEYS_WRAPPED_ALGORITHM');
     if (ciphertext.length > maxWrappedBytes) throw new FastnessError('KEYS_WRAPPED_MALFORMED');
     requireSize('The context', context, maxContextBytes);
-    const header = utf8Encode(JSON.stringify({ id: keyId, version: keyVersion, algorithm }));
-    return one(await this.#request('unwrap', [header, ciphertext.slice(), context.slice()], true));
+    const fields = [utf8Encode(keyId), u32be(keyVersion), utf8Encode(algorithm), ciphertext.slice(), context.slice()];
+    return one(await this.#request('unwrap', fields, true));
   }
 
   probe(): Promise<Probe> {

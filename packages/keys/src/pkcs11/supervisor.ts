@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { utf8Decode, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import { encodeFrame, FrameReader, type Frame } from './frames.ts';
 import { operations, outcomes, type OpenMessage, type Operation } from './messages.ts';
@@ -34,6 +34,8 @@ interface Running {
   readonly process: ChildProcess;
   readonly channel: Socket;
   readonly inFlight: Map<number, Pending>;
+  /** Frames that wait for the end of this turn of the event loop. */
+  readonly outgoing: Uint8Array[];
   ended: boolean;
 }
 
@@ -119,6 +121,7 @@ export class Supervisor {
     if (running === undefined || running.ended) return;
     const ended = new Promise<void>((resolve) => running.process.once('exit', () => resolve()));
     running.process.ref();
+    flush(running);
     // Not through `request`: that refuses by now. End of the stream is the same wish, after all that was asked before.
     running.channel.end(encodeFrame({ request: 0, kind: operations.close, fields: [] }));
     const patience = setTimeout(() => running.process.kill('SIGKILL'), closePatience);
@@ -145,11 +148,7 @@ export class Supervisor {
       if (running.inFlight.size === 0) this.#hold(running, operation === 'open');
       running.inFlight.set(request, pending);
       // Requests of one turn of the event loop go out together.
-      if (running.channel.writableCorked === 0) {
-        running.channel.cork();
-        process.nextTick(() => running.channel.uncork());
-      }
-      running.channel.write(bytes, () => bytes.fill(0));
+      if (running.outgoing.push(bytes) === 1) process.nextTick(() => flush(running));
     } catch (error) {
       running.inFlight.delete(request);
       pending.reject(asError(error));
@@ -222,7 +221,7 @@ export class Supervisor {
     );
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what 'pipe' makes
     const channel = child.stdio[3] as Socket;
-    const running: Running = { process: child, channel, inFlight: new Map(), ended: false };
+    const running: Running = { process: child, channel, inFlight: new Map(), outgoing: [], ended: false };
     const reader = new FrameReader();
     channel.on('data', (chunk: Buffer) => {
       try {
@@ -305,6 +304,14 @@ export class Supervisor {
     running.channel.unref();
     clearTimeout(this.#watch);
   }
+}
+
+function flush({ channel, outgoing, ended }: Running): void {
+  const joined = concatBytes(...outgoing);
+  for (const bytes of outgoing) bytes.fill(0);
+  outgoing.length = 0;
+  if (ended) joined.fill(0);
+  else channel.write(joined, () => joined.fill(0));
 }
 
 /** What the child inherits: modules find their configuration there. Options of Node would run code in it. */
