@@ -102,7 +102,7 @@ describe('versions of a wrapping key', () => {
   });
 
   it('rotates by itself, on demand and by schedule, and a rotation that was cut off goes to the same version', async () => {
-    const { world, release } = s;
+    const { world } = s;
     const log = {
       databasePath: join(world.directory, 'rotating.db'),
       auditPath: join(world.directory, 'rotating.log'),
@@ -145,16 +145,15 @@ describe('versions of a wrapping key', () => {
     } finally {
       await second.close();
     }
-    expect(release.digestHex).toHaveLength(64);
   });
 
   it('loses no request while it rotates', async () => {
     const { world, broker, release, store } = s;
-    let rotating = true;
+    const rotation = new AbortController();
     let served = 0;
     const load = Promise.all(
       [1, 2].map(async () => {
-        while (rotating) {
+        while (!rotation.signal.aborted) {
           granted(await requestKey(broker.url, { world, enclave: await createEnclave(), release }));
           served += 1;
         }
@@ -170,7 +169,7 @@ describe('versions of a wrapping key', () => {
       );
       await store.retire('kek', minimumVersion);
     }
-    rotating = false;
+    rotation.abort();
     await load;
     expect(served).toBeGreaterThan(0);
   });

@@ -121,21 +121,13 @@ export function addLifecycleRoutes(app: BrokerApp, context: BrokerContext, recor
 }
 
 async function changeKey(context: BrokerContext, request: WrappingKeyChange): Promise<WrappingKeyChanged> {
-  const { keyId: id } = request;
-  switch (request.change) {
-    case 'rotate':
-      return await rotateWrappingKey(context, id);
-    case 'minimum-version':
-      return await raiseMinimum(context, id, request.minimumVersion);
-    case 'disable':
-    case 'enable':
-      return await setKeyEnabled(context, id, request.change === 'enable');
-    case 'cancel-destruction':
-      return await cancelDestruction(context, id);
-    default:
-      await refreshGovernance(context);
-      refuseWithoutQuorum(context, 'key-destruction');
-      await checkDestruction(context, id, request.delaySeconds);
-      return await commitRecorded(context, prepareDestruction(context, id, request.delaySeconds));
-  }
+  const { keyId: id, change } = request;
+  if (change === 'rotate') return await rotateWrappingKey(context, id);
+  if (change === 'minimum-version') return await raiseMinimum(context, id, request.minimumVersion);
+  if (change === 'disable' || change === 'enable') return await setKeyEnabled(context, id, change === 'enable');
+  if (change === 'cancel-destruction') return await cancelDestruction(context, id);
+  await refreshGovernance(context);
+  refuseWithoutQuorum(context, 'key-destruction');
+  await checkDestruction(context, id, request.delaySeconds);
+  return await commitRecorded(context, prepareDestruction(context, id, request.delaySeconds));
 }
