@@ -7,6 +7,7 @@ import { requireDevices } from './devices.ts';
 import type { VerifyEvidenceOptions, VerifySessionOptions } from './formats/format.ts';
 import { parseAttestationPolicy } from './policy/policy.ts';
 import { roleOf } from './roles.ts';
+import { requireTime } from './time.ts';
 import type { AttestationVerdict, CompositeVerdict } from './verdict.ts';
 import { formatOf, verifyOne } from './verify-one.ts';
 
@@ -35,10 +36,9 @@ export async function verifyEvidence(options: VerifySessionOptions): Promise<Att
 export async function verifyEvidence(
   options: VerifyEvidenceOptions | VerifySessionOptions,
 ): Promise<AttestationVerdict | CompositeVerdict> {
-  const { evidence, endorsements, anchors, now } = options;
+  const { evidence, endorsements, anchors } = options;
   const policy = parseAttestationPolicy(options.policy);
-  if (!(now instanceof Date) || Number.isNaN(now.getTime()))
-    throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'now must be a valid date.');
+  const now = requireTime(options.now);
   if (!Array.isArray(endorsements) || typeof anchors !== 'object' || anchors === null) {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'endorsements must be a list, and anchors must be given.');
   }
@@ -50,14 +50,17 @@ export async function verifyEvidence(
   if (isCmwCollection(evidence)) {
     if (session === undefined)
       throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'A collection is verified for a session.');
-    return verifyComposite({ ...options, evidence, policy, session: sessionOf(session) });
+    return verifyComposite({ ...options, evidence, policy, now, session: sessionOf(session) });
   }
   requireDevices(policy, []);
   if (roleOf(formatOf(evidence).tee).role === 'device' && policy.devices !== undefined) {
     // A policy that speaks of devices is about machines, not about one device by itself.
     throw new FastnessError('ATTEST_CPU_NOT_ONE', `Policy ${policy.id} asks for a processor with devices.`);
   }
-  return verifyOne({ ...options, evidence, policy }, expected ?? { ...sessionOf(session), deviceEvidenceDigest: null });
+  return verifyOne(
+    { ...options, evidence, policy, now },
+    expected ?? { ...sessionOf(session), deviceEvidenceDigest: null },
+  );
 }
 
 function sessionOf(session: SessionBinding | undefined): SessionBinding {

@@ -4,6 +4,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { parseSpki } from '@fastness/codec/x509';
 import { coseSignatures, keyFits, sign1Holds } from '../cose-signatures.ts';
 import { endorsementVerifier, readOnce, type VerificationMeans } from '../means.ts';
+import { requireTime } from '../time.ts';
 import { corimError } from './fields.ts';
 import { readCorimHeader } from './header.ts';
 import { corimLimits, corimTags, MAX_CORIM_BYTES, MAX_SIGNERS } from './layout.ts';
@@ -49,9 +50,10 @@ export async function openCorim(options: OpenCorimOptions): Promise<OpenedCorim>
 
 /** As {@link openCorim}. `read`: called with what somebody answers for. */
 export async function openWith(options: OpenCorimOptions, read: (manifest: Uint8Array) => Corim): Promise<OpenedCorim> {
-  const { signers = [], unsigned, now } = options;
-  if (!(options.corim instanceof Uint8Array) || !(now instanceof Date) || Number.isNaN(now.getTime())) {
-    throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'corim must be bytes and now a valid date.');
+  const { signers = [], unsigned } = options;
+  const now = requireTime(options.now);
+  if (!(options.corim instanceof Uint8Array)) {
+    throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'corim must be bytes.');
   }
   if (signers.length > MAX_SIGNERS) {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', `At most ${MAX_SIGNERS} signers.`);
@@ -59,7 +61,7 @@ export async function openWith(options: OpenCorimOptions, read: (manifest: Uint8
   const bytes = options.corim.slice();
   if (bytes.length === 0 || bytes.length > MAX_CORIM_BYTES) throw corimError('CORIM_SIZE', `${bytes.length} bytes.`);
   const { manifest, ...origin } = isSigned(bytes)
-    ? await openSigned(bytes, signers, options)
+    ? await openSigned(bytes, signers, { ...options, now })
     : { manifest: requireCaller(bytes, unsigned), endorser: 'caller' };
   const corim = read(manifest);
   if (corim.validity !== undefined && !isValidAt(corim.validity, now)) {

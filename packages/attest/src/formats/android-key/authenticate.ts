@@ -3,6 +3,7 @@ import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { fingerprintsOf } from '../../digest.ts';
+import { requireTime } from '../../time.ts';
 import { requireCertifiedLevel } from './certified-level.ts';
 import { checkChainShape, checkValidity, requireRoot } from './chain.ts';
 import { checkSignatures } from './signatures.ts';
@@ -27,7 +28,7 @@ export async function authenticate(
 ): Promise<AuthenticKey> {
   const sent = ParsedKey.sentWith(parsed);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { chain, description, certificatesIssued } = parsed;
   const { roots = [], status } = options.anchors.androidKey ?? {};
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });

@@ -6,6 +6,7 @@ import type { Cmw } from '../../cmw.ts';
 import { keyFits, sign1Holds } from '../../cose-signatures.ts';
 import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireTime } from '../../time.ts';
 import { findEndorsement } from '../arm/endorsements.ts';
 import type { ArmMessage } from '../arm/message.ts';
 import { digestWith } from './hashes.ts';
@@ -33,7 +34,7 @@ export async function authenticate(
 ): Promise<AuthenticToken> {
   const messages = ParsedToken.messagesOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { platform, realm } = parsed;
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 

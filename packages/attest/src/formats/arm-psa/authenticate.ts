@@ -3,6 +3,7 @@ import type { Cmw } from '../../cmw.ts';
 import { keyFits, sign1Holds } from '../../cose-signatures.ts';
 import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireTime } from '../../time.ts';
 import { findEndorsement } from '../arm/endorsements.ts';
 import { AuthenticToken, ParsedToken } from './stages.ts';
 
@@ -25,7 +26,7 @@ export async function authenticate(
 ): Promise<AuthenticToken> {
   const { sign1, signature } = ParsedToken.messageOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { token } = parsed;
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 

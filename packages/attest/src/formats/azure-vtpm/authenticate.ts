@@ -3,6 +3,7 @@ import { Checklist } from '../../checks.ts';
 import { sha256Hex } from '../../digest.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { authenticateAkCertificates, type AkCertificates } from '../tpm/ak-certificates.ts';
 import { authenticateQuote } from '../tpm/quote.ts';
@@ -44,7 +45,7 @@ export async function authenticate(
 ): Promise<AuthenticQuote<AuthenticMachine>> {
   const signed = ParsedQuote.signedPartOf(parsed, 'azure-vtpm');
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { certificates } = parsed.trust;
   // A copy, so that what is digested is what names the key.
   const runtimeData = parsed.trust.runtimeData.slice();

@@ -4,6 +4,7 @@ import { Checklist } from '../../checks.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import { issued, knownRoot, requireSignatures } from '../../signatures.ts';
+import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { assessPlatform, assessQe } from './assess.ts';
 import { checkCertificateWindows, selectPckChain, selectTcbSigner } from './chain.ts';
@@ -45,7 +46,7 @@ export async function authenticateQuote<Body>(
 ): Promise<AuthenticQuote<Body>> {
   const quote = ParsedQuote.quoteOf(parsed, flavour);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const anchors = options.anchors.intel ?? [];
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 

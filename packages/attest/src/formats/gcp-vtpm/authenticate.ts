@@ -1,6 +1,7 @@
 import { Checklist } from '../../checks.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { authenticateAkCertificates } from '../tpm/ak-certificates.ts';
 import { authenticateQuote } from '../tpm/quote.ts';
@@ -24,7 +25,7 @@ export async function authenticate(
 ): Promise<AuthenticQuote<InstanceInfo>> {
   const signed = ParsedQuote.signedPartOf(parsed, 'gcp-vtpm');
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { certificates, instance } = parsed.trust;
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 

@@ -1,6 +1,7 @@
 import { Checklist } from '../../checks.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { checkChainShape, checkModule, checkValidity, selectChain } from './chain.ts';
 import { checkSignatures } from './signatures.ts';
@@ -29,7 +30,7 @@ export async function authenticate(
 ): Promise<AuthenticDocument> {
   const message = ParsedDocument.messageOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { kind, document, leaf, authorities } = parsed;
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 

@@ -4,6 +4,7 @@ import { Checklist } from '../../checks.ts';
 import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import { nameOf, outcomeOf, requireSignatures } from '../../signatures.ts';
+import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import {
   chainSignatures,
@@ -45,7 +46,7 @@ export async function authenticate(
   const signed = ParsedReport.signedPartOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
   const { anchors, ocspNonce } = options;
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const means = once(options);
   const { kind, report, settings } = parsed;
   const { ocspMaxAgeSeconds } = sectionOf(policy, kind.section);

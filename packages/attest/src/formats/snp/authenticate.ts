@@ -3,6 +3,7 @@ import { Checklist } from '../../checks.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import { requireSignatures } from '../../signatures.ts';
+import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { selectChain, type AcceptedRoot } from './certificates.ts';
 import { checkChainShape, checkValidity } from './chain.ts';
@@ -29,7 +30,7 @@ export async function authenticate(
 ): Promise<AuthenticReport> {
   const signed = ParsedReport.signedPartOf(parsed);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const { report, simulated } = parsed;
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 

@@ -7,6 +7,7 @@ import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/pol
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import type { IssuerPins, TokenService } from './service.ts';
 import { sha256Hex } from '../../digest.ts';
+import { requireTime } from '../../time.ts';
 import { requireSigner, type SignerTrust } from './signer.ts';
 import { AuthenticToken, ParsedToken, type TokenPart } from './stages.ts';
 import { readTimes, requireCurrent } from './times.ts';
@@ -32,7 +33,7 @@ export async function authenticateToken(
 ): Promise<AuthenticToken> {
   const { keys, lists } = ParsedToken.endorsementsOf(parsed, service.tee);
   const policy = parseAttestationPolicy(options.policy);
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
   const { token, parts } = parsed;
 

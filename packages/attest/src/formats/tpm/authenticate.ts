@@ -2,6 +2,7 @@ import { anyOf, Checklist } from '../../checks.ts';
 import { sha256Hex } from '../../digest.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { requireTime } from '../../time.ts';
 import { authenticateQuote } from './quote.ts';
 import type { ClaimedKey } from './parse.ts';
 import { AuthenticQuote, ParsedQuote } from './stages.ts';
@@ -20,7 +21,7 @@ export async function authenticate(
   const signed = ParsedQuote.signedPartOf(parsed, 'tpm');
   const policy = parseAttestationPolicy(options.policy);
   const { attestationKeys } = sectionOf(policy, 'tpm');
-  const now = new Date(options.now);
+  const now = requireTime(options.now);
   // A copy, so that the key that is compared is the key that verifies.
   const attestationKey = parsed.trust.attestationKey.slice();
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });

@@ -3,6 +3,7 @@ import { verifyRawSignature } from '@fastness/codec/x509';
 import { Checklist, type CheckRecord } from '../../../checks.ts';
 import { endorsementVerifier, type VerificationMeans } from '../../../means.ts';
 import { nameOf, outcomeOf, requireSignatures } from '../../../signatures.ts';
+import { requireTime } from '../../../time.ts';
 import type { NvidiaTrustAnchor } from '../../../trust/nvidia.ts';
 import { chainSignatures, checkChainShape, documentCodes, isValidAt, periodOf, selectChain } from '../chain.ts';
 import type { RimDocument } from './document.ts';
@@ -12,14 +13,14 @@ const ECDSA_SHA384 = Object.freeze({ kind: 'ecdsa', hash: 'SHA-384' } as const);
 /**
  * Establishes that NVIDIA signed a document, for whoever keeps documents; nothing is waived, and revocation is not looked at.
  * @returns the checks that passed
- * @throws the NVIDIA_RIM_ code of the first check that fails
+ * @throws the NVIDIA_RIM_ code of the first check that fails; ATTEST_ARGUMENT_INVALID for what is no time
  */
 export async function authenticateRim(
   document: RimDocument,
   options: VerificationMeans & { readonly anchors: readonly NvidiaTrustAnchor[]; readonly now: Date },
 ): Promise<readonly CheckRecord[]> {
   const checks: Checklist = new Checklist([]);
-  await checkRim(document, options, checks);
+  await checkRim(document, { ...options, now: requireTime(options.now) }, checks);
   return checks.results().checks;
 }
 
