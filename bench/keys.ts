@@ -2,7 +2,8 @@
 // this process: by pkcs11js (built here on first use; said so where it does not build) and by the store's own native calls.
 // Software tokens: SoftHSM2 (AES-256-GCM, microseconds an operation: the worst case for a child process) and NSS softoken
 // (RSA-3072 OAEP, milliseconds: what devices take). Needs Debian softhsm2, libnss3 and libnss3-tools.
-// Run: npm run build && node bench/keys.ts, or npm run bench:keys
+// Calls in this process block its event loop for as long as they last, so a delay is given for the store only.
+// Run: npm run bench:keys
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -203,7 +204,6 @@ try {
     });
     printParts(`${name}: delay of the event loop, 99th percentile`, 'ms', {
       'through the store (goal: under 5)': median(samples.store.map(({ delay }) => delay)),
-      'called in this process': median(samples.raw.map(({ delay }) => delay)),
     });
   }
   if (PKCS11 === undefined)

@@ -127,7 +127,8 @@ describe.skipIf(!hasSoftHsm)('a PKCS #11 store on SoftHSM2 (skipped without Debi
     await rm(token.pinFile);
     expect(await store.list()).toHaveLength(1);
     await crash(store);
-    await expectCode(store.list(), 'KEYS_HSM_PIN_SOURCE');
+    // However often that is: the PIN was not tried.
+    for (let round = 0; round < 6; round += 1) await expectCode(store.list(), 'KEYS_HSM_PIN_SOURCE');
     await writeFile(token.pinFile, pin, { mode: 0o600 });
     expect(await store.list()).toHaveLength(1);
   });

@@ -43,7 +43,7 @@ const defaultSilence = 120_000;
 const defaultPause = 100;
 const longestPause = 10_000;
 const maxPending = 4096;
-/** How often in a row the module may fail to start before the store is given up. */
+/** How often in a row the module may die while it starts before the store is given up. */
 const maxFailedStarts = 5;
 const closePatience = 3000;
 /** A process and a module take their time to start, whatever an operation may take. */
@@ -51,6 +51,8 @@ const startPatience = 30_000;
 
 /** Refusals that another try would only repeat, or make worse: a token counts wrong PINs. */
 const final: ReadonlySet<string> = new Set(['KEYS_HSM_PIN', 'KEYS_HSM_PIN_LOCKED']);
+
+const died: ReadonlySet<string> = new Set(['KEYS_HSM_CRASHED', 'KEYS_HSM_TIMEOUT']);
 
 /**
  * Keeps one child alive and carries requests to it. A child that ends is replaced when the next request comes, after a
@@ -182,10 +184,11 @@ export class Supervisor {
       return running;
     } catch (error) {
       running.process.kill('SIGKILL');
-      this.#failedStarts += 1;
       const refusal = asError(error);
-      if (refusal instanceof FastnessError && (final.has(refusal.code) || this.#failedStarts >= maxFailedStarts)) {
-        this.#given = refusal;
+      if (refusal instanceof FastnessError) {
+        // A start that died may have tried the PIN; one that was refused for something else has not.
+        if (died.has(refusal.code)) this.#failedStarts += 1;
+        if (final.has(refusal.code) || this.#failedStarts >= maxFailedStarts) this.#given = refusal;
       }
       throw refusal;
     }
