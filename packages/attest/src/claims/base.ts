@@ -24,7 +24,6 @@ export interface PlatformIdentity {
     | 'attestation-key'
     | 'token-issuer'
     | 'ueid'
-    | 'attestation-key'
     | 'gce-instance'
     | 'vm-id';
   readonly value: string;
