@@ -26,19 +26,20 @@ export interface UsableRelease {
  * and that the policy takes its model. Says nothing about revocation and rollback; see `refuseOvertaken`.
  */
 export async function verifyReleasePackage(
-  context: Pick<BrokerContext, 'policy' | 'signer'>,
+  context: Pick<BrokerContext, 'policy' | 'signer' | 'transparency'>,
   releasePackage: ReleasePackage,
   now: Date,
 ): Promise<VerifiedRelease> {
-  const { policy, signer } = context;
+  const { policy, signer, transparency } = context;
   const verified = await verifyRelease({
     package: releasePackage,
     ownerKeys: [...policy.ownerKeys],
     quorum: policy.quorum,
     now,
   });
-  const { modelId, version, brokerKey } = verified.release;
+  const { modelId, version, brokerKey, logKey } = verified.release;
   if (!equalBytes(fromBase64Url(brokerKey), signer.publicKey)) throw new FastnessError('BROKER_RELEASE_OTHER_BROKER');
+  if (logKey !== undefined && logKey !== transparency?.key.text) throw new FastnessError('BROKER_RELEASE_OTHER_LOG');
   const { models } = policy.policy;
   if (models !== undefined) {
     const rule = Object.hasOwn(models, modelId) ? models[modelId] : undefined;

@@ -7,6 +7,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { KeyStore } from '@fastness/keys';
 import { openAuditLog } from './audit/log.ts';
 import { createAuditNoise } from './audit/noise.ts';
+import { createPolicyWatch } from './audit/policy-watch.ts';
+import { openBrokerLog, type BrokerLogOptions } from './audit/broker-log.ts';
 import type { BrokerContext, BrokerSigner } from './context.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import { openBrokerFreshness, type BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
@@ -48,6 +50,8 @@ export interface BrokerOptions {
   /** This broker's name among those that share its database; see `checkInstanceName`. Default: `default`. */
   readonly instance?: string;
   readonly auditPath: string;
+  /** Where and under which name the audit log is kept as a transparency log. */
+  readonly log?: BrokerLogOptions;
   /** Holds the keys that wrap the models' root keys. */
   readonly keyStore: KeyStore;
   /** The broker's own Ed25519 key: signs leases and attestation results. */
@@ -77,6 +81,8 @@ export interface Broker {
   readonly publicKey: Uint8Array;
   /** Does what is due now: scheduled destructions and rotations of keys. A running broker does it every minute by itself. */
   maintain(): Promise<Maintained>;
+  /** The key of the transparency log as text (NAME+ID+BASE64): `logKey` of releases, and what `fastness log` pins. */
+  readonly logKey: string;
   /** Stops listening, lets requests in progress end, closes log and database. The key stores stay open. */
   close(): Promise<void>;
 }
@@ -139,24 +145,39 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { supersedeOnRegistration } = configured;
   const lifecycleReplay = createLifecycleReplay(knownHead?.seq ?? 0);
   const replay = createAuditReplay({ after: knownHead?.seq ?? 0, supersedeOnRegistration });
+  const transparency = opening.use(
+    await openBrokerLog({
+      ...options.log,
+      auditPath: options.auditPath,
+      signer,
+      keyStore: options.signer.keyStore,
+      report,
+    }),
+  );
+  const policyWatch = createPolicyWatch();
   const audit = await openAuditLog({
     path: auditPath,
     now,
     knownHead,
-    onEntry: (entry) => {
+    onEntry: (entry, line) => {
       replay.see(entry);
       lifecycleReplay.see(entry);
       freshness?.see(entry);
+      policyWatch.see(entry);
+      transparency.see(line);
     },
+    mirror: transparency.mirror,
   });
   opening.defer(() => audit.close());
   freshness?.check(knownHead);
+  await transparency.catchUp();
   await replay.apply(db);
   await inTransaction(db, (trx) => lifecycleReplay.apply(trx));
   const governance = await openGovernance({ db, policy: configured, acceptPolicy, lifecycle, quorum, signer });
   const { policy } = governance;
   // What was registered under an earlier policy counts too.
   if (supersedeOnRegistration) await inTransaction(db, raiseToRegistered);
+  await policyWatch.record(audit, policy);
   const started = await audit.append('start', {
     brokerKey: signer.keyId,
     policyId: policy.policy.id,
@@ -175,6 +196,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     claim,
     audit,
     noise,
+    transparency,
     keyStore: options.keyStore,
     signer,
     get policy() {
@@ -214,6 +236,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     url: endpoint.url,
     publicKey: signer.publicKey,
     maintain,
+    logKey: transparency.key.text,
     close: () => (closing ??= running.disposeAsync()),
   };
 }

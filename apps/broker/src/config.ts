@@ -35,6 +35,18 @@ export const brokerConfigSchema = z.strictObject({
   /** This broker's name among those that share its database. */
   instance: z.string().min(1).max(63).exactOptional(),
   auditPath: path,
+  /** The audit log as a transparency log (C2SP tiles). Every member has a default; see the documentation of the log. */
+  log: z
+    .strictObject({
+      directory: path.exactOptional(),
+      origin: z
+        .string()
+        .regex(/^[^\s\p{Cc}\p{Cs}\p{Z}+]{1,255}$/u)
+        .exactOptional(),
+      keyId: z.string().min(1).max(64).exactOptional(),
+      earlierKeys: z.array(z.string().max(512)).max(16).exactOptional(),
+    })
+    .exactOptional(),
   /** Holds the wrapping keys of the models. */
   keyStore: keyStoreSchema,
   /** The broker's Ed25519 key, in the key store above unless `keyStore` names another. */
@@ -75,6 +87,7 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
     ...(config.databasePath === undefined ? {} : { databasePath: at(config.databasePath) }),
     ...(config.database === undefined ? {} : { database: databaseAt(config.database, at) }),
     auditPath: at(config.auditPath),
+    ...(config.log?.directory === undefined ? {} : { log: { ...config.log, directory: at(config.log.directory) } }),
     keyStore: keyStoreIn(folder, config.keyStore),
     signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreIn(folder, signerStore) }) },
     policy: parseConfigPart(brokerPolicySchema, policy, 'policy'),
@@ -124,6 +137,7 @@ export async function startConfiguredBroker(
     ...(config.database === undefined ? {} : { database: config.database }),
     ...(config.instance === undefined ? {} : { instance: config.instance }),
     auditPath: config.auditPath,
+    ...(config.log === undefined ? {} : { log: config.log }),
     keyStore,
     signer: { keyStore: signerStore, keyId: config.signer.keyId },
     policy,
@@ -152,6 +166,7 @@ export async function startConfiguredBroker(
     url: broker.url,
     publicKey: broker.publicKey,
     maintain: () => broker.maintain(),
+    logKey: broker.logKey,
     keyStore: { description: keyStore.description, hardware: keyStore.hardware },
     simulatedTeeAllowed: policy.attestation.simulated !== undefined,
     freshness: anchor && { description: anchor.description, trust: anchor.trust },

@@ -5,6 +5,7 @@ import type { AuditFacts, AuditKind } from './audit/facts.ts';
 import type { AuditHead } from './audit/entry.ts';
 import type { AuditLog } from './audit/log.ts';
 import type { AuditNoise } from './audit/noise.ts';
+import type { Transparency } from './audit/transparency.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import type { BrokerFreshness } from './freshness/broker-freshness.ts';
 import type { Governance } from './lifecycle/governance.ts';
@@ -31,6 +32,8 @@ export interface BrokerContext {
   readonly noise: AuditNoise;
   /** Absent: nothing keeps database and log from being put back together. */
   readonly freshness?: BrokerFreshness;
+  /** Absent: entries are chained and nothing more; releases that name a log are refused. */
+  readonly transparency?: Transparency;
   readonly keyStore: KeyStore;
   readonly signer: BrokerSigner;
   /** The policy in force; a change may replace it while the broker runs. */
@@ -62,6 +65,14 @@ export async function commitRecorded<K extends AuditKind, T>(
   context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness'>,
   work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
 ): Promise<T> {
+  return (await commitLogged(context, work)).result;
+}
+
+/** As `commitRecorded`, and gives the entry. */
+export async function commitLogged<K extends AuditKind, T>(
+  context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness'>,
+  work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
+): Promise<{ result: T; entry: AuditHead }> {
   const { db, claim, audit, freshness } = context;
   freshness?.require();
   let written: AuditHead | undefined;
@@ -88,5 +99,5 @@ export async function commitRecorded<K extends AuditKind, T>(
     throw error;
   }
   await freshness?.committed(done.kind, done.head);
-  return done.result;
+  return { result: done.result, entry: done.head };
 }

@@ -17,6 +17,8 @@ export {
 export { brokerLimitsSchema, type BrokerLimits, type BrokerLimitsInput } from './limits.ts';
 export { auditFacts, type AuditFacts, type AuditKind } from './audit/facts.ts';
 export { auditEntrySchema, type AuditEntry, type AuditHead } from './audit/entry.ts';
+export { brokerLogKey } from './audit/transparency.ts';
+export type { BrokerLogOptions } from './audit/broker-log.ts';
 export { verifyAuditLog, type AuditScan } from './audit/scan.ts';
 export { modelKeysSchema } from './authorise-release.ts';
 export {

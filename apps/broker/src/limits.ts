@@ -53,6 +53,8 @@ export const brokerLimitsSchema = z.strictObject({
       admin: rates.default({ perAddress: { perSecond: 20, burst: 200 }, global: { perSecond: 50, burst: 500 } }),
       /** Failed authentications; they have their own budget, so that guessing does not lock administrators out. */
       adminFailure: rates.default({ perAddress: { perSecond: 0.2, burst: 10 }, global: { perSecond: 5, burst: 100 } }),
+      /** Reading the transparency log. */
+      log: rates.default({ perAddress: { perSecond: 50, burst: 1000 }, global: { perSecond: 500, burst: 5000 } }),
       other: rates.default({ perAddress: { perSecond: 20, burst: 200 }, global: { perSecond: 500, burst: 2000 } }),
     })
     .prefault({}),

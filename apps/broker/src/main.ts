@@ -32,6 +32,7 @@ try {
   if (broker.freshness === undefined)
     say('NO ROLLBACK PROTECTION: whoever restores database and log together brings back what was revoked.');
   else say(`rollback protection: ${broker.freshness.description}; ${broker.freshness.trust}`);
+  say(`log key: ${broker.logKey}`);
   say(`listening on ${broker.url}`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

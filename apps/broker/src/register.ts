@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { toHex } from '@fastness/codec/bytes';
 import { wrappedKeyFromJson } from '@fastness/keys';
+import { parseApproval } from '@fastness/model/release';
 import { z } from 'zod';
 import { refuseOvertaken, verifyReleasePackage, type UsableRelease } from './authorise-release.ts';
 import type { RefusalTrail } from './authorise.ts';
@@ -56,6 +58,17 @@ export async function prepareRegistration(
   await asStoreError(() => refuseUnusable(context.db, release.root));
   const root = await unwrapRoot(context, release);
   root.fill(0);
+  for (const text of registration.package.approvals) {
+    const { approver } = parseApproval(text).approval;
+    const approvalDigest = createHash('sha256').update(text).digest('hex');
+    await context.audit.append('approval-seen', {
+      releaseDigest: digestHex,
+      modelId,
+      version,
+      approver,
+      approvalDigest,
+    });
+  }
   return async (trx) => {
     await refuseOvertaken(trx, { digestHex, modelId, version }, { allowOlder: false });
     await refuseUnusable(trx, release.root);

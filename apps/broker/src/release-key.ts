@@ -6,7 +6,8 @@ import { toBase64Url, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { takeAuthorisation, type AuthorisedRequest } from './authorise.ts';
 import { refuseOvertaken } from './authorise-release.ts';
-import { commitRecorded, type BrokerContext } from './context.ts';
+import { commitLogged, type BrokerContext } from './context.ts';
+import type { AuditHead } from './audit/entry.ts';
 import { signJwt } from './jwt.ts';
 import {
   deleteLease,
@@ -53,14 +54,16 @@ export async function releaseKey(context: BrokerContext, request: AuthorisedRequ
   const ear = await signEar(context, request, issuedAt);
   const grant: Grant = { leaseId, issuedAt, expiresAt: new Date(issuedAt.getTime() + ttlSeconds * 1000) };
   let sealedRoot: SealedKey | undefined;
+  let logProof: string | undefined;
   if (request.leaseId === undefined) {
-    await recordRelease(context, request, grant);
-    sealedRoot = await handOver(context, request, grant);
+    const entry = await recordRelease(context, request, grant);
+    ({ sealedRoot, logProof } = await handOver(context, request, grant, entry));
   } else {
-    await recordRenewal(context, request, grant);
+    logProof = await proveLogged(context, request, await recordRenewal(context, request, grant));
   }
   return {
     ...(sealedRoot === undefined ? {} : { sealedRoot }),
+    ...(logProof === undefined ? {} : { logProof }),
     lease: toBase64Url(lease),
     ear,
     brokerTime: issuedAt.toISOString(),
@@ -118,14 +121,24 @@ async function refuseRevokedOrOvertaken(
   await refuseRevokedKeys(trx, { root, verified }, context.policy.quorum.threshold);
 }
 
-async function recordRelease(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<void> {
+/** The proof that an entry is in the log; only for releases that name one, as older enclaves know of none. */
+async function proveLogged(
+  { transparency }: BrokerContext,
+  request: AuthorisedRequest,
+  entry: AuditHead,
+): Promise<string | undefined> {
+  const { logKey } = request.release.verified.release;
+  return logKey === undefined ? undefined : await transparency?.prove(entry.seq);
+}
+
+async function recordRelease(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<AuditHead> {
   const { digestHex, verified } = request.release;
   const { modelId, version } = verified.release;
   const { claims, waivers } = request.verdict;
   const keyConfigDigest = toHex(request.keyConfigDigest);
   const issuedAt = grant.issuedAt.toISOString();
   const expiresAt = grant.expiresAt.toISOString();
-  await commitRecorded(context, async (trx) => {
+  const { entry } = await commitLogged(context, async (trx) => {
     await refuseRevokedOrOvertaken(context, trx, request, false);
     await raiseHighestVersion(trx, modelId, version);
     await insertLease(trx, {
@@ -161,9 +174,10 @@ async function recordRelease(context: BrokerContext, request: AuthorisedRequest,
       result: undefined,
     };
   });
+  return entry;
 }
 
-async function recordRenewal(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<void> {
+async function recordRenewal(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<AuditHead> {
   const { digestHex } = request.release;
   const { claims, waivers } = request.verdict;
   const holder = {
@@ -174,7 +188,7 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
     simulated: claims.simulated,
   };
   const expiresAt = grant.expiresAt.toISOString();
-  await commitRecorded(context, async (trx) => {
+  const { entry } = await commitLogged(context, async (trx) => {
     const lease = await findRenewableLease(trx, grant.leaseId, holder, grant.issuedAt);
     await refuseRevokedOrOvertaken(context, trx, request, context.policy.policy.lease.renewSuperseded);
     const renewals = lease.renewals + 1;
@@ -196,11 +210,18 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
       result: undefined,
     };
   });
+  return entry;
 }
 
 /** Unwraps the root key, seals it to the attested key and wipes it. */
-async function handOver(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<SealedKey> {
+async function handOver(
+  context: BrokerContext,
+  request: AuthorisedRequest,
+  grant: Grant,
+  entry: AuditHead,
+): Promise<{ sealedRoot: SealedKey; logProof: string | undefined }> {
   try {
+    const logProof = await proveLogged(context, request, entry);
     const root = await unwrapRegistered(context, request.release);
     try {
       const message = await hpkeSealTo({
@@ -213,7 +234,7 @@ async function handOver(context: BrokerContext, request: AuthorisedRequest, gran
         }),
         plaintext: root,
       });
-      return sealedKeyToJson(message);
+      return { sealedRoot: sealedKeyToJson(message), logProof };
     } finally {
       root.fill(0);
     }

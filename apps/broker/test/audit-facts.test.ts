@@ -23,6 +23,8 @@ const examples: { [K in AuditKind]: AuditFacts<K> } = {
     simulatedTeeAllowed: true,
   },
   stop: {},
+  'policy-configured': { policyId: 'p', from: hash, to: hash },
+  'approval-seen': { releaseDigest: hash, modelId: 'm', version: 1, approver: 'a', approvalDigest: hash },
   'log-recovered': { droppedBytes: 7 },
   'entries-suppressed': { refused: 1, adminAuthFailures: 2, since: time },
   'release-registered': {

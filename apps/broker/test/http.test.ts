@@ -126,9 +126,11 @@ describe('administrators', () => {
     for (const [code, given] of cases) {
       const before = (await admin.audit(broker.url)).at(-1)?.seq ?? 0;
       expect(refusalOf(await admin.register(broker.url, given))).toBe(code);
-      expect(await admin.audit(broker.url, before)).toMatchObject([
-        { kind: 'refused', facts: { operation: 'release-registration', code } },
-      ]);
+      const entries = await admin.audit(broker.url, before);
+      // What is refused only for its version had valid approvals, and those were seen.
+      const seen = code === 'BROKER_RELEASE_VERSION_TAKEN' ? ['approval-seen', 'approval-seen'] : [];
+      expect(entries.map(({ kind }) => kind)).toEqual([...seen, 'refused']);
+      expect(entries.at(-1)).toMatchObject({ facts: { operation: 'release-registration', code } });
     }
     world.clock.now = new Date('2027-01-01T00:00:00Z');
     expect(refusalOf(await admin.register(broker.url, fresh))).toBe('RELEASE_EXPIRED');
@@ -137,7 +139,10 @@ describe('administrators', () => {
   it('may register a release again with a rewrapped key', async () => {
     const before = (await admin.audit(broker.url)).at(-1)?.seq ?? 0;
     await admin.registered(broker.url, release);
+    const approval = { releaseDigest: release.digestHex, modelId: 'tiny', version: 3 };
     expect(await admin.audit(broker.url, before)).toMatchObject([
+      { kind: 'approval-seen', facts: { ...approval, approver: 'alice' } },
+      { kind: 'approval-seen', facts: { ...approval, approver: 'bob' } },
       {
         kind: 'release-registered',
         facts: {

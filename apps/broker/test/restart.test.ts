@@ -85,7 +85,8 @@ describe('what survives a restart', () => {
       expect(refusalOf(await requestKey(url, { world, enclave, release: older }))).toBe('BROKER_VERSION_ROLLBACK');
       const kinds = (await admin.audit(url)).map(({ kind }) => kind);
       expect(kinds.join(' ')).toBe(
-        'start release-registered release-registered key-released revocation stop start refused lease-renewed refused',
+        'start approval-seen approval-seen release-registered approval-seen approval-seen release-registered ' +
+          'key-released revocation stop start refused lease-renewed refused',
       );
     });
     await verifyAuditLog(place.auditPath);
@@ -158,7 +159,7 @@ describe('what survives a restart', () => {
       expect(refusalOf(refused)).toBe('BROKER_STORE');
       raw.exec('DROP TRIGGER full');
       raw.close();
-      const entries = (await admin.audit(url)).slice(2);
+      const entries = (await admin.audit(url)).slice(4);
       expect(entries.map(({ kind }) => kind)).toEqual([
         'revocation',
         'not-committed',

@@ -198,6 +198,7 @@ class Enclave {
       collect: (reportData) => this.#collect(reportData),
       releaseDigest: sealed.releaseDigest,
       brokerKey: sealed.brokerKey,
+      logKey: sealed.release.logKey,
       clock: this.#clock,
       signal: this.#closing.signal,
     };

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toBase64Url } from '@fastness/codec';
-import { startBroker, type Broker } from '@fastness/broker';
+import { brokerLogKey, startBroker, type Broker } from '@fastness/broker';
 import { createSoftwareKeyStore } from '@fastness/keys';
 import {
   approveRelease,
@@ -81,6 +81,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       expires: new Date(now.getTime() + 24 * 3600_000).toISOString(),
       measurements: [{ tee: 'sev-snp', simulated: true, value: tee.measurement }],
       brokerKey: await spki('broker'),
+      logKey: (await brokerLogKey(await keyStore.publicKey('broker'))).text,
     },
   });
   await approveRelease({ dir: modelDir, approver: 'alice', keyStore, keyId: 'alice', now });

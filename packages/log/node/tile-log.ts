@@ -46,6 +46,8 @@ export interface TileLog extends AsyncDisposable {
    * Appends that come while the disk is busy share the next write. @throws LOG_UNAVAILABLE, LOG_ENTRY_LIMIT
    */
   append(entries: readonly Uint8Array[]): Promise<number>;
+  /** Size and root of what is on disk, unsigned. */
+  head(): Promise<TreeHead>;
   /** A signed checkpoint of every entry that was on disk when this was called. Throws what `sign` throws. */
   checkpoint(): Promise<SignedCheckpoint>;
   /** An offline proof (c2sp.org/tlog-proof) of an entry, with the entry in it. @throws LOG_RANGE */
@@ -311,6 +313,10 @@ function createTileLog(state: {
       });
       working ??= work();
       return await written;
+    },
+    async head() {
+      const at = size;
+      return { size: at, root: await rootOf({ size: at, read: subtreesIn(tree, at), hasher: nodeHasher }) };
     },
     checkpoint,
     async prove(index) {

@@ -46,9 +46,19 @@ export const auditFacts = Object.freeze({
     freshness: z.enum(['none', 'tpm-nv', 'database', 'witnessed-checkpoint']).optional(),
     freshnessFound: z.enum(['new', 'current', 'completed', 'adopted']).optional(),
   }),
+  /** Before `start`, when the policy is another one than at the start before. */
+  'policy-configured': z.strictObject({ policyId: name, from: digest, to: digest }),
   stop: z.strictObject({}),
   'log-recovered': z.strictObject({ droppedBytes: count }),
   'entries-suppressed': z.strictObject({ refused: count, adminAuthFailures: count, since: isoTime }),
+  /** A valid approval that came with a release, whether or not the release is registered then. */
+  'approval-seen': z.strictObject({
+    releaseDigest: digest,
+    modelId: name,
+    version: count,
+    approver: name,
+    approvalDigest: digest,
+  }),
   'release-registered': z.strictObject({
     releaseDigest: digest,
     modelId: name,

@@ -19,6 +19,11 @@ export interface AuditLog extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** Takes every entry a second time, in order, after it is on disk in the audit log and before anybody is told. */
+export interface AuditMirror {
+  append(lines: readonly Uint8Array[]): Promise<void>;
+}
+
 interface Waiting {
   readonly bytes: Buffer;
   readonly head: AuditHead;
@@ -37,18 +42,19 @@ export async function openAuditLog(options: {
   path: string;
   now: () => Date;
   knownHead?: AuditHead | undefined;
-  onEntry?: (entry: AuditEntry) => void;
+  onEntry?: (entry: AuditEntry, line: string) => void;
+  mirror?: AuditMirror;
 }): Promise<AuditLog> {
-  const { path, now, knownHead, onEntry } = options;
+  const { path, now, knownHead, onEntry, mirror } = options;
   const file = await openDurably(path);
   try {
     const index: AuditPosition[] = [{ offset: 0, head: auditGenesis }];
     let known = knownHead === undefined || knownHead.seq === 0;
-    const scan = await scanAuditLog(file, (entry, end) => {
+    const scan = await scanAuditLog(file, (entry, end, line) => {
       const head = { seq: entry.seq, hash: entry.hash };
       if (head.seq === knownHead?.seq && head.hash === knownHead.hash) known = true;
       if (head.seq % indexEvery === 0) index.push({ offset: end, head });
-      onEntry?.(entry);
+      onEntry?.(entry, line);
     });
     if (!known) {
       const found = `The database remembers entry ${knownHead?.seq}, the log ends at ${scan.head.seq} or differs there.`;
@@ -58,7 +64,7 @@ export async function openAuditLog(options: {
       await file.truncate(scan.wholeBytes);
       await file.datasync();
     }
-    const log = createLog({ file, now, head: scan.head, size: scan.wholeBytes, index });
+    const log = createLog({ file, now, head: scan.head, size: scan.wholeBytes, index, mirror });
     if (scan.tornBytes > 0) await log.append('log-recovered', { droppedBytes: scan.tornBytes });
     return log;
   } catch (error) {
@@ -73,8 +79,9 @@ function createLog(state: {
   head: AuditHead;
   size: number;
   index: AuditPosition[];
+  mirror: AuditMirror | undefined;
 }): AuditLog {
-  const { file, now, index } = state;
+  const { file, now, index, mirror } = state;
   let { head, size } = state;
   let queue: Waiting[] = [];
   let writing: Promise<void> | undefined;
@@ -94,6 +101,8 @@ function createLog(state: {
       try {
         await writeAll(file, Buffer.concat(batch.map((waiting) => waiting.bytes)), size);
         await file.datasync();
+        // Without the newline that ends a line of the file.
+        await mirror?.append(batch.map(({ bytes }) => bytes.subarray(0, -1)));
       } catch (cause) {
         // What reached the disk is unknown now, and a second fsync may lie about it: only a restart can tell.
         failure = new FastnessError('AUDIT_UNAVAILABLE', undefined, { cause });

@@ -26,7 +26,7 @@ export async function* readAuditEntries(
   file: FileHandle,
   from: AuditPosition,
   until: number,
-): AsyncGenerator<{ entry: AuditEntry; end: number }> {
+): AsyncGenerator<{ entry: AuditEntry; end: number; line: string }> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let previous = from.head;
   let offset = from.offset;
@@ -48,7 +48,7 @@ export async function* readAuditEntries(
       offset += newline + 1;
       rest = rest.subarray(newline + 1);
       previous = { seq: entry.seq, hash: entry.hash };
-      yield { entry, end: offset };
+      yield { entry, end: offset, line };
     }
     if (rest.length > auditLineLimit) {
       throw new FastnessError('AUDIT_CHAIN_BROKEN', `Entry ${previous.seq + 1}: longer than an entry may be.`);
@@ -59,15 +59,15 @@ export async function* readAuditEntries(
 /** Checks a whole open log and says where it ends. */
 export async function scanAuditLog(
   file: FileHandle,
-  onEntry?: (entry: AuditEntry, end: number) => void,
+  onEntry?: (entry: AuditEntry, end: number, line: string) => void,
 ): Promise<AuditScan> {
   const { size } = await file.stat();
   let head = auditGenesis;
   let wholeBytes = 0;
-  for await (const { entry, end } of readAuditEntries(file, { offset: 0, head: auditGenesis }, size)) {
+  for await (const { entry, end, line } of readAuditEntries(file, { offset: 0, head: auditGenesis }, size)) {
     head = { seq: entry.seq, hash: entry.hash };
     wholeBytes = end;
-    onEntry?.(entry, end);
+    onEntry?.(entry, end, line);
   }
   return { head, wholeBytes, tornBytes: size - wholeBytes };
 }

@@ -9,6 +9,7 @@ import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limit
 import { quorumMethods } from '../quorum/routes.ts';
 import { addAdminRoutes } from './admin.ts';
 import { addKeyRoutes } from './keys.ts';
+import { addLogRoutes, logPrefix } from './log.ts';
 
 export interface BrokerEnv {
   Bindings: HttpBindings;
@@ -54,13 +55,14 @@ export function createApp(options: {
     }),
     admin: limiter('admin'),
     adminFailure: limiter('adminFailure'),
+    log: limiter('log'),
     other: limiter('other'),
   };
 
   const app: BrokerApp = new Hono<BrokerEnv>();
   app.use(async (c, next) => {
     await next();
-    for (const [name, value] of Object.entries(fixedHeaders)) c.header(name, value);
+    for (const [name, value] of Object.entries(fixedHeaders)) if (!c.res.headers.has(name)) c.header(name, value);
   });
   app.get('/health', (c) => {
     limiters.other.take(remoteAddress(c.env));
@@ -71,9 +73,10 @@ export function createApp(options: {
   });
   addKeyRoutes(app, context, limiters);
   addAdminRoutes(app, context, { limiters, adminTokenSha256, secureTransport });
+  if (context.transparency !== undefined) addLogRoutes(app, context.transparency, limiters);
   app.notFound((c) => {
     limiters.other.take(remoteAddress(c.env));
-    const allow = methods.get(c.req.path);
+    const allow = c.req.path.startsWith(logPrefix) ? 'GET, HEAD' : methods.get(c.req.path);
     if (allow === undefined) return problemResponse(new FastnessError('BROKER_ROUTE_UNKNOWN'));
     return problemResponse(new FastnessError('BROKER_METHOD_NOT_ALLOWED'), { allow });
   });

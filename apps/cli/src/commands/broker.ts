@@ -58,9 +58,14 @@ export function brokerCommand(): Command {
           policy,
           adminTokenSha256: createHash('sha256').update(utf8Encode(adminToken)).digest('hex'),
         });
-        output.step('listening', `Broker on ${broker.url}`, { url: broker.url, keyStore: keyStore.description });
+        output.step('listening', `Broker on ${broker.url}`, {
+          url: broker.url,
+          keyStore: keyStore.description,
+          logKey: broker.logKey,
+        });
         output.detail(`Key stores: ${keyStore.description}.`);
         freshness.show();
+        output.detail(`Log: ${broker.url}/v1/log/, key ${broker.logKey}`);
         await untilAborted(signal);
         await broker.close();
       }),

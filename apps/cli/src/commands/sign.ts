@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
 import { parseManifest, signRelease } from '@fastness/model';
@@ -83,6 +84,7 @@ export async function signHome(
   }
   await using broker = await openStore(home, 'broker');
   await using owner = await openStore(home, 'owner');
+  const brokerKey = await broker.publicKey(keyIds.broker);
   const now = new Date();
   const release: Release = releaseSchema.parse({
     format: 'fastness/release/v1',
@@ -91,7 +93,9 @@ export async function signHome(
     notBefore: now.toISOString(),
     expires: new Date(now.getTime() + options.expiresIn).toISOString(),
     measurements: await measurementsFor(context, config.tee, options.measurement),
-    brokerKey: toBase64Url(await broker.publicKey(keyIds.broker)),
+    brokerKey: toBase64Url(brokerKey),
+    // The log of a broker that was told no other name or key for it.
+    logKey: (await brokerLogKey(brokerKey)).text,
   });
   await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
   const releaseDigest = toHex(await releaseDigestOf(await readText(join(dir, 'model.sig'))));

@@ -5,6 +5,7 @@ import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Clock, Grant } from '../lease.ts';
 import type { BrokerClient } from './broker-client.ts';
+import { checkLogged } from './check-logged.ts';
 import type { EnclaveKeys, PublicKeys } from './enclave-keys.ts';
 
 /** Evidence of this machine over 64 bytes of report data. */
@@ -16,6 +17,8 @@ export interface KeyRequestOptions {
   readonly releaseDigest: Uint8Array;
   /** SubjectPublicKeyInfo DER out of release.json: whoever signs leases. */
   readonly brokerKey: Uint8Array;
+  /** Out of release.json: the log that has to have every key release and renewal. Undefined: none has to. */
+  readonly logKey?: string | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -29,7 +32,7 @@ export interface KeyGrant extends Grant {
 
 /**
  * Attests to the broker and receives the model's root key, sealed to the key that was attested, with a lease.
- * Throws the broker's refusal, ENCLAVE_BROKER_*, CHANNEL_LEASE_*, CHANNEL_SEALED_KEY, and what the collector throws.
+ * Throws the broker's refusal, ENCLAVE_BROKER_*, LOG_*, CHANNEL_LEASE_*, CHANNEL_SEALED_KEY, and what the collector throws.
  */
 export async function requestKey(options: KeyRequestOptions, keys: EnclaveKeys): Promise<KeyGrant> {
   const { releaseDigest } = options;
@@ -92,6 +95,16 @@ async function exchange(
       ...(leaseId === undefined ? {} : { leaseId }),
     },
   });
+  if (options.logKey !== undefined) {
+    await checkLogged({
+      proof: response.logProof,
+      logKey: options.logKey,
+      renewal: leaseId !== undefined,
+      releaseDigest: toHex(releaseDigest),
+      leaseId: claims.leaseId,
+      keyConfigDigest: toHex(keys.digest),
+    });
+  }
   const { ttlSeconds, issuedAt } = claims;
   return {
     response,

@@ -36,7 +36,8 @@ export type SealedKey = z.infer<typeof sealedKeySchema>;
 /**
  * Answer to `POST /v1/key-releases`. `sealedRoot` is the model's root key sealed to the enclave's X-Wing key (absent on
  * a renewal), `lease` a COSE_Sign1 (base64url) under the broker key that the release names, `ear` the broker's verdict
- * as a signed JWT, `brokerTime` the broker's clock.
+ * as a signed JWT, `brokerTime` the broker's clock, `logProof` the proof that the broker's log has this very release or
+ * renewal (c2sp.org/tlog-proof, with the entry in it; present when the release names a log key).
  */
 export const keyReleaseResponseSchema = z.strictObject({
   sealedRoot: sealedKeySchema.optional(),
@@ -46,5 +47,9 @@ export const keyReleaseResponseSchema = z.strictObject({
     .max(64 * 1024)
     .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/),
   brokerTime: isoTimeSchema,
+  logProof: z
+    .string()
+    .max(96 * 1024)
+    .optional(),
 });
 export type KeyReleaseResponse = z.infer<typeof keyReleaseResponseSchema>;

@@ -85,6 +85,11 @@ export const brokerErrors = Object.freeze({
     message: 'The release names another broker key.',
     next: 'Sign a release whose brokerKey is the public key of this broker.',
   },
+  BROKER_RELEASE_OTHER_LOG: {
+    class: 'denied',
+    message: 'The release names another transparency log.',
+    next: 'Sign a release whose logKey is the log key of this broker, which it prints when it starts.',
+  },
   BROKER_RELEASE_VERSION_TAKEN: {
     class: 'conflict',
     message: 'Another release of this model already has this version.',

@@ -62,6 +62,15 @@ export const releaseSchema = z
     measurements: z.array(measurementSchema).min(1).max(256),
     /** The key broker's public key that signs leases: Ed25519, SubjectPublicKeyInfo DER in base64url. */
     brokerKey: z.string().max(256).refine(isEd25519Spki),
+    /**
+     * The key of the broker's transparency log (`NAME+ID+BASE64`, a verifier key of c2sp.org/signed-note). When it is here, an
+     * enclave takes a key or a lease only with a proof that this log has the entry. Absent: nothing is proven.
+     */
+    logKey: z
+      .string()
+      .max(512)
+      .regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/)
+      .exactOptional(),
   })
   .refine((release) => Date.parse(release.notBefore) < Date.parse(release.expires), { path: ['expires'] });
 

@@ -1,0 +1,53 @@
+import { utf8Decode } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
+import { parseVerifierKey, verifyProof } from '@fastness/log';
+import { z } from 'zod';
+
+/** What the broker logged has to be this: a part of an audit entry, of which a later version may write more. */
+const entrySchema = z.object({
+  kind: z.string(),
+  facts: z.object({
+    releaseDigest: z.string(),
+    leaseId: z.string(),
+    keyConfigDigest: z.string().optional(),
+  }),
+});
+
+/**
+ * Checks that the broker's transparency log has the release of the key, or the renewal, that is being answered: the proof leads
+ * to a checkpoint under the key that the owner signed into the release, and the entry names this lease. So a broker that
+ * is made to hand out a key cannot do it without leaving the entry for everybody who reads the log.
+ *
+ * Does not show that the log is the same for everybody: that is what witnesses and those who read it are for.
+ * Throws LOG_PROOF_MISSING, LOG_ENTRY_UNEXPECTED, and what `verifyProof` throws.
+ */
+export async function checkLogged(options: {
+  proof: string | undefined;
+  /** `logKey` of the release. */
+  logKey: string;
+  renewal: boolean;
+  /** Hex. */
+  releaseDigest: string;
+  leaseId: string;
+  /** Hex. */
+  keyConfigDigest: string;
+}): Promise<void> {
+  if (options.proof === undefined) throw new FastnessError('LOG_PROOF_MISSING');
+  const trust = { logKeys: [await parseVerifierKey(options.logKey)] };
+  const { entry, index } = await verifyProof({ proof: options.proof, trust });
+  const unexpected = (what: string): FastnessError =>
+    new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: ${what}.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8Decode(entry));
+  } catch (cause) {
+    throw new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: not JSON.`, { cause });
+  }
+  const parsed = entrySchema.safeParse(value);
+  if (!parsed.success) throw unexpected('no audit entry');
+  const { kind, facts } = parsed.data;
+  if (kind !== (options.renewal ? 'lease-renewed' : 'key-released')) throw unexpected(`of kind ${kind.slice(0, 32)}`);
+  if (facts.releaseDigest !== options.releaseDigest) throw unexpected('another release');
+  if (facts.leaseId !== options.leaseId) throw unexpected('another lease');
+  if (!options.renewal && facts.keyConfigDigest !== options.keyConfigDigest) throw unexpected('another key');
+}
