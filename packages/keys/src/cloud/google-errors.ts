@@ -22,6 +22,9 @@ export function googleFault(error: unknown, operation: CloudOperation): Fastness
   const { name, status, message } = namesOf(error);
   if (code === undefined) return signInFault(message) ?? networkFault({ name, status, message });
   const detail = `(code ${code})`;
+  // The SDK gives failures of the token exchange the codes of the call that waited for the token.
+  const signIn = signInFault(message);
+  if (signIn !== undefined) return signIn;
   // FAILED_PRECONDITION: the text alone says which.
   if (code === 9) {
     if (/DESTROY/.test(message)) return new FastnessError('KEYS_CLOUD_PENDING_DELETION', detail);
@@ -31,8 +34,7 @@ export function googleFault(error: unknown, operation: CloudOperation): Fastness
     if (/crc32c|checksum/i.test(message)) return new FastnessError('KEYS_CLOUD_INTEGRITY', detail);
     return new FastnessError(operation === 'unwrap' ? 'KEYS_UNWRAP' : 'KEYS_CLOUD_FAILED', detail);
   }
-  const signIn = code === 14 ? signInFault(message) : undefined;
-  return signIn ?? new FastnessError(codes[code] ?? 'KEYS_CLOUD_FAILED', detail);
+  return new FastnessError(codes[code] ?? 'KEYS_CLOUD_FAILED', detail);
 }
 
 /** Failures to get a token at all. */

@@ -11,6 +11,7 @@ export {
   type EnvelopedPart,
   type ForgeEnvelopedDataOptions,
 } from './enveloped-data.ts';
+export { startFakeAzureKeyVault, type FakeAzureKeyVault, type FakeAzureOptions } from './azure-key-vault.ts';
 export { FaultPlan, type CloudFault } from './faults.ts';
 export { startFakeGoogleKms, type FakeGoogleKms, type WorkloadCredentials } from './google-kms.ts';
 export { signDigest, signDigestRaw } from './sign-digest.ts';

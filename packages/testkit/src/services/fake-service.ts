@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { FastnessError } from '@fastness/codec/errors';
 import { send, type FakeAnswer } from './answer.ts';
 import { failWith, type ServiceFailure } from './failures.ts';
@@ -17,7 +18,7 @@ export type FakeRoutes = (request: SeenRequest) => FakeAnswer | undefined | Prom
 
 /** A real HTTP server on this machine that plays a vendor's service. */
 export interface FakeService extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://127.0.0.1:PORT`, or https. */
   readonly url: string;
   /** Everything that was asked, in order. */
   readonly requests: readonly SeenRequest[];
@@ -41,7 +42,11 @@ interface PlannedFailure {
 
 const MAX_REQUEST = 1 << 20;
 
-export async function startFakeService(routes: FakeRoutes): Promise<FakeService> {
+/** `tls`: PEM texts; the service then speaks HTTPS. */
+export async function startFakeService(
+  routes: FakeRoutes,
+  { tls }: { readonly tls?: { readonly key: string; readonly cert: string } } = {},
+): Promise<FakeService> {
   const requests: SeenRequest[] = [];
   let planned: PlannedFailure[] = [];
   let current = routes;
@@ -57,9 +62,10 @@ export async function startFakeService(routes: FakeRoutes): Promise<FakeService>
       await failWith(plan.failure, response, answer);
     }
   };
-  const server = createServer((incoming, response) => {
+  const listener = (incoming: IncomingMessage, response: ServerResponse): void => {
     handle(incoming, response).catch(() => response.destroy());
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer({ ...tls }, listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -73,7 +79,7 @@ export async function startFakeService(routes: FakeRoutes): Promise<FakeService>
     });
   };
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}`,
     requests,
     fail(failure, { times = Number.POSITIVE_INFINITY, path } = {}) {
       planned.push({ failure, path, left: times });
