@@ -12,6 +12,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openPkcs11KeyStore, parsePkcs11Uri, type Pkcs11KeyStore, type WrappedKey } from '@fastness/keys';
 import { bindingOf as binding } from '../packages/keys/src/pkcs11/binding.ts';
@@ -66,6 +67,13 @@ const direct = async (work: () => void): Promise<Sample> =>
       count += 1;
     } while (performance.now() < end);
     return Promise.resolve(count);
+  });
+
+/** What the event loop's delay is when nobody asks for anything: that of the machine. */
+const resting = async (): Promise<Sample> =>
+  sampled(async () => {
+    await delay(milliseconds);
+    return 0;
   });
 
 /** The little of pkcs11js that is used. Its types are its own. */
@@ -191,6 +199,8 @@ try {
       { store: async () => throughStore(store, wrapped), raw: async () => direct(raw) },
       rounds,
     );
+    const idle = [];
+    for (let round = 0; round < rounds; round += 1) idle.push(await resting());
     const rates = samples.store.map(({ perSecond }) => perSecond);
     const references = samples.raw.map(({ perSecond }) => perSecond);
     figures.push({
@@ -204,6 +214,7 @@ try {
     });
     printParts(`${name}: delay of the event loop, 99th percentile`, 'ms', {
       'through the store (goal: under 5)': median(samples.store.map(({ delay }) => delay)),
+      'the same process with nothing to do': median(idle.map(({ delay }) => delay)),
     });
   }
   if (PKCS11 === undefined)

@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hash, hkdfSync } from 'node:crypto';
 import { concatBytes, u32be, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 
 const tagBytes = 16;
+const label = utf8Encode('fastness/wrap/pkcs11/v1');
 
 /**
  * What a wrapped key is bound to, as one digest: SHA-256 over the framed label, id, version and context. A digest
@@ -10,13 +11,17 @@ const tagBytes = 16;
  * `info` from which the content key of the RSA way is derived.
  */
 export function bindingOf(id: string, version: number, context: Uint8Array): Uint8Array {
-  const label = utf8Encode('fastness/wrap/pkcs11/v1');
   const key = utf8Encode(id);
-  return createHash('sha256')
-    .update(
-      concatBytes(u32be(label.length), label, u32be(key.length), key, u32be(version), u32be(context.length), context),
-    )
-    .digest();
+  const framed = concatBytes(
+    u32be(label.length),
+    label,
+    u32be(key.length),
+    key,
+    u32be(version),
+    u32be(context.length),
+    context,
+  );
+  return hash('sha256', framed, 'buffer');
 }
 
 /*
