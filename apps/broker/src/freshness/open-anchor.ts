@@ -5,6 +5,8 @@ import { flushAll, openSwtpmSocket, openTpm, openTpmDevice, type Tpm } from '@fa
 import { readPassphraseFile } from '@fastness/keys';
 import { Kysely } from 'kysely';
 import { z } from 'zod';
+import { parsePostgresUrl } from '../store/location.ts';
+import { postgresDialect, refuseUnsafeServer } from '../store/postgres.ts';
 import { sqliteDialect } from '../store/sqlite.ts';
 import { openDatabaseAnchor, type AnchorTables } from './database-anchor.ts';
 
@@ -14,13 +16,20 @@ const path = z.string().min(1).max(4096);
 export const brokerFreshnessSchema = z.strictObject({
   anchor: z
     .string()
-    .regex(/^(?:none|(?:tpm:device|tpm:hardware|tpm:swtpm|sqlite):.{1,4000})$/)
+    .regex(/^(?:none|(?:tpm:device|tpm:hardware|tpm:swtpm|sqlite|postgresql):.{1,4000})$/)
     .describe(
-      "'none'; 'tpm:hardware:/dev/tpmrm0', which states that no host keeps the TPM's memory; 'tpm:device:PATH', which does not; 'tpm:swtpm:SOCKET'; 'sqlite:PATH', a database that is kept and restored apart from the broker's.",
+      "'none'; 'tpm:hardware:/dev/tpmrm0', which states that no host keeps the TPM's memory; 'tpm:device:PATH', which does not; 'tpm:swtpm:SOCKET'; 'sqlite:PATH', a database that is kept and restored apart from the broker's; 'postgresql://USER@HOST/DATABASE', likewise.",
     ),
   passwordPath: path
     .exactOptional()
-    .describe('A file with the password of the TPM indexes. Absent: anybody who may open the TPM may stop the broker.'),
+    .describe(
+      'A file with the password of the TPM indexes (absent: anybody who may open the TPM may stop the broker), or of the PostgreSQL user (absent: PGPASSFILE).',
+    ),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+    .exactOptional()
+    .describe("The row of an anchor in a database, one for each broker. Absent: 'broker'."),
   ownerPasswordPath: path.exactOptional().describe("A file with the password of the TPM's owner. Absent: it is empty."),
   epochSeconds: z
     .number()
@@ -52,11 +61,19 @@ export function freshnessAt(
  * Throws FRESHNESS_CONFIG, TPM_DEVICE_ codes.
  */
 export async function openAnchor(config: BrokerFreshnessConfig): Promise<FreshnessAnchor> {
-  const [, kind, place] = /^(tpm:[a-z]+|sqlite):(.+)$/s.exec(config.anchor) ?? [];
+  const [, kind, place] = /^(tpm:[a-z]+|sqlite|postgresql):(.+)$/s.exec(config.anchor) ?? [];
   if (place === undefined) throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
+  const { name = 'broker' } = config;
   if (kind === 'sqlite') {
     const db = new Kysely<AnchorTables>({ dialect: sqliteDialect(place) });
-    return await openDatabaseAnchor({ db, name: 'broker', where: basename(place) });
+    return await databaseAnchor(db, name, basename(place));
+  }
+  if (kind === 'postgresql') {
+    const { passwordPath: passwordFile } = config;
+    const options = { url: config.anchor, maxConnections: 2, ...(passwordFile === undefined ? {} : { passwordFile }) };
+    const db = new Kysely<AnchorTables>({ dialect: await postgresDialect(options) });
+    const { host, database } = parsePostgresUrl(config.anchor);
+    return await databaseAnchor(db, name, `database ${database} at ${host}`, () => refuseUnsafeServer(db));
   }
   if (kind === 'tpm:swtpm') {
     const tpm = openTpm({ transport: await openSwtpmSocket(place) });
@@ -68,6 +85,21 @@ export async function openAnchor(config: BrokerFreshnessConfig): Promise<Freshne
     return await tpmAnchor(openTpm({ transport: await openTpmDevice(place) }), config, kind === 'tpm:device');
   }
   throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
+}
+
+async function databaseAnchor(
+  db: Kysely<AnchorTables>,
+  name: string,
+  where: string,
+  check: () => Promise<void> = () => Promise.resolve(),
+): Promise<FreshnessAnchor> {
+  try {
+    await check();
+    return await openDatabaseAnchor({ db, name, where });
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
 }
 
 async function tpmAnchor(tpm: Tpm, config: BrokerFreshnessConfig, virtual: boolean): Promise<FreshnessAnchor> {

@@ -12,7 +12,8 @@ export function freshnessCommand(): Command {
     .command('show')
     .description('read an anchor; nothing is changed. Stop a broker that uses the same swtpm socket first')
     .argument('<anchor>', ANCHOR_KINDS)
-    .option('--freshness-password <file>', 'file with the password of the TPM indexes')
+    .option('--freshness-password <file>', 'file with the password of the TPM indexes, or of the PostgreSQL user')
+    .option('--freshness-name <name>', 'row of an anchor in a database (default: broker)')
     .option('--owner-password <file>', "file with the password of the TPM's owner")
     .action(
       action<FreshnessOptions>(async ({ output }, options, [anchorText = '']) => {

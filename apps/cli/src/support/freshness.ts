@@ -12,18 +12,21 @@ import type { Output } from './output.ts';
 export interface FreshnessOptions {
   readonly freshness?: string;
   readonly freshnessPassword?: string;
+  readonly freshnessName?: string;
   readonly ownerPassword?: string;
   readonly epochSeconds?: string;
   readonly adoptState?: boolean;
 }
 
-export const ANCHOR_KINDS = 'tpm:hardware:/dev/tpmrm0, tpm:device:PATH, tpm:swtpm:SOCKET, sqlite:PATH or none';
+export const ANCHOR_KINDS =
+  'tpm:hardware:/dev/tpmrm0, tpm:device:PATH, tpm:swtpm:SOCKET, sqlite:PATH, postgresql://USER@HOST/DATABASE or none';
 
 /** Options of what keeps a state from being put back. */
 export function withFreshnessOptions(command: Command): Command {
   return command
     .option('--freshness <anchor>', `what keeps the state from being put back: ${ANCHOR_KINDS} (default: none)`)
-    .option('--freshness-password <file>', 'file with the password of the TPM indexes')
+    .option('--freshness-password <file>', 'file with the password of the TPM indexes, or of the PostgreSQL user')
+    .option('--freshness-name <name>', 'row of an anchor in a database, one for each broker (default: broker)')
     .option('--owner-password <file>', "file with the password of the TPM's owner")
     .option('--epoch-seconds <seconds>', 'how long key releases and leases may go without being anchored (default: 60)')
     .option(
@@ -34,10 +37,11 @@ export function withFreshnessOptions(command: Command): Command {
 
 /** Throws FRESHNESS_CONFIG. */
 export function freshnessConfig(options: FreshnessOptions): BrokerFreshnessConfig {
-  const { freshness: anchor = 'none', freshnessPassword, ownerPassword, epochSeconds } = options;
+  const { freshness: anchor = 'none', freshnessPassword, freshnessName, ownerPassword, epochSeconds } = options;
   const config = brokerFreshnessSchema.safeParse({
     anchor,
     ...(freshnessPassword === undefined ? {} : { passwordPath: freshnessPassword }),
+    ...(freshnessName === undefined ? {} : { name: freshnessName }),
     ...(ownerPassword === undefined ? {} : { ownerPasswordPath: ownerPassword }),
     ...(epochSeconds === undefined ? {} : { epochSeconds: Number(epochSeconds) }),
   });
