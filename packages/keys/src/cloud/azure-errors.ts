@@ -5,7 +5,10 @@ import { namesOf, networkFault } from './network-errors.ts';
 /** The code of an error of Azure's SDK. Of its text only the name and the status go on. */
 export function azureFault(error: unknown, operation: CloudOperation): FastnessError {
   const { name, status, message } = namesOf(error);
-  if (error instanceof Error && /^(?:Aggregate)?(?:AuthenticationRequired|Authentication|CredentialUnavailable)Error$/.test(error.name)) {
+  if (
+    error instanceof Error &&
+    /^(?:Aggregate)?(?:AuthenticationRequired|Authentication|CredentialUnavailable)Error$/.test(error.name)
+  ) {
     return new FastnessError('KEYS_CLOUD_CREDENTIALS');
   }
   if (/challenge (?:resource|contains invalid scope)/i.test(message)) return new FastnessError('KEYS_CLOUD_CHALLENGE');

@@ -13,6 +13,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { KeyAlgorithm, KeyPurpose, KeySpec, ManagedKeyStore } from '../key-store.ts';
 import { azureFault } from './azure-errors.ts';
 import { keyName, parseKeyName, parseVaultUrl } from './azure-names.ts';
+import { answerPolicy } from './azure-policy.ts';
 import type { CloudBackend, CloudKey, CloudOperation, CloudVersion } from './backend.ts';
 import { groupVersions, type FoundVersion } from './group-versions.ts';
 import { checkPrefix, defaultPrefix } from './name-prefix.ts';
@@ -82,6 +83,7 @@ class AzureKeyVault implements CloudBackend {
     this.#credential = options.credential;
     this.#clientOptions = {
       ...options.clientOptions,
+      additionalPolicies: [answerPolicy, ...(options.clientOptions?.additionalPolicies ?? [])],
       retryOptions: { maxRetries: attempts - 1, retryDelayInMs: 200, maxRetryDelayInMs: 5000 },
     };
     this.#client = new KeyClient(url, options.credential, this.#clientOptions);
@@ -163,7 +165,11 @@ class AzureKeyVault implements CloudBackend {
 
   async sign({ ref }: CloudVersion, algorithm: KeyAlgorithm, message: Uint8Array, signal: AbortSignal) {
     const wide = algorithm === 'P-384';
-    const digest = new Uint8Array(createHash(wide ? 'sha384' : 'sha256').update(message).digest());
+    const digest = new Uint8Array(
+      createHash(wide ? 'sha384' : 'sha256')
+        .update(message)
+        .digest(),
+    );
     const options = { abortSignal: signal };
     const answer = await this.#clientOf(ref).sign(wide ? 'ES384' : 'ES256', digest, options);
     requireKey(ref, answer.keyID);
@@ -208,7 +214,8 @@ class AzureKeyVault implements CloudBackend {
     if (ref?.startsWith(prefix) !== true || !/^[0-9a-f]{32}$/.test(ref.slice(prefix.length))) {
       throw new FastnessError('KEYS_CLOUD_WRONG_KEY', id);
     }
-    const wraps = keyType === (this.#managed ? 'oct-HSM' : 'RSA') || keyType === (this.#managed ? 'oct-HSM' : 'RSA-HSM');
+    const wraps =
+      keyType === (this.#managed ? 'oct-HSM' : 'RSA') || keyType === (this.#managed ? 'oct-HSM' : 'RSA-HSM');
     const curve = curves[key?.crv ?? ''];
     const signs = (keyType === 'EC' || keyType === 'EC-HSM') && curve !== undefined;
     if (!wraps && !signs) return undefined;

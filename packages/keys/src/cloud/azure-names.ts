@@ -10,7 +10,10 @@ export function parseVaultUrl(text: string): { readonly url: string; readonly ma
   const plain =
     url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
   if (!plain || url.pathname !== '/' || !domain.test(url.hostname)) {
-    throw new FastnessError('KEYS_URI', 'A vault is https://NAME.vault.azure.net or https://NAME.managedhsm.azure.net.');
+    throw new FastnessError(
+      'KEYS_URI',
+      'A vault is https://NAME.vault.azure.net or https://NAME.managedhsm.azure.net.',
+    );
   }
   return { url: url.origin, managed: url.hostname.includes('.managedhsm.') };
 }

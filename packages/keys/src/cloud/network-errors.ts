@@ -37,6 +37,7 @@ export function networkFault({ name, status, message }: FaultNames): FastnessErr
   if (/^(?:E[A-Z_]{2,20}|REQUEST_SEND_ERROR|TimeoutError|UND_ERR_[A-Z_]+|FetchError)$/.test(name)) {
     return new FastnessError('KEYS_CLOUD_UNAVAILABLE', detail);
   }
+  if (/\baborted\b|socket hang up/.test(message)) return new FastnessError('KEYS_CLOUD_UNAVAILABLE', detail);
   if (name === 'SyntaxError' || /JSON|deserializ/i.test(message)) return new FastnessError('KEYS_CLOUD_PROTOCOL');
   if (status >= 400) return new FastnessError('KEYS_CLOUD_FAILED', detail);
   return new FastnessError('KEYS_CLOUD_FAILED', detail);

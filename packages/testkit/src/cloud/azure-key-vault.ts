@@ -78,7 +78,8 @@ export async function startFakeAzureKeyVault(options: FakeAzureOptions = {}): Pr
         return jsonAnswer(401, { error }, 'application/json', { 'www-authenticate': challenge });
       }
       try {
-        if (!/^7\.\d/.test(request.query.get('api-version') ?? '')) throw new ServiceError('BadParameter', 400);
+        if (!/^(?:7\.\d|20\d\d-\d\d-\d\d)$/.test(request.query.get('api-version') ?? ''))
+          throw new ServiceError('BadParameter', 400);
         const { operation, run } = route({ keys, deleted, url: base.url, managed: kind === 'managedhsm' }, request);
         operations.push(operation);
         const fault = faults.take(operation);
@@ -150,7 +151,8 @@ function route(state: State, request: SeenRequest): { operation: string; run: ()
       run: () => ({ kid: kidOf(state, key()), value: toBase64Url(work(usable(key(), verb), fields())) }),
     };
   }
-  if (method === 'POST' && version === 'create') return { operation: 'create', run: () => create(state, name, fields()) };
+  if (method === 'POST' && version === 'create')
+    return { operation: 'create', run: () => create(state, name, fields()) };
   if (method === 'PATCH') return { operation: 'update', run: () => update(state, key(), fields()) };
   if (method === 'DELETE') return { operation: 'delete', run: () => remove(state, name) };
   if (method === 'GET') return { operation: 'get', run: () => bundle(state, key()) };
@@ -195,7 +197,8 @@ function create(state: State, name: string, fields: Fields): Fields {
 }
 
 function pairOf(kty: string, crv: string | undefined, bits: number): FakeKeyVersion['pair'] {
-  if (kty === 'RSA' || kty === 'RSA-HSM') return generateKeyPairSync('rsa', { modulusLength: bits === 3072 ? 2048 : bits });
+  if (kty === 'RSA' || kty === 'RSA-HSM')
+    return generateKeyPairSync('rsa', { modulusLength: bits === 3072 ? 2048 : bits });
   if ((kty === 'EC' || kty === 'EC-HSM') && crv !== undefined) return generateKeyPairSync('ec', { namedCurve: crv });
   return undefined;
 }
@@ -269,7 +272,14 @@ function kidOf(state: State, key: FakeKeyVersion): string {
 
 function attributesOf(key: FakeKeyVersion): Fields {
   const { enabled, exportable, created } = key;
-  return { enabled, exportable, created, updated: created, recoveryLevel: 'Recoverable+Purgeable', recoverableDays: 90 };
+  return {
+    enabled,
+    exportable,
+    created,
+    updated: created,
+    recoveryLevel: 'Recoverable+Purgeable',
+    recoverableDays: 90,
+  };
 }
 
 function bundle(state: State, key: FakeKeyVersion): Fields {
