@@ -26,6 +26,8 @@ import {
 import { createLifecycleReplay } from './lifecycle/replay.ts';
 import { lockInstance, lockPath } from './lock.ts';
 import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy, type ParsedBrokerPolicy } from './policy.ts';
+import { rcarOptionsSchema, type RcarOptionsInput } from './rcar/options.ts';
+import { migrateRcar } from './rcar/tables.ts';
 import { createAuditReplay } from './replay.ts';
 import { createApp } from './routes/app.ts';
 import {
@@ -69,6 +71,8 @@ export interface BrokerOptions {
   readonly completeEndorsements?: CompleteEndorsements;
   /** What keeps database and log from being put back together. Absent: nothing does; say so wherever the broker is shown. */
   readonly freshness?: BrokerFreshnessOptions;
+  /** Trustee-compatible endpoints below `/kbs/v0`. Absent: there are none. */
+  readonly rcar?: RcarOptionsInput;
   readonly limits?: BrokerLimitsInput;
   readonly now?: () => Date;
   /** Receives errors that are not told to clients, for the log of the process. Default: dropped. */
@@ -106,6 +110,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   if (!/^[0-9a-f]{64}$/.test(options.adminTokenSha256)) {
     throw new FastnessError('BROKER_CONFIG_INVALID', 'adminTokenSha256: expected 64 lower-case hex digits.');
   }
+  const rcar = options.rcar === undefined ? undefined : parseConfigPart(rcarOptionsSchema, options.rcar, 'rcar');
   const now = options.now ?? (() => new Date());
   const clock = (): number => performance.now();
   const report = options.report ?? (() => {});
@@ -129,6 +134,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
   const db = await openStore(location);
   opening.defer(() => db.destroy());
+  if (rcar !== undefined) await migrateRcar(db);
   const knownHead = await asStoreError(() => readAuditHead(db, instance));
   const { auditPath } = options;
   const freshness =
@@ -226,7 +232,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }, 60_000);
   maintenance.unref();
   opening.defer(() => clearInterval(maintenance));
-  const app = createApp({ context, adminTokenSha256: options.adminTokenSha256, report });
+  const app = createApp({
+    context,
+    adminTokenSha256: options.adminTokenSha256,
+    report,
+    ...(rcar === undefined ? {} : { rcar }),
+  });
   const endpoint = await serveHttp({ listen: options.listen, limits, fetch: app.fetch });
   opening.defer(() => endpoint.close());
 

@@ -11,6 +11,7 @@ import { keyStoreIn, keyStoreSchema, openKeyStore } from './key-stores.ts';
 import { lifecycleSchema, quorumOptionsSchema } from './lifecycle/options.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
+import { rcarOptionsSchema } from './rcar/options.ts';
 import { postgresOptionsSchema, type PostgresOptions } from './store/location.ts';
 
 const path = z
@@ -62,6 +63,8 @@ export const brokerConfigSchema = z.strictObject({
   endorsements: brokerEndorsementsSchema.exactOptional(),
   /** What keeps database and log from being put back together. Absent: nothing does, and the broker says so. */
   freshness: brokerFreshnessSchema.exactOptional(),
+  /** Trustee-compatible endpoints below `/kbs/v0`. Absent: there are none. */
+  rcar: rcarOptionsSchema.exactOptional(),
   limits: brokerLimitsSchema.exactOptional(),
 });
 
@@ -156,6 +159,7 @@ export async function startConfiguredBroker(
           },
         }
       : {}),
+    ...(config.rcar === undefined ? {} : { rcar: config.rcar }),
     ...(config.limits === undefined ? {} : { limits: config.limits }),
     ...(options.report === undefined ? {} : { report: options.report }),
   });

@@ -36,6 +36,18 @@ const examples: { [K in AuditKind]: AuditFacts<K> } = {
     wrappingKey: 'kek',
     wrappingKeyVersion: 1,
   },
+  'resource-registered': { resource: 'a/b/c', guests: 1, wrappingKey: 'kek', wrappingKeyVersion: 1 },
+  'resource-removed': { resource: 'a/b/c' },
+  'resource-released': {
+    resource: 'a/b/c',
+    ...enclave,
+    simulated: false,
+    guestKey: hash,
+    token: leaseId,
+    policyId: 'p',
+    waivers: ['SNP_DEBUG_ALLOWED'],
+  },
+  'resource-withheld': { resource: 'a/b/c', token: leaseId, code: 'BROKER_KEY_STORE' },
   refused: { operation: 'key-release', code: 'BROKER_NONCE_REUSED', releaseDigest: hash, leaseId, ...enclave },
   'key-released': {
     releaseDigest: hash,

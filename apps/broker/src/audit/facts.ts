@@ -2,6 +2,7 @@ import { isErrorCode, type ErrorCode } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { lifecycleFacts, quorumFacts } from '../lifecycle/facts.ts';
 import { isPlatformName } from '../platform.ts';
+import { rcarFacts } from '../rcar/facts.ts';
 
 /**
  * What an audit entry may hold. Every kind of entry has one closed schema of small, typed facts: digests,
@@ -31,6 +32,9 @@ export const auditOperation = z.enum([
   'wrapping-key',
   'policy-change',
   'proposal',
+  'guest-attestation',
+  'resource-release',
+  'resource-registration',
   'administration',
 ]);
 
@@ -119,6 +123,7 @@ export const auditFacts = Object.freeze({
   }),
   ...lifecycleFacts,
   ...quorumFacts,
+  ...rcarFacts,
   'admin-auth-failure': z.strictObject({ route: name, presented: z.enum(['nothing', 'wrong-token', 'wrong-scheme']) }),
 });
 

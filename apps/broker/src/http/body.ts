@@ -7,10 +7,14 @@ import type { z } from 'zod';
  * body, never their values.
  */
 export async function readJsonBody<T>(request: Request, schema: z.ZodType<T>, limit: number): Promise<T> {
-  const essence = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  if (essence !== 'application/json' || request.headers.has('content-encoding'))
-    throw new FastnessError('BROKER_MEDIA_TYPE');
+  requireJson(request);
   return checkShape(schema, parseJson(await readBody(request, limit)));
+}
+
+/** As `readJsonBody`, but integers that a JavaScript number cannot hold exactly arrive as `bigint`. */
+export async function readJsonWithIntegers<T>(request: Request, schema: z.ZodType<T>, limit: number): Promise<T> {
+  requireJson(request);
+  return checkShape(schema, parseJson(await readBody(request, limit), exactInteger));
 }
 
 /** Reads a body that says nothing: absent, or an empty JSON object. Throws as `readJsonBody` does. */
@@ -27,9 +31,21 @@ export function checkShape<T>(schema: z.ZodType<T>, value: unknown): T {
   throw new FastnessError('BROKER_REQUEST_INVALID', `At ${places.join(', ').slice(0, 300)}.`);
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function requireJson(request: Request): void {
+  const essence = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+  if (essence !== 'application/json' || request.headers.has('content-encoding'))
+    throw new FastnessError('BROKER_MEDIA_TYPE');
+}
+
+/** A reviver of JSON that reads the text of a number again where the number is not exact. */
+function exactInteger(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const inexact = typeof value === 'number' && !Number.isSafeInteger(value);
+  return inexact && /^\d{1,20}$/.test(context?.source ?? '') ? BigInt(context?.source ?? '') : value;
+}
+
+function parseJson(bytes: Uint8Array, reviver?: typeof exactInteger): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), reviver);
   } catch {
     // Without the cause: its message quotes the body.
     throw new FastnessError('BROKER_REQUEST_INVALID', 'Not JSON in UTF-8.');

@@ -7,6 +7,9 @@ import { fixedHeaders, problemResponse } from '../http/problem.ts';
 import { lifecycleMethods } from '../lifecycle/routes.ts';
 import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limits.ts';
 import { quorumMethods } from '../quorum/routes.ts';
+import { addResourceAdminRoutes, rcarAdminMethods } from '../rcar/admin-routes.ts';
+import type { RcarOptions } from '../rcar/options.ts';
+import { addRcarRoutes } from '../rcar/routes.ts';
 import { addAdminRoutes } from './admin.ts';
 import { addKeyRoutes } from './keys.ts';
 import { addLogRoutes, logPrefix } from './log.ts';
@@ -37,8 +40,11 @@ export function createApp(options: {
   context: BrokerContext;
   adminTokenSha256: string;
   report: (error: unknown) => void;
+  /** Absent: no Trustee-compatible endpoints. */
+  rcar?: RcarOptions;
 }): BrokerApp {
-  const { context, adminTokenSha256, report } = options;
+  const { context, adminTokenSha256, report, rcar } = options;
+  const allowed = rcar === undefined ? methods : new Map([...methods, ...rcarAdminMethods]);
   const { rates, maxAddresses } = context.limits;
   const clock = (): number => performance.now();
   const limiter = (name: AddressRate): RateLimiter => createRateLimiter({ ...rates[name], maxAddresses, clock });
@@ -74,9 +80,13 @@ export function createApp(options: {
   addKeyRoutes(app, context, limiters);
   addAdminRoutes(app, context, { limiters, adminTokenSha256, secureTransport });
   if (context.transparency !== undefined) addLogRoutes(app, context.transparency, limiters);
+  if (rcar !== undefined) {
+    addResourceAdminRoutes(app, context);
+    addRcarRoutes(app, context, { limiters, options: rcar, report });
+  }
   app.notFound((c) => {
     limiters.other.take(remoteAddress(c.env));
-    const allow = c.req.path.startsWith(logPrefix) ? 'GET, HEAD' : methods.get(c.req.path);
+    const allow = c.req.path.startsWith(logPrefix) ? 'GET, HEAD' : allowed.get(c.req.path);
     if (allow === undefined) return problemResponse(new FastnessError('BROKER_ROUTE_UNKNOWN'));
     return problemResponse(new FastnessError('BROKER_METHOD_NOT_ALLOWED'), { allow });
   });

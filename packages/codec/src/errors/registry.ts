@@ -17,6 +17,7 @@ import { lifecycleErrors } from './lifecycle.ts';
 import { logErrors } from './log.ts';
 import { modelErrors } from './model.ts';
 import { quorumErrors } from './quorum.ts';
+import { rcarErrors } from './rcar.ts';
 import { relayErrors } from './relay.ts';
 import { testkitErrors } from './testkit.ts';
 import { tpmDeviceErrors } from './tpm-device.ts';
@@ -40,6 +41,7 @@ export const errorRegistry = Object.freeze({
   ...brokerStoreErrors,
   ...lifecycleErrors,
   ...quorumErrors,
+  ...rcarErrors,
   ...enclaveErrors,
   ...relayErrors,
   ...cliErrors,
