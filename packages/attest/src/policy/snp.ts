@@ -38,7 +38,9 @@ export const snpPolicySchema = z
   .strictObject({
     products: listOf(z.enum(snpProductNames))
       .exactOptional()
-      .describe('Processor generations that may run the guest. Absent: every one that is not denied.'),
+      .describe(
+        'Processor generations that may run the guest. Absent: every one that is not denied; one of the two lists is needed.',
+      ),
     denyProducts: listOf(z.enum(snpProductNames))
       .exactOptional()
       .describe(

@@ -51,7 +51,7 @@ export const cliErrors = Object.freeze({
   CLI_NOT_RECOGNISED: {
     class: 'not-mine',
     message: 'The file is none of the kinds that Fastness writes or verifies.',
-    next: 'See `fastness inspect --help` for the kinds it knows.',
+    next: '`fastness attest verify --help` lists the kinds of evidence, `fastness inspect --help` the other files.',
   },
   CLI_CHILD_FAILED: {
     class: 'internal',
