@@ -39,6 +39,7 @@ const commands: Record<string, () => Promise<Command>> = {
   verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
   chat: async () => (await import('./commands/chat.ts')).chatCommand(),
   proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
+  log: async () => (await import('./commands/log.ts')).logCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
   revoke: async () => (await import('./commands/revoke.ts')).revokeCommand(),
   attest: async () => (await import('./commands/attest.ts')).attestCommand(),

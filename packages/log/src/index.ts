@@ -43,6 +43,7 @@ export {
   checkContinues,
   makeConsistencyProof,
   makeProof,
+  provenEntries,
   readCheckpoint,
   readEntries,
   readSubtrees,

@@ -4,6 +4,7 @@ import { openCheckpoint, type LogTrust, type VerifiedCheckpoint } from '../check
 import { createFrontier } from '../merkle/frontier.ts';
 import { hashLength, webHasher, type TreeHasher } from '../merkle/hasher.ts';
 import type { TreeHead } from '../merkle/consistency.ts';
+import { verifyInclusion } from '../merkle/inclusion.ts';
 import { proveConsistency, proveInclusion, rootOf, type ReadSubtree } from '../merkle/prove.ts';
 import { encodeProof } from '../proof.ts';
 import { decodeEntries } from '../tiles/entries.ts';
@@ -131,6 +132,31 @@ export async function readEntries(source: LogSource, size: number, bundle: numbe
   const full = await source.read(tilePath({ ...name, width: tileWidth }));
   if (full === undefined) throw new FastnessError('LOG_UNAVAILABLE', `It has no ${tilePath(name)}.`);
   return decodeEntries(full, tileWidth).slice(0, name.width);
+}
+
+/**
+ * Entries `from` up to `to`, each checked to be in the tree of `checkpoint`, without reading the rest of the log.
+ * @throws LOG_RANGE, LOG_INCLUSION, LOG_UNAVAILABLE
+ */
+export async function* provenEntries(
+  source: LogSource,
+  checkpoint: TreeHead,
+  from: number,
+  to = checkpoint.size,
+): AsyncGenerator<{ index: number; entry: Uint8Array }> {
+  const { size, root } = checkpoint;
+  const hasher = source.hasher ?? webHasher;
+  const read = readSubtrees(source, size);
+  let bundle: { readonly index: number; readonly entries: Uint8Array[] } | undefined;
+  for (let index = from; index < to; index += 1) {
+    const number = Math.floor(index / tileWidth);
+    if (bundle?.index !== number) bundle = { index: number, entries: await readEntries(source, size, number) };
+    const entry = bundle.entries[index % tileWidth];
+    if (entry === undefined) throw new FastnessError('LOG_RANGE', `Entry ${index} of ${size}.`);
+    const proof = await proveInclusion({ index, size, read, hasher });
+    await verifyInclusion({ index, size, root, proof, hasher, leafHash: await hasher.leaf(entry) });
+    yield { index, entry };
+  }
 }
 
 /** An offline proof of entry `index`, with the entry beside it. Verify it: a source may give anything. @throws LOG_RANGE */
