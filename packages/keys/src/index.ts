@@ -26,3 +26,4 @@ export { openPkcs11KeyStore, type Pkcs11KeyStore, type Pkcs11KeyStoreOptions } f
 export { parsePkcs11Uri, type Pkcs11Uri, type PinSource, type TokenMatch } from './pkcs11/uri.ts';
 export { pkcs11Profiles, type Pkcs11Profile } from './pkcs11/profiles.ts';
 export type { Probe as TokenProbe, TokenFacts } from './pkcs11/messages.ts';
+export { keyStoreSchemes, openKeyStore, type OpenKeyStoreOptions } from './open-key-store.ts';

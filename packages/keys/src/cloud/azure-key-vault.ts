@@ -225,7 +225,7 @@ class AzureKeyVault implements CloudBackend {
     const narrow = keyOperations.length > 0 && keyOperations.every((operation) => allowed.includes(operation));
     const releasable = properties.exportable === true || properties.releasePolicy !== undefined;
     let state: CloudVersion['state'] = properties.enabled === true ? 'enabled' : 'disabled';
-    if (this.hardware && keyType?.endsWith('-HSM') !== true) state = 'software';
+    if (this.hardware && !(keyType ?? '').endsWith('-HSM')) state = 'software';
     if (!narrow || releasable) state = 'unusable';
     return { id, version, ref, purpose, algorithm, state, createdAt: properties.createdOn ?? new Date(0) };
   }

@@ -173,23 +173,18 @@ function firstFailure(
 
 function holds({ path, operator, operand }: ClaimCondition, claims: Readonly<Record<string, JsonValue>>): boolean {
   const value = lookUp(claims, path);
-  switch (operator) {
-    case 'exists':
-      return (value !== undefined) === operand;
-    case 'equals':
-      return value === operand;
-    case 'notEquals':
-      return ['string', 'number', 'boolean'].includes(typeof value) && value !== operand;
-    case 'less':
-      return typeof value === 'number' && typeof operand === 'number' && value < operand;
-    case 'lessOrEquals':
-      return typeof value === 'number' && typeof operand === 'number' && value <= operand;
-    case 'greater':
-      return typeof value === 'number' && typeof operand === 'number' && value > operand;
-    case 'greaterOrEquals':
-      return typeof value === 'number' && typeof operand === 'number' && value >= operand;
-  }
+  if (operator === 'exists') return (value !== undefined) === operand;
+  if (operator === 'equals') return value === operand;
+  if (operator === 'notEquals') return ['string', 'number', 'boolean'].includes(typeof value) && value !== operand;
+  return typeof value === 'number' && typeof operand === 'number' && comparisons[operator](value, operand);
 }
+
+const comparisons = Object.freeze({
+  less: (value: number, operand: number) => value < operand,
+  lessOrEquals: (value: number, operand: number) => value <= operand,
+  greater: (value: number, operand: number) => value > operand,
+  greaterOrEquals: (value: number, operand: number) => value >= operand,
+});
 
 function lookUp(value: JsonValue, path: readonly string[]): JsonValue | undefined {
   if (path.length === 0) return value;

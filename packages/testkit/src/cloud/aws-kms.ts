@@ -128,7 +128,7 @@ const handlers: Readonly<Record<string, (state: State, fields: Fields) => Fields
   ListAliases({ region, aliases }, fields) {
     // Pages smaller than what was asked for: the service may do that.
     const start = Number(fields['Marker'] ?? 0);
-    const all = [...aliases.entries()].sort();
+    const all = [...aliases.entries()].sort(byName);
     const page = all.slice(start, start + 3);
     const more = start + 3 < all.length;
     return {
@@ -279,7 +279,11 @@ function usable(key: FakeKey, usage: string): FakeKey {
 
 function contextOf(fields: Fields): Buffer {
   const context = fields['EncryptionContext'] ?? {};
-  return Buffer.from(JSON.stringify(Object.entries(context).sort()));
+  return Buffer.from(JSON.stringify(Object.entries(context).sort(byName)));
+}
+
+function byName([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return left < right ? -1 : 1;
 }
 
 function fieldsOf(request: SeenRequest): Fields {

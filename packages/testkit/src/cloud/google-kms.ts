@@ -322,8 +322,8 @@ function signWith(version: FakeVersion, key: FakeCryptoKey, fields: Fields): Fie
   }
   const digest: unknown = fields['digest'];
   const name = key.algorithm === algorithms.EC_SIGN_P384_SHA384 ? 'sha384' : 'sha256';
-  const value: unknown = typeof digest === 'object' && digest !== null ? { ...digest }[name as never] : undefined;
-  const bytes = received({ digest: value, digestCrc32c: fields['digestCrc32c'] }, 'digest');
+  const digests: Fields = typeof digest === 'object' ? { ...digest } : {};
+  const bytes = received({ digest: digests[name], digestCrc32c: fields['digestCrc32c'] }, 'digest');
   const signature = Buffer.from(signDigest(privateKey, bytes));
   return { ...common, ...summed('signature', signature), verifiedDigestCrc32c: true };
 }
