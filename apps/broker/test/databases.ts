@@ -29,7 +29,9 @@ export function databaseInUse(): DatabaseKind {
 export async function freshDatabase(directory: string, kind: DatabaseKind = current): Promise<DatabaseLocation> {
   if (kind === 'sqlite') return { kind, path: freshPath(directory, 'database') };
   const server = await sharedPostgres();
-  return { kind, options: { url: await server.createDatabase(), maxConnections: 6 } };
+  // Nothing here depends on how busy the machine is.
+  const patience = { connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, lockTimeoutMs: 60_000 };
+  return { kind, options: { url: await server.createDatabase(), maxConnections: 6, ...patience } };
 }
 
 /** A database as the options of a broker name it. */

@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
@@ -53,7 +53,11 @@ async function asServer(program: string, parameters: readonly string[]): Promise
  */
 export async function startPostgres(
   folder: string = mkdtempSync(join(tmpdir(), 'fastness-postgres-')),
-  { settings = [], access = [] }: { settings?: readonly string[]; access?: readonly string[] } = {},
+  {
+    settings = [],
+    access = [],
+    port = 5432,
+  }: { settings?: readonly string[]; access?: readonly string[]; port?: number } = {},
 ): Promise<PostgresServer> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (process.getuid?.() === 0) {
@@ -76,6 +80,7 @@ export async function startPostgres(
     `unix_socket_directories = '${folder}'`,
     'unix_socket_permissions = 0700',
     'max_connections = 120',
+    `port = ${port}`,
     ...settings,
   ];
   appendFileSync(join(data, 'postgresql.conf'), `${lines.join('\n')}\n`);
@@ -86,7 +91,7 @@ export async function startPostgres(
   await control('start');
   return {
     folder,
-    createDatabase: () => createDatabase(folder),
+    createDatabase: () => createDatabase(folder, port),
     restart: (mode = 'fast') => control('-m', mode, 'restart'),
     async stop() {
       await control('-m', 'immediate', 'stop');
@@ -96,8 +101,8 @@ export async function startPostgres(
 }
 
 /** The URL of `database` on the server in `folder`, for the user that owns everything there. */
-export function socketUrl(folder: string, database: string): string {
-  return `postgresql:///${database}?host=${encodeURIComponent(folder)}&user=fastness`;
+export function socketUrl(folder: string, database: string, port = 5432): string {
+  return `postgresql:///${database}?host=${encodeURIComponent(folder)}&user=fastness&port=${port}`;
 }
 
 /** Runs statements by hand, past the broker. */
@@ -105,7 +110,8 @@ export async function query(url: string, ...statements: readonly string[]): Prom
   const parsed = new URL(url.replace(/^postgresql:\/\//, 'http://x'));
   const client = new Client({
     host: parsed.searchParams.get('host') ?? '',
-    user: userInfo().username === '' ? '' : 'fastness',
+    port: Number(parsed.searchParams.get('port') ?? 5432),
+    user: 'fastness',
     database: parsed.pathname.slice(1),
   });
   await client.connect();
@@ -118,10 +124,10 @@ export async function query(url: string, ...statements: readonly string[]): Prom
   }
 }
 
-async function createDatabase(folder: string): Promise<string> {
+async function createDatabase(folder: string, port = 5432): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await query(socketUrl(folder, 'postgres'), `create database ${name}`);
-  return socketUrl(folder, name);
+  await query(socketUrl(folder, 'postgres', port), `create database ${name}`);
+  return socketUrl(folder, name, port);
 }
 
 /**

@@ -64,6 +64,10 @@ export async function postgresDialect(input: PostgresOptionsInput): Promise<Dial
   const { config, maxConnections } = await postgresConnection(input);
   const pool = new Pool({ ...config, max: maxConnections, idleTimeoutMillis: 30_000 });
   pool.on('error', () => {});
+  // A connection in use that ends outside a query would otherwise end the process; its next query says what is wrong.
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+  });
   return new PostgresDialect({ pool });
 }
 

@@ -1,0 +1,167 @@
+import { freshPath } from '../fresh-path.ts';
+import type { DatabaseLocation } from '../../src/index.ts';
+import type { TestRelease, World } from '../world.ts';
+import { bundleBrokerProcess, createBrokerProcess, startLoad, type BrokerProcess } from './fleet.ts';
+import { compareWithLedger, createLedger, createLogReader, forgetNonces } from './ledger.ts';
+
+/** What a campaign of kills came to. */
+export interface CampaignResult {
+  readonly kills: number;
+  readonly acknowledged: number;
+  readonly entries: number;
+  /** What was acknowledged and is gone, or fell. Nothing, if all is well. */
+  readonly lost: readonly string[];
+  readonly leases: number;
+  readonly renewals: number;
+  readonly registered: number;
+  readonly revoked: number;
+  readonly anchor: number;
+  readonly refusals: ReadonlyMap<string, number>;
+  readonly errors: readonly string[];
+}
+
+/**
+ * Brokers under load that are killed at random moments, one at a time, and started again. While others run, the load goes on
+ * with them. After every round in which all were killed (with one broker: after each kill) and at the end, everything that
+ * was acknowledged is looked for in the database and in the logs.
+ */
+export async function runCampaign(options: {
+  world: World;
+  location: DatabaseLocation;
+  /** 1 for SQLite; any number on a server. */
+  brokers: number;
+  kills: number;
+  clients?: number;
+  onRound?: (kills: number, acknowledged: number, lost: number) => void;
+}): Promise<CampaignResult> {
+  const { world, location, kills, clients = 4, onRound } = options;
+  const ledger = createLedger();
+  const instances = Array.from({ length: options.brokers }, (_, index) =>
+    index === 0 ? 'default' : `broker-${index}`,
+  );
+  const logs = new Map(instances.map((instance) => [instance, freshPath(world.directory, 'audit')]));
+  const log = createLogReader(logs);
+  const base = Date.now();
+  const anchorLocation: DatabaseLocation =
+    location.kind === 'sqlite' ? { kind: 'sqlite', path: `${location.path}.anchor` } : location;
+  const program = await bundleBrokerProcess(world.directory);
+  const brokers = [...logs].map(([instance, auditPath]) =>
+    createBrokerProcess({
+      program,
+      world,
+      ledger,
+      location,
+      anchorLocation,
+      instance,
+      auditPath,
+      base,
+      anchorEveryMs: 2,
+    }),
+  );
+  let version = 1;
+  const modelId = 'tiny';
+  let current: TestRelease | undefined;
+  let pending = { release: await world.release({ version }, { modelId }), modelId, version };
+  let offered = true;
+  const lost: string[] = [];
+  const refusals = new Map<string, number>();
+  let counters: ReadonlyMap<string, number> = new Map();
+  const compare = async (): Promise<void> => {
+    const findings = await compareWithLedger({ ledger, log, location, anchorLocation, before: counters });
+    lost.push(...findings.lost);
+    counters = findings.counters;
+    forgetNonces(ledger, 60_000);
+  };
+  const load = (): { stop(): Promise<void> } => {
+    const started = startLoad({
+      world,
+      ledger,
+      brokers,
+      clients,
+      release() {
+        if (ledger.registered.has(pending.release.digestHex)) current = pending.release;
+        return current;
+      },
+      next() {
+        if (!offered) return undefined;
+        offered = false;
+        return pending;
+      },
+    });
+    return {
+      async stop() {
+        await started.stop();
+        for (const [code, count] of started.refusals) refusals.set(code, (refusals.get(code) ?? 0) + count);
+      },
+    };
+  };
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  /** Nobody can foresee when: after some writes, and not long after one was acknowledged. */
+  const moment = async (): Promise<void> => {
+    const until = ledger.acknowledged + Math.floor(60 * Math.random() ** 2);
+    for (let waited = 0; waited < 3000 && ledger.acknowledged <= until; waited += 5) await pause(5);
+    await pause(20 * Math.random());
+  };
+  const makeNext = async (): Promise<void> => {
+    // What was killed before it was acknowledged is tried again.
+    if (ledger.registered.has(pending.release.digestHex)) {
+      current = pending.release;
+      version += 1;
+      pending = { release: await world.release({ version }, { modelId }), modelId, version };
+    }
+    offered = true;
+  };
+
+  let killed = 0;
+  if (brokers.length === 1) {
+    const [broker] = brokers as [BrokerProcess];
+    while (killed < kills) {
+      // Now and then it is killed while it starts: opening, replaying and migrating write too.
+      if (killed > 0 && Math.random() < 0.1) {
+        const starting = broker.start().catch(() => {});
+        await pause(600 * Math.random());
+        await broker.kill();
+        await starting;
+        killed += 1;
+      }
+      await Promise.all([broker.start(), makeNext()]);
+      const clientsNow = load();
+      await moment();
+      await broker.kill();
+      killed += 1;
+      await clientsNow.stop();
+      await compare();
+      onRound?.(killed, ledger.acknowledged + ledger.anchorSteps, lost.length);
+    }
+  } else {
+    await Promise.all(brokers.map((broker) => broker.start()));
+    const clientsNow = load();
+    while (killed < kills) {
+      await moment();
+      const broker = brokers[killed % brokers.length];
+      await broker?.kill();
+      killed += 1;
+      // The others serve alone for a while.
+      await moment();
+      await Promise.all([broker?.start(), makeNext()]);
+      onRound?.(killed, ledger.acknowledged + ledger.anchorSteps, lost.length);
+    }
+    await moment();
+    await clientsNow.stop();
+    await Promise.all(brokers.map((broker) => broker.kill()));
+    await compare();
+  }
+  return {
+    kills: killed,
+    acknowledged: ledger.acknowledged + ledger.anchorSteps,
+    entries: log.entries,
+    lost,
+    leases: ledger.leases.size,
+    renewals: [...ledger.leases.values()].reduce((sum, { renewals }) => sum + renewals, 0),
+    registered: ledger.registered.size,
+    revoked: ledger.revoked.size,
+    anchor: ledger.anchor,
+    refusals,
+    errors: brokers.flatMap(({ errors }) => errors),
+  };
+}
