@@ -153,6 +153,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const replay = createAuditReplay({ after: knownHead?.seq ?? 0, supersedeOnRegistration });
   const transparency = opening.use(
     await openBrokerLog({
+      // Two logs under one name would look like one log that shows different people different things.
+      ...(instance === onlyInstance ? {} : { origin: `fastness-broker/${signer.keyId.slice(0, 32)}/${instance}` }),
       ...options.log,
       auditPath: options.auditPath,
       signer,
