@@ -175,6 +175,8 @@ async function softHsm(folder: string): Promise<string> {
 async function nss(folder: string): Promise<string> {
   const database = join(folder, 'nss');
   await mkdir(database);
+  // Else its stretching of the password, for every use of a key, is what is measured.
+  process.env['NSS_MAX_MP_PBE_ITERATION_COUNT'] = '1';
   execFileSync('certutil', ['-N', '-d', `sql:${database}`, '-f', join(folder, 'pin')]);
   const architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
   const parameters = `configdir='sql:${database}' certPrefix='' keyPrefix='' secmod='secmod.db' flags= `;

@@ -81,6 +81,8 @@ export async function makeNssToken(): Promise<TestToken> {
   const { folder, pinFile } = await makeFolder();
   const database = join(folder, 'nss');
   await mkdir(database);
+  // Its database encrypts every key under a stretched password, and opens it for every use: a tenth of a second each.
+  process.env['NSS_MAX_MP_PBE_ITERATION_COUNT'] = '1';
   await run('certutil', ['-N', '-d', `sql:${database}`, '-f', pinFile]);
   await chmod(database, 0o700);
   const module = nssModule ?? '';

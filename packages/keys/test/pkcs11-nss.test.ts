@@ -1,25 +1,13 @@
 import { afterEach, beforeEach, describe, vi } from 'vitest';
 import { openPkcs11KeyStore } from '../src/index.ts';
 import { describeKeyStore } from './conformance.ts';
-import { hasNss, hasSoftHsm, makeNssToken, makeSoftHsmToken, type TestToken } from './support/tokens.ts';
+import { hasNss, makeNssToken, type TestToken } from './support/tokens.ts';
 
-// Debian: softhsm2; libnss3 and libnss3-tools. Every case starts a process, and RSA takes milliseconds a time.
+// Debian: libnss3 and libnss3-tools. Every case starts a process, and RSA takes milliseconds a time.
 vi.setConfig({ testTimeout: 120_000 });
 
 let token: TestToken;
 const open = (wrapping: 'auto' | 'rsa-oaep') => () => openPkcs11KeyStore({ uri: token.uri(), wrapping });
-
-describe.skipIf(!hasSoftHsm)('SoftHSM2 (skipped without Debian softhsm2)', () => {
-  beforeEach(async () => {
-    token = await makeSoftHsmToken();
-  });
-  afterEach(() => token[Symbol.asyncDispose]());
-  describeKeyStore('PKCS #11, SoftHSM2', () => ({
-    create: open('auto'),
-    reopen: open('auto'),
-    signing: ['P-256', 'P-384', 'Ed25519'],
-  }));
-});
 
 describe.skipIf(!hasNss)('NSS softoken (skipped without Debian libnss3 and libnss3-tools)', () => {
   beforeEach(async () => {
