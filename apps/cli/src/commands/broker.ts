@@ -6,6 +6,7 @@ import { openEndorsements, parseBrokerPolicy, startBroker } from '@fastness/brok
 import { utf8Encode } from '@fastness/codec';
 import { action } from '../support/command.ts';
 import { completionOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
+import { brokerDatabaseOptions, withDatabaseOptions, type DatabaseOptions } from '../support/broker-database.ts';
 import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '../support/freshness.ts';
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
 import { readHomeConfig, readText } from '../support/home.ts';
@@ -13,13 +14,15 @@ import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
-interface BrokerOptions extends SourceOptions, FreshnessOptions {
+interface BrokerOptions extends SourceOptions, FreshnessOptions, DatabaseOptions {
   readonly listen?: string;
 }
 
 export function brokerCommand(): Command {
   return withFreshnessOptions(
-    withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+    withDatabaseOptions(
+      withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+    ),
   )
     .description('run the key broker: it verifies evidence and releases model keys to attested enclaves')
     .option('--listen <url>', "address to listen on (default: the home's brokerUrl)")
@@ -51,7 +54,7 @@ export function brokerCommand(): Command {
                 ),
               }),
           listen: listenAddress(options.listen ?? config.brokerUrl),
-          databasePath: join(home.brokerDirectory, 'broker.db'),
+          ...brokerDatabaseOptions(home, config.brokerDatabase, options),
           auditPath: join(home.brokerDirectory, 'audit.jsonl'),
           keyStore,
           signer: { keyStore: signer, keyId: keyIds.broker },

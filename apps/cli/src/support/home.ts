@@ -29,6 +29,8 @@ const homeConfigSchema = z.strictObject({
   format: z.literal('fastness/home/v1'),
   tee: z.enum(['simulated', 'auto']),
   brokerUrl: z.url(),
+  /** PostgreSQL URL of the broker's state, without a password. Absent: a SQLite file in the home. */
+  brokerDatabase: z.string().max(2048).exactOptional(),
   enclaveUrl: z.url(),
   relayUrl: z.url(),
   proxyUrl: z.url(),
