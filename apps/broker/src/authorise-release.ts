@@ -9,6 +9,7 @@ import {
 } from '@fastness/model/release';
 import { z } from 'zod';
 import type { BrokerContext } from './context.ts';
+import type { ModelRule } from './policy.ts';
 import { asStoreError, findRelease, highestVersion, refuseRevoked, type BrokerDatabase } from './store/index.ts';
 
 /** keys.json of a sealed model: its root key, wrapped. */
@@ -46,8 +47,30 @@ export async function verifyReleasePackage(
     if (rule === undefined || version < (rule.minimumVersion ?? 1)) {
       throw new FastnessError('BROKER_MODEL_NOT_ALLOWED', `${modelId}, version ${version}.`);
     }
+    checkModelRule(rule, verified);
   }
   return verified;
+}
+
+/**
+ * What the policy asks of releases of this one model. Throws `RELEASE_SIGNER_NOT_ALLOWED`,
+ * `RELEASE_APPROVALS_BELOW_POLICY`, `RELEASE_VALIDITY_TOO_LONG`.
+ */
+function checkModelRule(rule: ModelRule, { release, ownerKeyId, approvedBy }: VerifiedRelease): void {
+  const { signers, approvals, maximumValiditySeconds } = rule;
+  if (signers !== undefined && !signers.includes(ownerKeyId)) {
+    throw new FastnessError('RELEASE_SIGNER_NOT_ALLOWED', `Key ${ownerKeyId}.`);
+  }
+  if (approvals !== undefined) {
+    const counted = approvedBy.filter((id) => approvals.approvers.includes(id)).length;
+    if (counted < approvals.threshold) {
+      throw new FastnessError('RELEASE_APPROVALS_BELOW_POLICY', `${counted} of ${approvals.threshold}.`);
+    }
+  }
+  const seconds = (Date.parse(release.expires) - Date.parse(release.notBefore)) / 1000;
+  if (maximumValiditySeconds !== undefined && seconds > maximumValiditySeconds) {
+    throw new FastnessError('RELEASE_VALIDITY_TOO_LONG', `${seconds} seconds.`);
+  }
 }
 
 /**

@@ -10,6 +10,35 @@ const publicKey = z
   .describe('A public key: SubjectPublicKeyInfo, DER, in base64url without padding.');
 const modelId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
 
+/** What releases of one model must be, beyond what every release must. An absent member asks for nothing more. */
+const modelRuleSchema = z.strictObject({
+  /** The lowest version whose key is released. */
+  minimumVersion: z.int().min(1).exactOptional(),
+  /** Which of `ownerKeys` may sign its releases, by the SHA-256 of their PEM (hex), as the audit log names them. */
+  signers: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .min(1)
+    .max(16)
+    .exactOptional(),
+  /** How many approvals it needs, and by whom of the quorum's approvers; absent: as many as `quorum` says, by any. */
+  approvals: z
+    .strictObject({
+      threshold: z.int().min(1).max(16),
+      approvers: z
+        .array(z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,63}$/))
+        .min(1)
+        .max(16),
+    })
+    .exactOptional(),
+  /** The longest time from `notBefore` to `expires`, seconds: a release that is never renewed ends. */
+  maximumValiditySeconds: z
+    .int()
+    .min(60)
+    .max(10 * 366 * 86_400)
+    .exactOptional(),
+});
+export type ModelRule = z.infer<typeof modelRuleSchema>;
+
 /**
  * Who may have which keys. Unknown members are refused; what an absent member means is said where it stands.
  */
@@ -54,7 +83,7 @@ export const brokerPolicySchema = z.strictObject({
    */
   requireHardware: z.enum(['wrapping', 'all']).exactOptional(),
   /** Models whose keys may be released, and their lowest version. Absent: every model that an owner key signed. */
-  models: z.record(modelId, z.strictObject({ minimumVersion: z.int().min(1).exactOptional() })).exactOptional(),
+  models: z.record(modelId, modelRuleSchema).exactOptional(),
 });
 
 export type BrokerPolicy = z.infer<typeof brokerPolicySchema>;
@@ -85,6 +114,7 @@ export function parseBrokerPolicy(value: unknown): ParsedBrokerPolicy {
       throw new FastnessError('BROKER_CONFIG_INVALID', `policy.quorum.approvers: two have the same ${member}.`);
     }
   }
+  checkModelRules(policy);
   return {
     policy,
     digest: createHash('sha256').update(JSON.stringify(policy)).digest('hex'),
@@ -95,6 +125,22 @@ export function parseBrokerPolicy(value: unknown): ParsedBrokerPolicy {
       approvers: approvers.map(({ id, publicKey: key }) => ({ id, publicKey: decodeKey(key, `quorum: ${id}`) })),
     },
   };
+}
+
+/** A rule that nobody could meet is a mistake, and is said at once. */
+function checkModelRules({ models = {}, quorum }: BrokerPolicy): void {
+  const known = new Set(quorum.approvers.map(({ id }) => id));
+  for (const [id, { approvals }] of Object.entries(models)) {
+    if (approvals === undefined) continue;
+    const named = new Set(approvals.approvers);
+    const stranger = approvals.approvers.find((approver) => !known.has(approver));
+    if (stranger !== undefined || approvals.threshold > named.size) {
+      throw new FastnessError(
+        'BROKER_CONFIG_INVALID',
+        `policy.models.${id}.approvals: ${stranger === undefined ? 'more approvals than approvers' : `no approver ${stranger}`}.`,
+      );
+    }
+  }
 }
 
 function decodeKey(text: string, place: string): Uint8Array {
