@@ -26,6 +26,8 @@ import {
 import { createLifecycleReplay } from './lifecycle/replay.ts';
 import { lockInstance, lockPath } from './lock.ts';
 import { parseBrokerPolicy, parseConfigPart, type BrokerPolicy, type ParsedBrokerPolicy } from './policy.ts';
+import { countingAudit, createMetrics, timedKeyStore } from './operations/metrics.ts';
+import { operationsSchema, serveOperations, type OperationsOptionsInput } from './operations/serve.ts';
 import { rcarOptionsSchema, type RcarOptionsInput } from './rcar/options.ts';
 import { migrateRcar } from './rcar/tables.ts';
 import { createAuditReplay } from './replay.ts';
@@ -73,6 +75,8 @@ export interface BrokerOptions {
   readonly freshness?: BrokerFreshnessOptions;
   /** Trustee-compatible endpoints below `/kbs/v0`. Absent: there are none. */
   readonly rcar?: RcarOptionsInput;
+  /** A listener for monitoring. Absent: there is none, and nothing is counted. */
+  readonly operations?: OperationsOptionsInput;
   readonly limits?: BrokerLimitsInput;
   readonly now?: () => Date;
   /** Receives errors that are not told to clients, for the log of the process. Default: dropped. */
@@ -81,6 +85,8 @@ export interface BrokerOptions {
 
 export interface Broker {
   readonly url: string;
+  /** Of the listener for monitoring, if there is one. */
+  readonly operationsUrl: string | undefined;
   /** The broker's public key, SubjectPublicKeyInfo DER: `brokerKey` of the releases it serves. */
   readonly publicKey: Uint8Array;
   /** Does what is due now: scheduled destructions and rotations of keys. A running broker does it every minute by itself. */
@@ -111,6 +117,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     throw new FastnessError('BROKER_CONFIG_INVALID', 'adminTokenSha256: expected 64 lower-case hex digits.');
   }
   const rcar = options.rcar === undefined ? undefined : parseConfigPart(rcarOptionsSchema, options.rcar, 'rcar');
+  const operations =
+    options.operations === undefined ? undefined : parseConfigPart(operationsSchema, options.operations, 'operations');
+  const metrics = operations === undefined ? undefined : createMetrics();
   const now = options.now ?? (() => new Date());
   const clock = (): number => performance.now();
   const report = options.report ?? (() => {});
@@ -198,14 +207,15 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   const claim = await inTransaction(db, (trx) => claimInstance(trx, instance, started));
   await freshness?.committed('start', started);
-  const noise = createAuditNoise({ log: audit, rate: limits.auditNoise, now, clock });
+  const counted = metrics === undefined ? audit : countingAudit(audit, metrics);
+  const noise = createAuditNoise({ log: counted, rate: limits.auditNoise, now, clock });
   const context: BrokerContext = {
     db,
     claim,
-    audit,
+    audit: counted,
     noise,
     transparency,
-    keyStore: options.keyStore,
+    keyStore: metrics === undefined ? options.keyStore : timedKeyStore(options.keyStore, metrics, clock),
     signer,
     get policy() {
       return governance.policy;
@@ -239,14 +249,21 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     adminTokenSha256: options.adminTokenSha256,
     report,
     ...(rcar === undefined ? {} : { rcar }),
+    ...(metrics === undefined ? {} : { metrics }),
   });
   const endpoint = await serveHttp({ listen: options.listen, limits, fetch: app.fetch });
   opening.defer(() => endpoint.close());
+  const monitoring =
+    operations === undefined || metrics === undefined
+      ? undefined
+      : await serveOperations(context, { listen: operations, metrics });
+  opening.defer(() => monitoring?.close());
 
   const running = opening.move();
   let closing: Promise<void> | undefined;
   return {
     url: endpoint.url,
+    operationsUrl: monitoring?.url,
     publicKey: signer.publicKey,
     maintain,
     logKey: transparency.key.text,

@@ -11,6 +11,7 @@ import { keyStoreIn, keyStoreSchema, openKeyStore } from './key-stores.ts';
 import { lifecycleSchema, quorumOptionsSchema } from './lifecycle/options.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
+import { operationsSchema } from './operations/serve.ts';
 import { rcarOptionsSchema } from './rcar/options.ts';
 import { postgresOptionsSchema, type PostgresOptions } from './store/location.ts';
 
@@ -65,6 +66,8 @@ export const brokerConfigSchema = z.strictObject({
   freshness: brokerFreshnessSchema.exactOptional(),
   /** Trustee-compatible endpoints below `/kbs/v0`. Absent: there are none. */
   rcar: rcarOptionsSchema.exactOptional(),
+  /** A listener for monitoring: metrics and readiness. Absent: there is none. */
+  operations: operationsSchema.exactOptional(),
   limits: brokerLimitsSchema.exactOptional(),
 });
 
@@ -160,6 +163,7 @@ export async function startConfiguredBroker(
         }
       : {}),
     ...(config.rcar === undefined ? {} : { rcar: config.rcar }),
+    ...(config.operations === undefined ? {} : { operations: config.operations }),
     ...(config.limits === undefined ? {} : { limits: config.limits }),
     ...(options.report === undefined ? {} : { report: options.report }),
   });
@@ -168,6 +172,7 @@ export async function startConfiguredBroker(
   let closing: Promise<void> | undefined;
   return {
     url: broker.url,
+    operationsUrl: broker.operationsUrl,
     publicKey: broker.publicKey,
     maintain: () => broker.maintain(),
     logKey: broker.logKey,

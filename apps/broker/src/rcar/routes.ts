@@ -5,6 +5,7 @@ import type { AuditOperation } from '../audit/facts.ts';
 import type { RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
 import { readJsonBody, readJsonWithIntegers } from '../http/body.ts';
+import { refreshGovernance } from '../lifecycle/in-force.ts';
 import { remoteAddress, type BrokerApp, type BrokerEnv, type RateLimiters } from '../routes/app.ts';
 import { recordingRefusal } from '../routes/refusal.ts';
 import { attestationSchema, attestGuest } from './attest-guest.ts';
@@ -30,7 +31,18 @@ const versionPattern = /^([0-9.]+)(?:\+[0-9A-Za-z.-]+)?$/;
 export function addRcarRoutes(
   app: BrokerApp,
   context: BrokerContext,
-  { limiters, options, report }: { limiters: RateLimiters; options: RcarOptions; report: (error: unknown) => void },
+  {
+    limiters,
+    options,
+    report,
+    observe,
+  }: {
+    limiters: RateLimiters;
+    options: RcarOptions;
+    report: (error: unknown) => void;
+    /** Receives every error that a guest is told. */
+    observe: (error: unknown) => void;
+  },
 ): void {
   const sessions = createSessions({ ...options, now: context.now });
 
@@ -66,6 +78,7 @@ export function addRcarRoutes(
       );
     } catch (error) {
       if (!(error instanceof FastnessError) || ['internal', 'unavailable'].includes(error.class)) report(error);
+      observe(error);
       const answer = rcarProblem(error);
       // What is left of the request's body would be read as the next request.
       if (!c.env.incoming.complete) answer.headers.set('connection', 'close');
@@ -103,6 +116,7 @@ export function addRcarRoutes(
         limiters.keyRelease.takeShared();
         session.state = 'verifying';
         try {
+          await refreshGovernance(context);
           const { tokenSeconds } = options;
           const token = await attestGuest(context, { session, request, tokenSeconds, trail });
           session.token = token;
@@ -125,6 +139,7 @@ export function addRcarRoutes(
         const { repository, type, tag } = c.req.param();
         const path = resourcePathSchema.safeParse(`${repository}/${type}/${tag}`);
         if (!path.success || new URL(c.req.url).search !== '') throw new FastnessError('RCAR_PATH_INVALID');
+        await refreshGovernance(context);
         const guest = await guestOf(c);
         trail.tee = guest.tee;
         trail.simulated = false;
@@ -138,8 +153,9 @@ export function addRcarRoutes(
   app.all('/kbs/*', (c) => {
     try {
       limiters.other.take(remoteAddress(c.env));
-      return rcarProblem(unknownPath(c.req.path));
+      throw unknownPath(c.req.path);
     } catch (error) {
+      observe(error);
       return rcarProblem(error);
     }
   });

@@ -3,10 +3,12 @@ import { FastnessError } from '@fastness/codec/errors';
 import { Hono } from 'hono';
 import type { BrokerContext } from '../context.ts';
 import { isLoopback } from '../http/admin-auth.ts';
-import { fixedHeaders, problemResponse } from '../http/problem.ts';
+import { fixedHeaders, problemResponse, publicError } from '../http/problem.ts';
 import { lifecycleMethods } from '../lifecycle/routes.ts';
 import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limits.ts';
 import { quorumMethods } from '../quorum/routes.ts';
+import type { BrokerMetrics } from '../operations/metrics.ts';
+import { routeName } from '../operations/routes.ts';
 import { addResourceAdminRoutes, rcarAdminMethods } from '../rcar/admin-routes.ts';
 import type { RcarOptions } from '../rcar/options.ts';
 import { addRcarRoutes } from '../rcar/routes.ts';
@@ -42,9 +44,15 @@ export function createApp(options: {
   report: (error: unknown) => void;
   /** Absent: no Trustee-compatible endpoints. */
   rcar?: RcarOptions;
+  /** Absent: nothing is counted. */
+  metrics?: BrokerMetrics;
 }): BrokerApp {
-  const { context, adminTokenSha256, report, rcar } = options;
+  const { context, adminTokenSha256, report, rcar, metrics } = options;
+  const observe = (error: unknown): void => {
+    metrics?.refusal(publicError(error).code);
+  };
   const allowed = rcar === undefined ? methods : new Map([...methods, ...rcarAdminMethods]);
+  const counted = [...allowed.keys(), logPrefix];
   const { rates, maxAddresses } = context.limits;
   const clock = (): number => performance.now();
   const limiter = (name: AddressRate): RateLimiter => createRateLimiter({ ...rates[name], maxAddresses, clock });
@@ -68,6 +76,7 @@ export function createApp(options: {
   const app: BrokerApp = new Hono<BrokerEnv>();
   app.use(async (c, next) => {
     await next();
+    metrics?.request(routeName(c.req.path, counted), c.res.status);
     for (const [name, value] of Object.entries(fixedHeaders)) if (!c.res.headers.has(name)) c.header(name, value);
   });
   app.get('/health', (c) => {
@@ -82,15 +91,17 @@ export function createApp(options: {
   if (context.transparency !== undefined) addLogRoutes(app, context.transparency, limiters);
   if (rcar !== undefined) {
     addResourceAdminRoutes(app, context);
-    addRcarRoutes(app, context, { limiters, options: rcar, report });
+    addRcarRoutes(app, context, { limiters, options: rcar, report, observe });
   }
   app.notFound((c) => {
     limiters.other.take(remoteAddress(c.env));
     const allow = c.req.path.startsWith(logPrefix) ? 'GET, HEAD' : allowed.get(c.req.path);
-    if (allow === undefined) return problemResponse(new FastnessError('BROKER_ROUTE_UNKNOWN'));
-    return problemResponse(new FastnessError('BROKER_METHOD_NOT_ALLOWED'), { allow });
+    const error = new FastnessError(allow === undefined ? 'BROKER_ROUTE_UNKNOWN' : 'BROKER_METHOD_NOT_ALLOWED');
+    observe(error);
+    return problemResponse(error, allow === undefined ? {} : { allow });
   });
   app.onError((error, c) => {
+    observe(error);
     if (!(error instanceof FastnessError) || error.class === 'internal' || error.class === 'unavailable') report(error);
     // What is left of the request's body would be read as the next request.
     return problemResponse(error, c.env.incoming.complete ? {} : { connection: 'close' });
