@@ -76,7 +76,7 @@ describe('AWS KMS', () => {
       { kind: 'alter', alter: (answer) => ({ ...answer, KeyId: 'arn:aws:kms:x' }) },
       'KEYS_CLOUD_WRONG_KEY',
     ],
-    ['no plaintext', { kind: 'alter', alter: ({ Plaintext: _, ...rest }) => rest }, 'KEYS_CLOUD_PROTOCOL'],
+    ['no plaintext', { kind: 'alter', alter: ({ KeyId }) => ({ KeyId }) }, 'KEYS_CLOUD_PROTOCOL'],
     [
       'an altered plaintext',
       { kind: 'alter', alter: (answer) => ({ ...answer, Plaintext: Buffer.alloc(32, 7).toString('base64') }) },
@@ -297,7 +297,10 @@ describe('AWS KMS', () => {
       await enclave[Symbol.asyncDispose]();
       const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
       const other = open(fake, { recipient: { ...recipient, privateKey: stranger } });
-      await expectCode(other.unwrap(wrapped, context), 'CMS_OPEN');
+      // Noise has valid padding once in some 256 times; then it is the wrapping inside that does not open.
+      await expect(other.unwrap(wrapped, context)).rejects.toMatchObject({
+        code: expect.stringMatching(/^(?:CMS_OPEN|KEYS_UNWRAP)$/),
+      });
       await other[Symbol.asyncDispose]();
     });
   });

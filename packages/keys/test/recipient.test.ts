@@ -171,7 +171,7 @@ describe('messages for attested recipients', () => {
           if (Buffer.compare(opened, plaintext) !== 0) throw new FastnessError('CMS_OPEN');
         });
         // The key identifier is a hint, no more: nothing depends on its bytes.
-        const hint = /^0505/.test(Buffer.from(message.subarray(index, index + 2)).toString('hex'));
+        const hint = message[index] === 5 && message[index + 1] === 5;
         if (!hint && message[index] !== 5) expect(code).toMatch(/^CMS_/);
       }
     }

@@ -276,6 +276,7 @@ function signingInput(algorithm: KeyAlgorithm, message: Uint8Array) {
       return { ...digest('sha384', message), SigningAlgorithm: 'ECDSA_SHA_384' } as const;
     case 'Ed25519':
       return { Message: message, MessageType: 'RAW', SigningAlgorithm: 'ED25519_SHA_512' } as const;
+    case 'AES-256-GCM':
     default:
       throw new FastnessError('KEYS_PURPOSE');
   }

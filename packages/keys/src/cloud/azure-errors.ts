@@ -13,6 +13,7 @@ export function azureFault(error: unknown, operation: CloudOperation): FastnessE
   }
   if (/challenge (?:resource|contains invalid scope)/i.test(message)) return new FastnessError('KEYS_CLOUD_CHALLENGE');
   const detail = /^[A-Za-z]{1,64}$/.test(name) ? `(${name}, status ${status})` : `(status ${status})`;
+  if (status === 400 && operation === 'release') return new FastnessError('KEYS_CLOUD_ATTESTATION', detail);
   if (status === 400) return new FastnessError(operation === 'unwrap' ? 'KEYS_UNWRAP' : 'KEYS_CLOUD_FAILED', detail);
   if (status === 403) {
     if (operation === 'release') return new FastnessError('KEYS_CLOUD_ATTESTATION', detail);

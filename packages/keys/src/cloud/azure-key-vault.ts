@@ -264,3 +264,11 @@ function required(bytes: Uint8Array | undefined): Uint8Array {
   if (bytes === undefined || bytes.length === 0) throw new FastnessError('KEYS_CLOUD_PROTOCOL', 'A field is missing.');
   return new Uint8Array(bytes);
 }
+
+export { releaseAzureKey, type ReleaseAzureKeyOptions } from './azure-release.ts';
+export {
+  openReleasedKey,
+  type OpenReleasedKeyOptions,
+  type ReleaseAlgorithm,
+  type ReleasedKey,
+} from './released-key.ts';

@@ -57,14 +57,15 @@ export class Catalog {
   }
 
   #load(): Promise<void> {
-    this.#reading ??= this.#read()
-      .then((keys) => {
-        this.#keys = new Map(keys.map((key) => [key.id, key]));
-        this.#readAt = performance.now();
-      })
-      .finally(() => {
-        this.#reading = undefined;
-      });
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined;
+    });
     return this.#reading;
+  }
+
+  async #readOnce(): Promise<void> {
+    const keys = await this.#read();
+    this.#keys = new Map(keys.map((key) => [key.id, key]));
+    this.#readAt = performance.now();
   }
 }

@@ -2,6 +2,7 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
+  createPublicKey,
   generateKeyPairSync,
   privateDecrypt,
   publicEncrypt,
@@ -9,13 +10,14 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { Agent } from 'node:https';
-import { encodePem, fromBase64Url, toBase64Url, utf8Encode } from '@fastness/codec/bytes';
+import { encodePem, fromBase64Url, toBase64Url, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { der } from '@fastness/codec/der';
 import { startFakeService, type FakeService, type SeenRequest } from '../services/fake-service.ts';
 import { forgeCertificate } from '../x509/certificate.ts';
 import { basicConstraints } from '../x509/extensions.ts';
 import { sharedKeys } from '../x509/keys.ts';
 import { FaultPlan, jsonAnswer, ServiceError } from './faults.ts';
+import { forgeRelease, forgeVaultSigner, type ForgedVaultSigner } from './released-key.ts';
 import { signDigestRaw } from './sign-digest.ts';
 
 type Fields = Record<string, unknown>;
@@ -31,6 +33,15 @@ interface FakeKeyVersion {
   readonly created: number;
   readonly secret: Buffer | undefined;
   readonly pair: { readonly privateKey: KeyObject; readonly publicKey: KeyObject } | undefined;
+}
+
+/** A key that the vault gives to whoever attests these claims. */
+export interface ReleasableKey {
+  /** 32 hexadecimal digits. */
+  readonly version: string;
+  readonly key: Uint8Array;
+  /** Claims of the attestation token, each with the one value that it must have. */
+  readonly claims: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface FakeAzureOptions {
@@ -50,6 +61,10 @@ export interface FakeAzureKeyVault extends AsyncDisposable {
   readonly operations: readonly string[];
   /** By name; the newest version last. */
   readonly keys: ReadonlyMap<string, FakeKeyVersion[]>;
+  /** Keys for secure key release, by name; the fake does not verify who signed the attestation token. */
+  readonly releasable: Map<string, ReleasableKey>;
+  /** Signs the answers of secure key release. */
+  readonly signer: ForgedVaultSigner;
   readonly accessToken: string;
   /** What tokens were asked for, in order. */
   readonly scopes: readonly string[];
@@ -69,10 +84,12 @@ export async function startFakeAzureKeyVault(options: FakeAzureOptions = {}): Pr
   const operations: string[] = [];
   const scopes: string[] = [];
   const tls = await forgeTls(host);
+  const releasable = new Map<string, ReleasableKey>();
+  const signer = await forgeVaultSigner({ host, now: new Date() });
   const base = { url: '' };
   const challenge = `Bearer authorization="https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47", resource="${resource}"`;
   const service = await startFakeService(
-    (request) => {
+    async (request) => {
       if (request.headers.authorization !== `Bearer ${accessToken}`) {
         const error = { code: 'Unauthorized', message: 'AKV10000: Request is missing a Bearer or PoP token.' };
         return jsonAnswer(401, { error }, 'application/json', { 'www-authenticate': challenge });
@@ -80,11 +97,14 @@ export async function startFakeAzureKeyVault(options: FakeAzureOptions = {}): Pr
       try {
         if (!/^(?:7\.\d|20\d\d-\d\d-\d\d)$/.test(request.query.get('api-version') ?? ''))
           throw new ServiceError('BadParameter', 400);
-        const { operation, run } = route({ keys, deleted, url: base.url, managed: kind === 'managedhsm' }, request);
+        const { operation, run } = route(
+          { keys, deleted, releasable, signer, url: base.url, managed: kind === 'managedhsm' },
+          request,
+        );
         operations.push(operation);
         const fault = faults.take(operation);
         if (fault?.kind === 'error') throw new ServiceError(fault.name, fault.status, fault.message);
-        const answer = run();
+        const answer = await run();
         return jsonAnswer(200, fault === undefined ? answer : fault.alter(answer), 'application/json');
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
@@ -110,6 +130,8 @@ export async function startFakeAzureKeyVault(options: FakeAzureOptions = {}): Pr
     faults,
     operations,
     keys,
+    releasable,
+    signer,
     accessToken,
     scopes,
     credential: {
@@ -128,11 +150,13 @@ export async function startFakeAzureKeyVault(options: FakeAzureOptions = {}): Pr
 interface State {
   readonly keys: Map<string, FakeKeyVersion[]>;
   readonly deleted: Set<string>;
+  readonly releasable: ReadonlyMap<string, ReleasableKey>;
+  readonly signer: ForgedVaultSigner;
   readonly url: string;
   readonly managed: boolean;
 }
 
-function route(state: State, request: SeenRequest): { operation: string; run: () => Fields } {
+function route(state: State, request: SeenRequest): { operation: string; run: () => Fields | Promise<Fields> } {
   const { method, path, query } = request;
   const [, collection, name, version, verb] = path.replace(/\/+$/, '').split('/');
   if (collection !== 'keys') throw new ServiceError('NotFound', 404);
@@ -143,6 +167,10 @@ function route(state: State, request: SeenRequest): { operation: string; run: ()
   };
   if (name === undefined) return { operation: 'list', run: () => list(state, query) };
   const key = (): FakeKeyVersion => find(state, name, version);
+  if (method === 'POST' && (verb ?? version) === 'release') {
+    const wanted = verb === undefined ? '' : version;
+    return { operation: 'release', run: () => release(state, name, wanted, fields()) };
+  }
   if (verb !== undefined) {
     const work = Object.hasOwn(uses, verb) ? uses[verb] : undefined;
     if (method !== 'POST' || work === undefined) throw new ServiceError('NotFound', 404);
@@ -214,6 +242,34 @@ function remove(state: State, name: string): Fields {
   state.keys.delete(name);
   state.deleted.add(name);
   return { ...answer, recoveryId: `${state.url}/deletedkeys/${name}`, deletedDate: 1, scheduledPurgeDate: 2 };
+}
+
+async function release(state: State, name: string, version: string | undefined, fields: Fields): Promise<Fields> {
+  const held = state.releasable.get(name);
+  if (held === undefined || (version !== '' && version !== held.version)) throw new ServiceError('KeyNotFound', 404);
+  const [, part = ''] = String(fields['target']).split('.');
+  let claims: Fields;
+  let publicKey: KeyObject;
+  try {
+    claims = { ...JSON.parse(utf8Decode(fromBase64Url(part))) };
+    const runtime: unknown = claims['x-ms-runtime'];
+    const keys: unknown = typeof runtime === 'object' && runtime !== null && 'keys' in runtime ? runtime.keys : [];
+    const jwk: unknown = Array.isArray(keys) ? keys[0] : undefined;
+    publicKey = createPublicKey({ key: typeof jwk === 'object' ? { ...jwk } : {}, format: 'jwk' });
+  } catch {
+    throw new ServiceError(
+      'BadParameter',
+      400,
+      'AKV.SKR.1008: Target environment attestation statement cannot be verified.',
+    );
+  }
+  if (Object.entries(held.claims).some(([claim, value]) => claims[claim] !== value)) {
+    throw new ServiceError('Forbidden', 403, 'AKV.SKR.1010: Policy evaluation failed.');
+  }
+  const { version: held32, key } = held;
+  const kid = `${state.url}/keys/${name}/${held32}`;
+  const request = { nonce: String(fields['nonce']), enc: String(fields['enc']) };
+  return { value: await forgeRelease({ signer: state.signer, kid, publicKey, key, ...request }) };
 }
 
 const kekIv = Buffer.from('a6a6a6a6a6a6a6a6', 'hex');

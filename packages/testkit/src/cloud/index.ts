@@ -15,3 +15,11 @@ export { startFakeAzureKeyVault, type FakeAzureKeyVault, type FakeAzureOptions }
 export { FaultPlan, type CloudFault } from './faults.ts';
 export { startFakeGoogleKms, type FakeGoogleKms, type WorkloadCredentials } from './google-kms.ts';
 export { signDigest, signDigestRaw } from './sign-digest.ts';
+export {
+  forgeRelease,
+  forgeVaultSigner,
+  wrapReleased,
+  type ForgedVaultSigner,
+  type ForgeReleaseOptions,
+  type ForgeVaultSignerOptions,
+} from './released-key.ts';
