@@ -3,7 +3,7 @@ import type { AwsKmsOptions } from './cloud/aws-kms.ts';
 import type { AzureKeyVaultOptions } from './cloud/azure-key-vault.ts';
 import type { GoogleKmsOptions } from './cloud/google-kms.ts';
 import type { CloudStoreOptions } from './cloud/store.ts';
-import type { KeyStore } from './key-store.ts';
+import type { ManagedKeyStore } from './key-store.ts';
 import { openPkcs11KeyStore } from './pkcs11/store.ts';
 
 /** What a URI cannot say, by the kind of store that needs it. */
@@ -29,7 +29,7 @@ export const keyStoreSchemes = Object.freeze(['pkcs11', 'aws-kms', 'azure-key-va
  * The SDK of a cloud is loaded when its store is opened. Without `hardware=optional` keys must be in hardware.
  * Errors: KEYS_URI, and those of the store.
  */
-export async function openKeyStore(uri: string, options: OpenKeyStoreOptions = {}): Promise<KeyStore> {
+export async function openKeyStore(uri: string, options: OpenKeyStoreOptions = {}): Promise<ManagedKeyStore> {
   if (uri.length > 4096) throw new FastnessError('KEYS_URI', 'It is too long.');
   const [scheme = ''] = uri.split(':', 1);
   switch (scheme) {
