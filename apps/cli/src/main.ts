@@ -41,6 +41,8 @@ const commands: Record<string, () => Promise<Command>> = {
   proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
   log: async () => (await import('./commands/log.ts')).logCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
+  proposal: async () => (await import('./commands/proposal.ts')).proposalCommand(),
+  rotate: async () => (await import('./commands/rotate.ts')).rotateCommand(),
   revoke: async () => (await import('./commands/revoke.ts')).revokeCommand(),
   attest: async () => (await import('./commands/attest.ts')).attestCommand(),
   policy: async () => (await import('./commands/policy.ts')).policyCommand(),

@@ -10,6 +10,7 @@ import { brokerDatabaseOptions, withDatabaseOptions, type DatabaseOptions } from
 import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '../support/freshness.ts';
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
 import { readHomeConfig, readText } from '../support/home.ts';
+import { homeQuorum } from '../support/quorum.ts';
 import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
@@ -59,6 +60,7 @@ export function brokerCommand(): Command {
           keyStore,
           signer: { keyStore: signer, keyId: keyIds.broker },
           policy,
+          ...(await homeQuorum(home)),
           adminTokenSha256: createHash('sha256').update(utf8Encode(adminToken)).digest('hex'),
         });
         output.step('listening', `Broker on ${broker.url}`, {

@@ -13,10 +13,13 @@ const answerLimitBytes = 1024 * 1024;
 export async function callBrokerAdmin<Answer>(
   home: Home,
   options: {
-    method: 'PUT' | 'POST';
+    method: 'GET' | 'PUT' | 'POST';
     path: string;
-    body: unknown;
+    /** JSON; absent where the route takes none. */
+    body?: unknown;
     answer: z.ZodType<Answer>;
+    /** Bytes; default 1 MiB. */
+    answerLimit?: number;
     url?: string;
     signal: AbortSignal;
   },
@@ -26,13 +29,16 @@ export async function callBrokerAdmin<Answer>(
   const token = (await readText(home.adminTokenFile)).trim();
   const response = await request(url, {
     method: options.method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(options.body),
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
     // A redirect would carry the credential elsewhere.
     redirect: 'error',
     signal: AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMilliseconds)]),
   });
-  const value = parse(await textOf(response));
+  const value = parse(await textOf(response, options.answerLimit ?? answerLimitBytes));
   if (!response.ok) {
     throw (
       FastnessError.fromProblem(value) ??
@@ -64,13 +70,12 @@ async function request(url: URL, init: RequestInit): Promise<Response> {
   }
 }
 
-async function textOf(response: Response): Promise<string> {
+async function textOf(response: Response, limit: number): Promise<string> {
   let text = '';
   if (response.body === null) return text;
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
     text += chunk;
-    if (text.length > answerLimitBytes)
-      throw new FastnessError('CLI_ADMIN_ANSWER', `It is over ${answerLimitBytes} characters.`);
+    if (text.length > limit) throw new FastnessError('CLI_ADMIN_ANSWER', `It is over ${limit} characters.`);
   }
   return text;
 }
