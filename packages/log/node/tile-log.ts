@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { concatBytes, equalBytes, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import {
@@ -71,7 +72,7 @@ export interface TileLogOptions {
   readonly sign: SignEd25519;
   /** Keys of this log that signed earlier checkpoints. */
   readonly earlierKeys?: readonly VerifierKey[];
-  /** Entries after which tiles and checkpoint are written by themselves. Default 1024. */
+  /** Entries after which tiles and checkpoint are written by themselves. Default 4096. */
   readonly publishEvery?: number;
   /** `whole` reads every entry and tile against the checkpoint at the start; `edge` only what its root is made of. */
   readonly check?: 'whole' | 'edge';
@@ -159,8 +160,29 @@ async function replay(tree: GrowingTree, journals: readonly JournalFile[]): Prom
   }
 }
 
-const subtreesIn = (tree: GrowingTree, size: number): ReadSubtree =>
-  subtreesOf({ size, readTile: async (name) => tree.readTile(name), hasher: nodeHasher });
+/**
+ * Perfect subtrees of the tree of `size` entries. Tiles in memory keep the hashes inside them, which never change, so a proof
+ * at the end of the log costs a few hashes; an older tile is read once for each proof.
+ */
+function subtreesIn(tree: GrowingTree, size: number): ReadSubtree {
+  const tiles = new Map<string, Promise<Uint8Array>>();
+  const stored = subtreesOf({
+    size,
+    hasher: nodeHasher,
+    readTile: async (name) => {
+      const path = tilePath(name);
+      const tile = tiles.get(path) ?? tree.readTile(name);
+      tiles.set(path, tile);
+      return await tile;
+    },
+  });
+  return (level, index) => tree.subtreeInMemory(size, level, index) ?? stored(level, index);
+}
+
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
 
 function createTileLog(state: {
   options: TileLogOptions;
@@ -171,7 +193,7 @@ function createTileLog(state: {
   release: () => Promise<void>;
 }): TileLog {
   const { options, tree, journal, files, release } = state;
-  const { directory, key, sign, publishEvery = 1024, report = () => {} } = options;
+  const { directory, key, sign, publishEvery = 4096, report = () => {} } = options;
   const before = options.beforeDiskStep ?? (() => {});
   const stored = state.published;
   let published: SignedCheckpoint | undefined = stored;
@@ -211,8 +233,9 @@ function createTileLog(state: {
     const tiles = tree.filesFor(published?.size ?? 0, next.size);
     const folders = [...new Set(tiles.map(({ path }) => dirname(join(directory, path))))];
     for (const folder of folders) await files.makeFolder(folder);
-    for (const { path, bytes } of tiles) await files.write(join(directory, path), bytes);
-    for (const folder of folders) await files.syncFolder(folder);
+    // At once, so that the disk can join their syncs; all have ended before this goes on or fails.
+    await allOf(tiles.map(async ({ path, bytes }) => files.write(join(directory, path), bytes)));
+    await allOf(folders.map(async (folder) => files.syncFolder(folder)));
     await files.replace(join(directory, 'checkpoint'), utf8Encode(next.note));
     published = next;
     tree.forgetBelow(next.size);
@@ -249,6 +272,8 @@ function createTileLog(state: {
   // One thing at a time: appends and publishing take turns, so that a publication sees no half-added batch.
   const work = async (): Promise<void> => {
     for (;;) {
+      // Whoever was waiting for the last write may append again before the next one begins.
+      await nextTurn();
       if (queue.length > 0 && failure === undefined) {
         const batch = queue;
         queue = [];

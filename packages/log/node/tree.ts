@@ -1,6 +1,6 @@
 import { concatBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { hashLength, perfectRoot, tilePath, tileWidth, widthIn } from '@fastness/log';
+import { hashLength, perfectRoot, tileHeight, tilePath, tileWidth, widthIn } from '@fastness/log';
 import type { ReadResource, TileName } from '@fastness/log';
 import { nodeHasher } from './hasher.ts';
 
@@ -21,6 +21,8 @@ export interface GrowingTree {
   append(framed: Uint8Array): Promise<void>;
   /** The hashes of a tile; at least `width` of them. */
   readTile(name: TileName & { readonly level: number }): Promise<Uint8Array>;
+  /** A perfect subtree of the tree of `size` entries, where its tile is in memory. */
+  subtreeInMemory(size: number, level: number, index: number): Uint8Array | undefined;
   /** The entries of a bundle, framed, `width` of them. */
   readBundle(index: number, width: number): Promise<Uint8Array[]>;
   /** The files that a checkpoint of `size` entries needs, beyond those that one of `published` entries had. */
@@ -88,10 +90,33 @@ export async function openTree(size: number, read: ReadResource): Promise<Growin
     return index === at.index ? at.current.subarray(0, at.width * hashLength) : at.full.get(index);
   };
 
+  // Hashes inside tiles that are in memory: a perfect subtree never changes. Forgotten with its tile.
+  const inner = new Map<string, Uint8Array>();
+  const subtree = (level: number, index: number): Uint8Array | undefined => {
+    const tileLevel = Math.floor(level / tileHeight);
+    const across = 2 ** (level % tileHeight);
+    const first = index * across;
+    const tile = Math.floor(first / tileWidth);
+    const hashes = inMemory(tileLevel, tile);
+    const offset = first - tile * tileWidth;
+    if (hashes === undefined || (offset + across) * hashLength > hashes.length) return undefined;
+    if (across === 1) return hashes.slice(offset * hashLength, (offset + 1) * hashLength);
+    const key = `${tileLevel}/${tile}/${across}/${offset}`;
+    const known = inner.get(key);
+    if (known !== undefined) return known;
+    const left = subtree(level - 1, index * 2);
+    const right = subtree(level - 1, index * 2 + 1);
+    if (left === undefined || right === undefined) return undefined;
+    const hash = nodeHasher.node(left, right);
+    inner.set(key, hash);
+    return hash;
+  };
+
   return {
     get size() {
       return count;
     },
+    subtreeInMemory: (size, level, index) => ((index + 1) * 2 ** level <= size ? subtree(level, index) : undefined),
     async append(framed) {
       const index = Math.floor(count / tileWidth);
       const bundle = bundles.get(index) ?? [];
@@ -129,6 +154,7 @@ export async function openTree(size: number, read: ReadResource): Promise<Growin
       return files;
     },
     forgetBelow(size) {
+      inner.clear();
       for (const [level, { full }] of levels.entries()) {
         for (const index of full.keys()) if (widthIn(size, level, index) === tileWidth) full.delete(index);
       }

@@ -3,7 +3,7 @@ export { maxProofHashes, verifyInclusion } from './merkle/inclusion.ts';
 export { verifyConsistency, type TreeHead } from './merkle/consistency.ts';
 export { proveConsistency, proveInclusion, rootOf, type ReadSubtree } from './merkle/prove.ts';
 export { createFrontier, type Frontier } from './merkle/frontier.ts';
-export { parseTilePath, tilePath, tileWidth, widthIn, type TileName } from './tiles/path.ts';
+export { parseTilePath, tileHeight, tilePath, tileWidth, widthIn, type TileName } from './tiles/path.ts';
 export { perfectRoot, subtreesOf, type ReadTile } from './tiles/subtrees.ts';
 export { decodeEntries, encodeEntry, maxEntryLength } from './tiles/entries.ts';
 export { parseVerifierKey, verifierKeyOf, type KeyAlgorithm, type VerifierKey } from './note/verifier-key.ts';

@@ -94,7 +94,8 @@ describe('a witness', () => {
     const bodies = await Promise.all(Array.from({ length: 20 }, async (_, index) => request(index + 1, 0)));
     const answers = await Promise.all(bodies.map(async (body) => witness.addCheckpoint(body)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(store.heads.get('log.example')?.size).toBe(1);
+    // Whichever was verified first.
+    expect(store.heads.get('log.example')?.size).toBe(answers.findIndex(({ status }) => status === 200) + 1);
   });
 
   it('cosigns nothing that it could not keep', async () => {
