@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSoftwareKeyStore, kdfBounds, type KeyStore } from '@fastness/keys';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keyStoreIn, openKeyStore, requireHardware } from '../src/key-stores.ts';
+import { keyStoreIn, keyStoreSchema, openKeyStore, requireHardware } from '../src/key-stores.ts';
 import type { BrokerPolicy } from '../src/policy.ts';
 
 const passphrase = new TextEncoder().encode('correct horse battery staple');
@@ -12,7 +12,7 @@ const refused = expect.objectContaining({ code: 'KEYS_HARDWARE_REQUIRED' }) as E
 
 /** Only what is asked of a policy here. */
 const policyWith = (required?: 'wrapping' | 'all'): BrokerPolicy =>
-  ({ ...(required === undefined ? {} : { requireHardware: required }) }) as BrokerPolicy;
+  (required === undefined ? {} : { requireHardware: required }) as BrokerPolicy;
 
 describe('key stores of the broker', () => {
   let folder: string;
@@ -48,5 +48,17 @@ describe('key stores of the broker', () => {
     const token = { kind: 'pkcs11', uri: 'pkcs11:token=a?module-path=relative.so' } as const;
     expect(keyStoreIn(folder, token)).toEqual(token);
     await expect(openKeyStore(token)).rejects.toMatchObject({ code: 'KEYS_HSM_URI' });
+  });
+
+  it('are opened in key services of clouds, which need no path and no secret', async () => {
+    const cloud = { kind: 'cloud', uri: 'aws-kms:eu-central-1?prefix=models' } as const;
+    expect(keyStoreIn(folder, keyStoreSchema.parse(cloud))).toEqual(cloud);
+    await using opened = await openKeyStore(cloud);
+    expect(opened).toMatchObject({ kind: 'aws-kms', hardware: true });
+    requireHardware(policyWith('all'), { wrapping: opened, signing: opened });
+    await expect(openKeyStore({ ...cloud, uri: 'aws-kms:nowhere' })).rejects.toMatchObject({ code: 'KEYS_URI' });
+    for (const uri of ['pkcs11:token=a', 'file:/keys', 'azure-key-vault:https://a.vault.azure.net']) {
+      expect(keyStoreSchema.safeParse({ kind: 'cloud', uri }).success).toBe(false);
+    }
   });
 });
