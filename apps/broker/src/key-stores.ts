@@ -1,6 +1,12 @@
 import { resolve } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
-import { openPkcs11KeyStore, openSoftwareKeyStore, readPassphraseFile, type KeyStore } from '@fastness/keys';
+import {
+  openKeyStore as openStoreAt,
+  openPkcs11KeyStore,
+  openSoftwareKeyStore,
+  readPassphraseFile,
+  type KeyStore,
+} from '@fastness/keys';
 import { z } from 'zod';
 import type { BrokerPolicy } from './policy.ts';
 
@@ -19,13 +25,21 @@ export const keyStoreSchema = z.discriminatedUnion('kind', [
     kind: z.literal('pkcs11'),
     uri: z.string().startsWith('pkcs11:').max(4096).describe('RFC 7512, as docs/keys.md says; the PIN lies in a file.'),
   }),
+  z.strictObject({
+    kind: z.literal('cloud'),
+    uri: z
+      .string()
+      .regex(/^(?:aws-kms|google-kms):/)
+      .max(4096)
+      .describe('As docs/keys-cloud.md says; credentials are what the SDK finds, never a part of the URI.'),
+  }),
 ]);
 
 export type KeyStoreConfig = z.infer<typeof keyStoreSchema>;
 
 /** The same store with its paths relative to `folder`. */
 export function keyStoreIn(folder: string, config: KeyStoreConfig): KeyStoreConfig {
-  if (config.kind === 'pkcs11') return config;
+  if (config.kind !== 'software') return config;
   const { kind, path: file, passphrasePath } = config;
   return { kind, path: resolve(folder, file), passphrasePath: resolve(folder, passphrasePath) };
 }
@@ -33,6 +47,7 @@ export function keyStoreIn(folder: string, config: KeyStoreConfig): KeyStoreConf
 /** The caller closes it. Throws as the stores do. */
 export async function openKeyStore(config: KeyStoreConfig): Promise<KeyStore> {
   if (config.kind === 'pkcs11') return openPkcs11KeyStore({ uri: config.uri });
+  if (config.kind === 'cloud') return openStoreAt(config.uri);
   const passphrase = await readPassphraseFile(config.passphrasePath);
   try {
     return await openSoftwareKeyStore({ path: config.path, passphrase });

@@ -2,7 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import {
   algorithmsOf,
-  openPkcs11KeyStore,
+  openKeyStore,
   type KeyAlgorithm,
   type KeyInfo,
   type KeyPurpose,
@@ -149,7 +149,7 @@ export function keysCommand(): Command {
 function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--store <store>', 'kek, owner, broker, approver:NAME (of the home), or pkcs11:URI', 'kek');
+    .option('--store <store>', 'kek, owner, broker, approver:NAME (of the home), or a URI', 'kek');
 }
 
 function idArgument(): Argument {
@@ -194,11 +194,14 @@ async function withStore(
 }
 
 async function openNamed(home: Context['home'], name: string): Promise<ManagedKeyStore> {
-  if (name.startsWith('pkcs11:')) return openPkcs11KeyStore({ uri: name });
+  if (/^[a-z0-9-]+:/.test(name) && !name.startsWith('approver:')) return openKeyStore(name);
   if (name === 'kek' || name === 'owner' || name === 'broker') return openStore(home, name);
   const approver = /^approver:(.+)$/.exec(name)?.[1];
   if (approver !== undefined) return openApproverStore(home, approver);
-  throw new FastnessError('CLI_USAGE', '--store is kek, owner, broker, approver:NAME or pkcs11:URI.');
+  throw new FastnessError(
+    'CLI_USAGE',
+    '--store is kek, owner, broker, approver:NAME or a URI (pkcs11:, aws-kms:, google-kms:).',
+  );
 }
 
 function describe({ id, purpose, algorithm, version, versions, createdAt, disabledAt }: KeyInfo): string {

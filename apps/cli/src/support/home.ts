@@ -22,8 +22,11 @@ export interface Home {
   readonly runDirectory: string;
 }
 
-/** Where a key lies that is not in a file of the home: a PKCS #11 URI (RFC 7512), which holds no secret. */
-const storeUri = z.string().startsWith('pkcs11:').max(4096);
+/** Where a key lies that is not in a file of the home: a token (RFC 7512) or a key service. No URI holds a secret. */
+const storeUri = z
+  .string()
+  .regex(/^(?:pkcs11|aws-kms|google-kms):/)
+  .max(4096);
 
 const homeConfigSchema = z.strictObject({
   format: z.literal('fastness/home/v1'),

@@ -5,7 +5,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { toHex, utf8Encode } from '@fastness/codec';
 import {
   createSoftwareKeyStore,
-  openPkcs11KeyStore,
+  openKeyStore,
   openSoftwareKeyStore,
   readPassphraseFile,
   type KeySpec,
@@ -58,14 +58,14 @@ async function open(files: { path: string; passphraseFile: string }): Promise<Ma
 export async function createStore(home: Home, name: StoreName, config: StoreConfig = {}): Promise<ManagedKeyStore> {
   const uri = config.keyStores?.[name];
   if (uri === undefined) await makePrivateDirectory(home.keyDirectory);
-  const store = await (uri === undefined ? create(storeFiles(home, name)) : openPkcs11KeyStore({ uri }));
+  const store = await (uri === undefined ? create(storeFiles(home, name)) : openKeyStore(uri));
   return checked(store, name, config);
 }
 
 export async function openStore(home: Home, name: StoreName): Promise<ManagedKeyStore> {
   const config = await readHomeConfig(home);
   const uri = config.keyStores?.[name];
-  return checked(await (uri === undefined ? open(storeFiles(home, name)) : openPkcs11KeyStore({ uri })), name, config);
+  return checked(await (uri === undefined ? open(storeFiles(home, name)) : openKeyStore(uri)), name, config);
 }
 
 export async function createApproverStore(
@@ -76,7 +76,7 @@ export async function createApproverStore(
   const files = approverFiles(home, approver);
   const uri = approverUri(config, approver);
   if (uri === undefined) await makePrivateDirectory(home.approverDirectory);
-  return checked(await (uri === undefined ? create(files) : openPkcs11KeyStore({ uri })), 'approver', config);
+  return checked(await (uri === undefined ? create(files) : openKeyStore(uri)), 'approver', config);
 }
 
 export async function openApproverStore(home: Home, approver: string): Promise<ManagedKeyStore> {
@@ -84,7 +84,7 @@ export async function openApproverStore(home: Home, approver: string): Promise<M
   const config = await readHomeConfig(home);
   const uri = approverUri(config, approver);
   if (uri === undefined && !existsSync(files.path)) throw new FastnessError('CLI_APPROVER_UNKNOWN', approver);
-  return checked(await (uri === undefined ? open(files) : openPkcs11KeyStore({ uri })), 'approver', config);
+  return checked(await (uri === undefined ? open(files) : openKeyStore(uri)), 'approver', config);
 }
 
 function approverUri({ keyStores }: StoreConfig, approver: string): string | undefined {
