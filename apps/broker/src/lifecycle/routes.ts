@@ -54,7 +54,7 @@ export const wrappingKeysSchema = z.strictObject({
 });
 
 /** Body of `POST /v1/admin/revocations/preview`. */
-const previewSchema = revocationSchema.pick({ kind: true, value: true });
+export const previewSchema = revocationSchema.pick({ kind: true, value: true });
 
 /** Paths of these routes and what they take. */
 export const lifecycleMethods: readonly (readonly [string, string])[] = Object.freeze([

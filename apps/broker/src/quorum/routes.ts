@@ -124,7 +124,7 @@ export function addQuorumRoutes(app: BrokerApp, context: BrokerContext, recordin
   });
 }
 
-const listQuery = z.strictObject({
+export const listQuery = z.strictObject({
   state: z.enum(['open', 'all']).default('open'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });

@@ -13,7 +13,7 @@ import {
   resourceRegistrationSchema,
 } from './resources.ts';
 
-const pageQuery = z.strictObject({
+export const resourceQuery = z.strictObject({
   after: z.string().max(200).default(''),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
@@ -36,7 +36,7 @@ export function addResourceAdminRoutes(app: BrokerApp, context: BrokerContext): 
   });
 
   app.get('/v1/admin/resources', async (c) => {
-    const resources = await listResources(context, checkShape(pageQuery, c.req.query()));
+    const resources = await listResources(context, checkShape(resourceQuery, c.req.query()));
     return c.json({ resources } satisfies z.infer<typeof resourcePageSchema>);
   });
 

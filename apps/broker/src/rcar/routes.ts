@@ -18,7 +18,7 @@ import { teeOfName } from './tees.ts';
 import { readToken, type AttestedGuest } from './token.ts';
 
 /** Body of `POST /kbs/v0/auth`. */
-const authSchema = z.strictObject({
+export const authSchema = z.strictObject({
   version: z.string().max(64),
   tee: z.string().max(32),
   'extra-params': z.unknown().optional(),

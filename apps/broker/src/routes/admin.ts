@@ -16,8 +16,8 @@ import { remoteAddress, type BrokerApp, type RateLimiters } from './app.ts';
 import { recordingAdmin } from './recording.ts';
 
 const limit = z.coerce.number().int().min(1).max(1000).default(100);
-const auditQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0), limit });
-const leaseQuery = z.strictObject({
+export const auditQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0), limit });
+export const leaseQuery = z.strictObject({
   after: z
     .string()
     .regex(/^[0-9a-f]{0,32}$/)

@@ -8,6 +8,7 @@ import { lifecycleMethods } from '../lifecycle/routes.ts';
 import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limits.ts';
 import { quorumMethods } from '../quorum/routes.ts';
 import type { BrokerMetrics } from '../operations/metrics.ts';
+import { describeRoutes } from '../operations/openapi.ts';
 import { routeName } from '../operations/routes.ts';
 import { addResourceAdminRoutes, rcarAdminMethods } from '../rcar/admin-routes.ts';
 import type { RcarOptions } from '../rcar/options.ts';
@@ -27,6 +28,7 @@ type AddressRate = Exclude<keyof BrokerLimits['rates'], 'renewal'>;
 /** Every route and its methods, for `BROKER_METHOD_NOT_ALLOWED`. */
 const methods: ReadonlyMap<string, string> = new Map([
   ['/health', 'GET, HEAD'],
+  ['/openapi.json', 'GET, HEAD'],
   ['/v1/challenges', 'POST'],
   ['/v1/key-releases', 'POST'],
   ['/v1/admin/releases', 'PUT'],
@@ -85,6 +87,12 @@ export function createApp(options: {
     if (context.audit.failed) throw new FastnessError('AUDIT_UNAVAILABLE');
     context.freshness?.require();
     return c.json({ status: 'ok' });
+  });
+  let description: string | undefined;
+  app.get('/openapi.json', (c) => {
+    limiters.other.take(remoteAddress(c.env));
+    description ??= JSON.stringify(describeRoutes());
+    return c.body(description, 200, { 'content-type': 'application/json' });
   });
   addKeyRoutes(app, context, limiters);
   addAdminRoutes(app, context, { limiters, adminTokenSha256, secureTransport });
