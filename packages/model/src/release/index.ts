@@ -9,6 +9,13 @@ export {
 export { clockToleranceMs } from './clock-tolerance.ts';
 export { parseOmsBundle, releaseDigestOf, type BundleMethod, type OmsBundle } from './bundle.ts';
 export type { DsseEnvelope } from './dsse.ts';
+export {
+  encodeOwnerRoot,
+  followOwnerRoots,
+  ownerRootPayloadType,
+  ownerRootToSign,
+  type OwnerRoot,
+} from './owner-root.ts';
 export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';
 export {
   measurementBytes,
