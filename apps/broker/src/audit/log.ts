@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FastnessError } from '@fastness/codec/errors';
 import { auditGenesis, encodeAuditEntry, type AuditEntry, type AuditHead } from './entry.ts';
 import type { AuditFacts, AuditKind } from './facts.ts';
@@ -91,6 +92,8 @@ function createLog(state: {
   // Entries that arrive while the disk is busy share the next write and the next fdatasync.
   const drain = async (): Promise<void> => {
     for (;;) {
+      // Whoever was waiting for the last write may append again before the next one begins.
+      await nextTurn();
       if (queue.length === 0) {
         // In the same turn as the check: an append that comes later must start a new drain.
         writing = undefined;
