@@ -33,7 +33,6 @@ try {
     say('NO ROLLBACK PROTECTION: whoever restores database and log together brings back what was revoked.');
   else say(`rollback protection: ${broker.freshness.description}; ${broker.freshness.trust}`);
   say(`log key: ${broker.logKey}`);
-  say(`listening on ${broker.url}`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       say(`${signal}: closing`);
@@ -43,6 +42,8 @@ try {
       });
     });
   }
+  // Last: whoever reads this may send a signal at once.
+  say(`listening on ${broker.url}`);
 } catch (error) {
   say(describe(error));
   if (error instanceof FastnessError) say(`next: ${error.next}`);

@@ -26,7 +26,8 @@ afterAll(async () => {
 /** What a host can copy while a broker is down, and put back later. */
 const parts = {
   database: ['database', 'database-wal', 'database-shm'],
-  log: ['audit'],
+  // The audit log, and what is published of it.
+  log: ['audit', 'audit.tlog'],
   record: ['audit.freshness'],
   'TPM state': ['tpm/state'],
 } as const;

@@ -20,6 +20,7 @@ const names = [
   'sign',
   'approve',
   'broker',
+  'freshness',
   'publish',
   'enclave',
   'relay',
