@@ -65,6 +65,14 @@ try {
     audit.append('refused', { operation: 'key-release', code: 'BROKER_NONCE_UNKNOWN', releaseDigest: 'a'.repeat(64) });
   const prove = async (): Promise<unknown> => log.prove((await log.append([entry])) - 1);
 
+  /** Microseconds of processor time, all threads, for each time that `work` is done by so many callers. */
+  const processorTime = async (callers: number, work: () => Promise<unknown>): Promise<number> => {
+    const before = process.cpuUsage();
+    const rate = await perSecond(callers, work);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / ((rate * milliseconds) / 1000);
+  };
+
   const result = await alternate(
     {
       plainOne: async () => perSecond(1, writePlain(1)),
@@ -95,6 +103,13 @@ try {
   printParts('proofs, 1 caller', '/s', {
     'inclusion proof of any entry': median(result.proveOne),
     'append, sign a checkpoint over it, prove': median(result.appendAndProve),
+  });
+  // What other work on the machine changes least.
+  printParts('processor time', 'µs', {
+    [`append, ${many} callers`]: await processorTime(many, append),
+    [`audit log and log, ${many} callers`]: await processorTime(many, record),
+    'inclusion proof of any entry': await processorTime(1, async () => log.prove(Math.floor(Math.random() * log.size))),
+    'append, sign, prove': await processorTime(1, prove),
   });
 } finally {
   await rm(folder, { recursive: true, force: true });
