@@ -9,6 +9,7 @@ import {
 } from '@fastness/model/release';
 import { z } from 'zod';
 import type { BrokerContext } from './context.ts';
+import { ownerKeysInForce } from './lifecycle/owners.ts';
 import type { ModelRule } from './policy.ts';
 import { asStoreError, findRelease, highestVersion, refuseRevoked, type BrokerDatabase } from './store/index.ts';
 
@@ -34,7 +35,7 @@ export async function verifyReleasePackage(
   const { policy, signer, transparency } = context;
   const verified = await verifyRelease({
     package: releasePackage,
-    ownerKeys: [...policy.ownerKeys],
+    ownerKeys: await ownerKeysInForce(policy, now),
     quorum: policy.quorum,
     now,
   });

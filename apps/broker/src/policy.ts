@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { attestationPolicySchema } from '@fastness/attest';
 import { fromBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { ownerRootSchema } from '@fastness/model/release';
 import { z } from 'zod';
 
 const publicKey = z
@@ -48,6 +49,14 @@ export const brokerPolicySchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
   /** Keys of model owners; a release must be signed by one of them. */
   ownerKeys: z.array(publicKey).min(1).max(16),
+  /**
+   * Sets of owner keys that followed `ownerKeys`, each signed by the one before it and by itself. Present: releases must be
+   * signed by a key of the last set, and nothing is released when that has expired. `trusted` is the set that the chain
+   * begins with, and its keys are `ownerKeys`. Absent: `ownerKeys` stand as they are.
+   */
+  ownerRoots: z
+    .strictObject({ trusted: ownerRootSchema, chain: z.array(z.string().max(65_536)).max(64) })
+    .exactOptional(),
   /** Whose approvals a release needs, and how many. */
   quorum: z.strictObject({
     threshold: z.int().min(1).max(16),
@@ -115,6 +124,10 @@ export function parseBrokerPolicy(value: unknown): ParsedBrokerPolicy {
     }
   }
   checkModelRules(policy);
+  const { ownerRoots } = policy;
+  if (ownerRoots !== undefined && ownerRoots.trusted.keys.join() !== policy.ownerKeys.join()) {
+    throw new FastnessError('BROKER_CONFIG_INVALID', 'policy.ownerRoots.trusted: its keys are not ownerKeys.');
+  }
   return {
     policy,
     digest: createHash('sha256').update(JSON.stringify(policy)).digest('hex'),

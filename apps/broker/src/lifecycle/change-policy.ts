@@ -1,3 +1,4 @@
+import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { commitRecorded, type BrokerContext, type Recorded } from '../context.ts';
 import { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy } from '../policy.ts';
@@ -34,6 +35,7 @@ export function preparePolicy(
 ): (trx: BrokerDatabase) => Promise<Recorded<'policy-changed', PolicyInForce>> {
   const parsed = parseBrokerPolicy(policy);
   context.governance?.acceptPolicy(parsed);
+  refuseOlderOwners(context.governance?.policy.policy, parsed.policy);
   return async (trx) => {
     const generation = (await generations(trx)).policy + 1;
     await governed(trx)
@@ -58,4 +60,13 @@ export function preparePolicy(
       result: { generation, digest: parsed.digest, policy: parsed.policy },
     };
   };
+}
+
+/** Owners only move on: no policy goes back to an earlier set of theirs, or to none. Throws `OWNER_ROOT_VERSION`. */
+function refuseOlderOwners(before: BrokerPolicy | undefined, after: BrokerPolicy): void {
+  const last = ({ ownerRoots }: BrokerPolicy): number =>
+    ownerRoots === undefined ? 0 : ownerRoots.trusted.version + ownerRoots.chain.length;
+  if (before !== undefined && last(after) < last(before)) {
+    throw new FastnessError('OWNER_ROOT_VERSION', `Version ${last(after)}, after ${last(before)}.`);
+  }
 }

@@ -5,6 +5,7 @@ import { modelKeysSchema } from '../authorise-release.ts';
 import type { BrokerContext } from '../context.ts';
 import type { BrokerDatabase, RevocationKind, StoredLease } from '../store/index.ts';
 import { revokedKeyOf, type ReleaseKeys } from './key-revocation.ts';
+import { ownerKeysInForce } from './owners.ts';
 import { governed } from './tables.ts';
 import { compareTcb, type TcbFacts } from './tcb.ts';
 
@@ -78,7 +79,7 @@ async function keysOfRelease(
     const root = wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(row.keys)).root);
     const verified = await verifyRelease({
       package: releasePackageSchema.parse(JSON.parse(row.package)),
-      ownerKeys: [...context.policy.ownerKeys],
+      ownerKeys: await ownerKeysInForce(context.policy, now),
       quorum: context.policy.quorum,
       now,
     });

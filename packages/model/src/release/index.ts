@@ -13,6 +13,7 @@ export {
   encodeOwnerRoot,
   followOwnerRoots,
   ownerRootPayloadType,
+  ownerRootSchema,
   ownerRootToSign,
   type OwnerRoot,
 } from './owner-root.ts';

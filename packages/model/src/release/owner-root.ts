@@ -15,7 +15,7 @@ export const ownerRootPayloadType = 'application/vnd.fastness.owners+json';
 /** Characters of one signed set. */
 const maxLength = 64 * 1024;
 
-const ownerRootSchema = z.strictObject({
+export const ownerRootSchema = z.strictObject({
   format: z.literal('fastness/owners/v1'),
   version: z.int().min(1),
   /** First instant at which it no longer is valid. */
