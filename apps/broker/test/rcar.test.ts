@@ -64,8 +64,12 @@ beforeAll(async () => {
   turin = await forgeAmdChain({ product: 'Turin', kind: 'vcek', now: dawn });
   const collateral = await forgeCollateral({ chain: intel, tee: 'tdx', now: dawn });
   const { attestation } = world.policy;
+  // Many requests in little time, all from one address.
+  const rate = { perSecond: 1000, burst: 1000 };
+  const rates = { perAddress: rate, global: rate };
   broker = await world.start({
     rcar: {},
+    limits: { rates: { challenge: rates, keyRelease: rates, admin: rates, adminFailure: rates } },
     policy: {
       ...world.policy,
       attestation: {
