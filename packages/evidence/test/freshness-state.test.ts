@@ -250,7 +250,7 @@ describe.skipIf(!swtpmInstalled)('anchored state of a process that is killed', (
 
   it(
     'at every step of its way loses nothing that it acknowledged, and never goes back',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const script = fileURLToPath(new URL('support/advance-until-killed.ts', import.meta.url));
       const key = keys.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('hex');

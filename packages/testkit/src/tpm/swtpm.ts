@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -43,7 +44,8 @@ export async function startSwtpm(directory: string): Promise<RunningSwtpm> {
       resolve();
     });
   });
-  while (!existsSync(socketPath)) {
+  // The file is there before anybody listens on it.
+  while (!(await accepts(socketPath))) {
     if (hasEnded(child)) throw new Error(`swtpm ended with ${child.exitCode ?? child.signalCode ?? 'nothing'}`);
     await sleep(10);
   }
@@ -55,6 +57,19 @@ export async function startSwtpm(directory: string): Promise<RunningSwtpm> {
       await ended;
     },
   };
+}
+
+async function accepts(socketPath: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const probe = connect(socketPath);
+    probe.once('error', () => {
+      resolve(false);
+    });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+  });
 }
 
 function hasEnded(child: ChildProcess): boolean {
