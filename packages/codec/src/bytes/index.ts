@@ -6,3 +6,4 @@ export { decodePem, encodePem, type PemOptions } from './pem.ts';
 export { ByteReader } from './reader.ts';
 export { utf8Decode, utf8Encode } from './utf8.ts';
 export { crc32c } from './crc32c.ts';
+export { nestsDeeper } from './json-depth.ts';

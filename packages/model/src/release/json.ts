@@ -1,5 +1,9 @@
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
+import { nestsDeeper } from '@fastness/codec';
 import type { z } from 'zod';
+
+/** Nothing that is signed or approved here nests deeper than a handful. */
+const MAX_DEPTH = 32;
 
 /**
  * Reads JSON text of a known shape. `code` is thrown for text that is too long (characters), is no JSON, or has
@@ -16,6 +20,7 @@ export function parseJsonText<T>(
 ): T {
   const { schema, maxLength, code, what } = options;
   if (text.length > maxLength) throw new FastnessError(code, `${what} has ${text.length} characters.`);
+  if (nestsDeeper(text, MAX_DEPTH)) throw new FastnessError(code, `${what} nests too deep.`);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,4 +1,4 @@
-import { decodePem, fromBase64Url, fromHex, toBase64Url, utf8Decode, utf8Encode } from '@fastness/codec';
+import { decodePem, fromBase64Url, fromHex, nestsDeeper, toBase64Url, utf8Decode, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseCertificate, parseCrl, type Certificate, type Crl } from '@fastness/codec/x509';
 import * as z from 'zod';
@@ -43,6 +43,8 @@ export interface ParsedCollateral {
 }
 
 const MAX_TEXT = 262_144;
+/** Of the deepest document: TCB info, its modules, their levels, a level, its TCB. */
+const MAX_DEPTH = 16;
 const text = z.string().min(2).max(MAX_TEXT);
 const envelopeSchema = z.strictObject({
   tcbInfo: text,
@@ -120,6 +122,7 @@ export function readSignedDocument<T>(
 
 function parseJson(source: string, code: 'ATTEST_ENDORSEMENT_MALFORMED' | 'DCAP_COLLATERAL_MALFORMED'): unknown {
   try {
+    if (nestsDeeper(source, MAX_DEPTH)) throw new SyntaxError('Nested.');
     return JSON.parse(source);
   } catch (cause) {
     throw new FastnessError(code, 'Not JSON.', { cause });

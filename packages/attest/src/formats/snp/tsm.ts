@@ -1,4 +1,4 @@
-import { fromBase64Url, utf8Decode } from '@fastness/codec';
+import { fromBase64Url, nestsDeeper, utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import * as z from 'zod';
 import { parseCertTable } from './cert-table.ts';
@@ -45,9 +45,11 @@ export function splitExtendedReport(bytes: Uint8Array): Required<TsmReport> {
 export function decodeTsmReport(value: Uint8Array): ReturnType<typeof readTsm> {
   let json: unknown;
   try {
-    json = JSON.parse(utf8Decode(value));
+    const text = utf8Decode(value);
+    if (nestsDeeper(text, 1)) throw new SyntaxError('Nested.');
+    json = JSON.parse(text);
   } catch (cause) {
-    throw new FastnessError('ATTEST_EVIDENCE_MALFORMED', 'Not JSON.', { cause });
+    throw new FastnessError('ATTEST_EVIDENCE_MALFORMED', 'Not JSON of this shape.', { cause });
   }
   const read = schema.safeParse(json);
   if (!read.success) throw new FastnessError('ATTEST_EVIDENCE_MALFORMED', 'Expected provider, outblob and auxblob.');
