@@ -20,7 +20,7 @@ const requestsPerRound = 100;
 const concurrency = 8;
 const entriesPerRound = 500;
 const directory = mkdtempSync(join(tmpdir(), 'fastness-bench-broker-'));
-const post = async (url: string, json: unknown, method = 'POST'): Promise<unknown> => {
+const post = async (url: string, json: unknown, method: 'POST' | 'PUT' = 'POST'): Promise<unknown> => {
   const response = await fetch(url, {
     method,
     headers: { 'content-type': 'application/json', authorization: `Bearer ${adminToken}` },
