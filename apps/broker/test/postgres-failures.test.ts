@@ -292,6 +292,8 @@ describe.skipIf(!isAvailable('postgres'))('a PostgreSQL server', () => {
     expect(refusalOf(await admin.register(broker.url, await world.release()))).toBe('BROKER_LOCKED');
     expect((await admin.audit(broker.url)).map(({ kind }) => kind)).toEqual([
       'start',
+      'approval-seen',
+      'approval-seen',
       'release-registered',
       'not-committed',
       'refused',

@@ -61,6 +61,7 @@ describe('acceptable forged evidence', () => {
         vmpl: 3,
       },
       snp: {
+        denyProducts: ['Genoa'],
         vmpl: [1, 3],
         minimumTcb: { Milan: { bootloader: 4, tee: 0, snp: 27, microcode: 222 } },
         hostData: [toHex(hostData)],
