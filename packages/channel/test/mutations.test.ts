@@ -17,7 +17,7 @@ async function outcome(seed: number, action: () => Promise<unknown>): Promise<st
   throw new Error(`Seed ${seed}: a changed message was accepted`);
 }
 
-/** Frames of a response, one for each part of its body: a part is made when the one before it has left. */
+/** Frames of a response, one for each part of its body, the head with the first: a part is made when the one before has left. */
 async function framesOnePart(opened: OpenedRequest, parts: number): Promise<Uint8Array[]> {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
@@ -29,8 +29,6 @@ async function framesOnePart(opened: OpenedRequest, parts: number): Promise<Uint
   };
   for (let at = 0; at < parts; at += 1) {
     await Promise.all([writer.write(new Uint8Array(200 + 7 * at).fill(at)), read()]);
-    // The head leaves by itself, before the first part.
-    if (at === 0) await read();
   }
   await Promise.all([writer.close(), read()]);
   return frames;
@@ -40,7 +38,7 @@ it('7,500 changed responses are refused', { timeout: 240_000 }, async () => {
   const gateway = await newGateway({ chunkInterval: 0 });
   const { sealed, opened } = await exchange(gateway);
   const frames = await framesOnePart(opened, 12);
-  expect(frames).toHaveLength(14);
+  expect(frames).toHaveLength(13);
   const codes = new Map<string, number>();
   for (let seed = 1; seed <= 7500; seed += 1) {
     const changed = mutate(seededRandom(seed), frames);
