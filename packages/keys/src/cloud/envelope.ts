@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { concatBytes, u32be, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { maxContextBytes, maxPlaintextBytes, unwrapKey, wrapAlgorithm, wrapKey } from '../software/wrap.ts';
+import { framedBinding } from '../content-cipher.ts';
+import { unwrapKey, wrapAlgorithm, wrapKey, type WrapBinding } from '../software/wrap.ts';
 
 /*
  * ciphertext = 01 | length of blob u16be | blob | wrapping under the secret
@@ -15,43 +16,16 @@ const layout = 1;
 const headBytes = 3;
 export const secretBytes = 32;
 
-export interface EnvelopeBinding {
-  readonly keyId: string;
-  readonly keyVersion: number;
-  readonly context: Uint8Array;
-}
-
 /** What the service is asked to bind: a digest, because services write such context into their logs. */
-export function bindingDigest({ keyId, keyVersion, context }: EnvelopeBinding): Uint8Array {
-  const label = utf8Encode('fastness/cloud-wrap/v1');
-  const id = utf8Encode(keyId);
-  const framed = [u32be(label.length), label, u32be(id.length), id, u32be(keyVersion), u32be(context.length), context];
-  return new Uint8Array(
-    createHash('sha256')
-      .update(concatBytes(...framed))
-      .digest(),
-  );
-}
-
-/** Errors: KEYS_SIZE. */
-export function checkSizes(plaintext: Uint8Array, context: Uint8Array): void {
-  if (plaintext.length < 1 || plaintext.length > maxPlaintextBytes) {
-    throw new FastnessError('KEYS_SIZE', `The key to wrap has ${plaintext.length} bytes.`);
-  }
-  checkContext(context);
-}
-
-/** Errors: KEYS_SIZE. */
-export function checkContext(context: Uint8Array): void {
-  if (context.length < 1 || context.length > maxContextBytes) {
-    throw new FastnessError('KEYS_SIZE', `The context has ${context.length} bytes.`);
-  }
+export function bindingDigest({ keyId, keyVersion, context }: WrapBinding): Uint8Array {
+  const framed = framedBinding('fastness/cloud-wrap/v1', keyId, keyVersion, context);
+  return new Uint8Array(createHash('sha256').update(framed).digest());
 }
 
 /** `seal` has the service encrypt the secret. Errors: those of `seal`. */
 export async function sealEnvelope(
   plaintext: Uint8Array,
-  binding: EnvelopeBinding,
+  binding: WrapBinding,
   seal: (secret: Uint8Array, digest: Uint8Array) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const secret = new Uint8Array(randomBytes(secretBytes));
@@ -70,7 +44,7 @@ export async function sealEnvelope(
 /** `open` has the service decrypt the blob. Errors: KEYS_WRAPPED_ALGORITHM, KEYS_UNWRAP, and those of `open`. */
 export async function openEnvelope(
   envelope: Uint8Array,
-  binding: EnvelopeBinding,
+  binding: WrapBinding,
   open: (blob: Uint8Array, digest: Uint8Array) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   if (envelope.length < headBytes) throw new FastnessError('KEYS_WRAPPED_MALFORMED');

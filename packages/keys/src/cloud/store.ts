@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { equalBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type ManagedKeyStore } from '../key-store.ts';
+import { checkContext, checkPlaintext } from '../wrap-sizes.ts';
 import { keyIdPattern, maxWrappedBytes, type WrappedKey } from '../wrapped-key.ts';
 import type { CloudBackend, CloudKey, CloudOperation, CloudVersion } from './backend.ts';
 import { Catalog, defaultCatalogAge } from './catalog.ts';
-import { checkContext, checkSizes, openEnvelope, sealEnvelope } from './envelope.ts';
+import { openEnvelope, sealEnvelope } from './envelope.ts';
 
 /** What every cloud store can be told. */
 export interface CloudStoreOptions {
@@ -129,7 +130,8 @@ export class CloudKeyStore implements ManagedKeyStore {
   async wrap(id: string, plaintext: Uint8Array, context: Uint8Array): Promise<WrappedKey> {
     this.#requireOpen();
     const key = requirePurpose(await this.#catalog.key(id), 'wrap');
-    checkSizes(plaintext, context);
+    checkPlaintext(plaintext);
+    checkContext(context);
     const version = requireUsable(key, currentOf(key));
     const binding = { keyId: id, keyVersion: version.version, context };
     const ciphertext = await sealEnvelope(plaintext, binding, async (secret, digest) => {

@@ -1,9 +1,5 @@
-import { createCipheriv, createDecipheriv, hash, hkdfSync } from 'node:crypto';
-import { concatBytes, u32be, utf8Encode } from '@fastness/codec/bytes';
-import { FastnessError } from '@fastness/codec/errors';
-
-const tagBytes = 16;
-const label = utf8Encode('fastness/wrap/pkcs11/v1');
+import { hash, hkdfSync } from 'node:crypto';
+import { derivedBytes, framedBinding, openWith, sealWith } from '../content-cipher.ts';
 
 /**
  * What a wrapped key is bound to, as one digest: SHA-256 over the framed label, id, version and context. A digest
@@ -11,17 +7,7 @@ const label = utf8Encode('fastness/wrap/pkcs11/v1');
  * `info` from which the content key of the RSA way is derived.
  */
 export function bindingOf(id: string, version: number, context: Uint8Array): Uint8Array {
-  const key = utf8Encode(id);
-  const framed = concatBytes(
-    u32be(label.length),
-    label,
-    u32be(key.length),
-    key,
-    u32be(version),
-    u32be(context.length),
-    context,
-  );
-  return hash('sha256', framed, 'buffer');
+  return hash('sha256', framedBinding('fastness/wrap/pkcs11/v1', id, version, context), 'buffer');
 }
 
 /*
@@ -30,39 +16,18 @@ export function bindingOf(id: string, version: number, context: Uint8Array): Uin
  */
 
 export function sealContent(secret: Uint8Array, binding: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  const derived = new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(0), binding, 44));
-  try {
-    const cipher = createCipheriv('aes-256-gcm', derived.subarray(0, 32), derived.subarray(32), {
-      authTagLength: tagBytes,
-    });
-    cipher.setAAD(binding);
-    const body = cipher.update(plaintext);
-    cipher.final();
-    return concatBytes(body, cipher.getAuthTag());
-  } finally {
-    derived.fill(0);
-  }
+  return withDerived(secret, binding, (derived) => sealWith(derived, binding, plaintext));
 }
 
 /** Errors: KEYS_UNWRAP. */
 export function openContent(secret: Uint8Array, binding: Uint8Array, sealed: Uint8Array): Uint8Array {
-  if (sealed.length <= tagBytes) throw new FastnessError('KEYS_UNWRAP');
-  const derived = new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(0), binding, 44));
+  return withDerived(secret, binding, (derived) => openWith(derived, binding, sealed));
+}
+
+function withDerived<T>(secret: Uint8Array, binding: Uint8Array, work: (derived: Uint8Array) => T): T {
+  const derived = new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(0), binding, derivedBytes));
   try {
-    const decipher = createDecipheriv('aes-256-gcm', derived.subarray(0, 32), derived.subarray(32), {
-      authTagLength: tagBytes,
-    });
-    decipher.setAAD(binding);
-    decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes));
-    const opened = decipher.update(sealed.subarray(0, sealed.length - tagBytes));
-    try {
-      decipher.final();
-      return new Uint8Array(opened);
-    } catch {
-      throw new FastnessError('KEYS_UNWRAP');
-    } finally {
-      opened.fill(0);
-    }
+    return work(derived);
   } finally {
     derived.fill(0);
   }

@@ -2,7 +2,7 @@ import { u32be, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type ManagedKeyStore } from '../key-store.ts';
-import { maxContextBytes, maxPlaintextBytes } from '../software/wrap.ts';
+import { checkContext, checkPlaintext } from '../wrap-sizes.ts';
 import { keyIdPattern, maxWrappedBytes, type WrappedKey } from '../wrapped-key.ts';
 import {
   keyInfoSchema,
@@ -153,8 +153,8 @@ class TokenKeyStore implements Pkcs11KeyStore {
 
   async wrap(id: string, plaintext: Uint8Array, context: Uint8Array): Promise<WrappedKey> {
     requireId(id);
-    requireSize('The key to wrap', plaintext, maxPlaintextBytes);
-    requireSize('The context', context, maxContextBytes);
+    checkPlaintext(plaintext);
+    checkContext(context);
     // Copies: what is asked with is wiped once the answer is there.
     const [header, ciphertext] = await this.#request(
       'wrap',
@@ -174,7 +174,7 @@ class TokenKeyStore implements Pkcs11KeyStore {
     }
     if (algorithm.length > 64) throw new FastnessError('KEYS_WRAPPED_ALGORITHM');
     if (ciphertext.length > maxWrappedBytes) throw new FastnessError('KEYS_WRAPPED_MALFORMED');
-    requireSize('The context', context, maxContextBytes);
+    checkContext(context);
     const fields = [utf8Encode(keyId), u32be(keyVersion), utf8Encode(algorithm), ciphertext.slice(), context.slice()];
     return one(await this.#request('unwrap', fields, true));
   }
@@ -207,9 +207,4 @@ function one(fields: readonly Uint8Array[]): Uint8Array {
 
 function requireId(id: string): void {
   if (!keyIdPattern.test(id)) throw new FastnessError('KEYS_ID_UNKNOWN');
-}
-
-function requireSize(what: string, bytes: Uint8Array, max: number): void {
-  if (bytes.length < 1 || bytes.length > max)
-    throw new FastnessError('KEYS_SIZE', `${what} has ${bytes.length} bytes.`);
 }

@@ -1,7 +1,9 @@
-import { createCipheriv, createDecipheriv, createHash, hkdf, randomBytes } from 'node:crypto';
+import { createHash, hkdf, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { concatBytes, u32be, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { derivedBytes, framedBinding, openWith, sealWith, tagBytes } from '../content-cipher.ts';
+import { checkContext, checkPlaintext, maxPlaintextBytes } from '../wrap-sizes.ts';
 import type { WrappedKey } from '../wrapped-key.ts';
 
 /*
@@ -12,12 +14,9 @@ import type { WrappedKey } from '../wrapped-key.ts';
  * The binding is the associated data too.
  */
 export const wrapAlgorithm = 'HKDF-SHA256+A256GCM';
-export const maxPlaintextBytes = 4096;
-export const maxContextBytes = 4096;
 
 const layout = 1;
 const saltBytes = 32;
-const tagBytes = 16;
 const overhead = 1 + saltBytes + tagBytes;
 const hkdfAsync = promisify(hkdf);
 
@@ -29,19 +28,11 @@ export interface WrapBinding {
 
 /** Errors: KEYS_SIZE. */
 export async function wrapKey(kek: Uint8Array, plaintext: Uint8Array, binding: WrapBinding): Promise<WrappedKey> {
-  if (plaintext.length < 1 || plaintext.length > maxPlaintextBytes) {
-    throw new FastnessError('KEYS_SIZE', `The key to wrap has ${plaintext.length} bytes.`);
-  }
+  checkPlaintext(plaintext);
   const salt = randomBytes(saltBytes);
   const { aad, derived } = await derive(kek, salt, binding);
   try {
-    const cipher = createCipheriv('aes-256-gcm', derived.subarray(0, 32), derived.subarray(32), {
-      authTagLength: tagBytes,
-    });
-    cipher.setAAD(aad);
-    const body = cipher.update(plaintext);
-    cipher.final();
-    const ciphertext = concatBytes(Uint8Array.of(layout), salt, body, cipher.getAuthTag());
+    const ciphertext = concatBytes(Uint8Array.of(layout), salt, sealWith(derived, aad, plaintext));
     return { keyId: binding.keyId, keyVersion: binding.keyVersion, algorithm: wrapAlgorithm, ciphertext };
   } finally {
     derived.fill(0);
@@ -58,22 +49,8 @@ export async function unwrapKey(kek: Uint8Array, wrapped: WrappedKey, context: U
   if (ciphertext[0] !== layout) throw new FastnessError('KEYS_WRAPPED_ALGORITHM', `Its layout is ${ciphertext[0]}.`);
   const binding = { keyId: wrapped.keyId, keyVersion: wrapped.keyVersion, context };
   const { aad, derived } = await derive(kek, ciphertext.subarray(1, 1 + saltBytes), binding);
-  const split = ciphertext.length - tagBytes;
   try {
-    const decipher = createDecipheriv('aes-256-gcm', derived.subarray(0, 32), derived.subarray(32), {
-      authTagLength: tagBytes,
-    });
-    decipher.setAAD(aad);
-    decipher.setAuthTag(ciphertext.subarray(split));
-    const opened = decipher.update(ciphertext.subarray(1 + saltBytes, split));
-    try {
-      decipher.final();
-      return new Uint8Array(opened);
-    } catch {
-      throw new FastnessError('KEYS_UNWRAP');
-    } finally {
-      opened.fill(0);
-    }
+    return openWith(derived, aad, ciphertext.subarray(1 + saltBytes));
   } finally {
     derived.fill(0);
   }
@@ -84,22 +61,10 @@ async function derive(
   salt: Uint8Array,
   { keyId, keyVersion, context }: WrapBinding,
 ): Promise<{ aad: Uint8Array; derived: Uint8Array }> {
-  if (context.length < 1 || context.length > maxContextBytes) {
-    throw new FastnessError('KEYS_SIZE', `The context has ${context.length} bytes.`);
-  }
-  const label = utf8Encode('fastness/wrap/v1');
-  const id = utf8Encode(keyId);
-  const aad = concatBytes(
-    u32be(label.length),
-    label,
-    u32be(id.length),
-    id,
-    u32be(keyVersion),
-    u32be(context.length),
-    context,
-  );
+  checkContext(context);
+  const aad = framedBinding('fastness/wrap/v1', keyId, keyVersion, context);
   // OpenSSL takes at most 1024 bytes of info; the digest of the binding stands for it, the associated data repeats it whole.
   const info = createHash('sha256').update(aad).digest();
-  const derived = new Uint8Array(await hkdfAsync('sha256', kek, salt, info, 44));
+  const derived = new Uint8Array(await hkdfAsync('sha256', kek, salt, info, derivedBytes));
   return { aad, derived };
 }
