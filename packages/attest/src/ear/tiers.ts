@@ -38,6 +38,28 @@ export interface Trustworthiness {
 }
 
 /**
+ * What a genuine TEE supports: hardware and identity that somebody who counts vouches for, a configuration and a measurement
+ * that the policy names (booting, and not what is loaded later), memory that the host cannot read.
+ */
+export const confidentialVector: TrustworthinessVector = Object.freeze({
+  'instance-identity': AFFIRMING,
+  configuration: AFFIRMING,
+  executables: APPROVED_BOOT,
+  hardware: AFFIRMING,
+  'runtime-opaque': AFFIRMING,
+});
+
+/** What debugging takes away: whoever debugs reads the memory and changes what runs. */
+export const debuggable: TrustworthinessVector = Object.freeze({
+  configuration: CONTRAINDICATED,
+  executables: CONTRAINDICATED,
+  'runtime-opaque': CONTRAINDICATED,
+});
+
+/** What a missing revocation list takes away: nobody knows whether the identity and the hardware behind it are still good. */
+export const unrevoked: TrustworthinessVector = Object.freeze({ 'instance-identity': WARNING, hardware: WARNING });
+
+/**
  * What the simulated TEE amounts to: hardware that is recognised and must not be relied on (nothing but software made the
  * report), memory that the host can read, and neither identity nor measurement that anybody vouches for. So the status of
  * simulated evidence is `contraindicated`, whatever else holds.

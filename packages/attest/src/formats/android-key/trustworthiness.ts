@@ -2,7 +2,7 @@ import {
   AFFIRMING,
   APPROVED_BOOT,
   CONTRAINDICATED,
-  WARNING,
+  unrevoked,
   type Trustworthiness,
   type TrustworthinessVector,
 } from '../../ear/tiers.ts';
@@ -23,7 +23,7 @@ const vector: TrustworthinessVector = Object.freeze({
 export const androidKeyTrustworthiness: Trustworthiness = Object.freeze({
   vectorOf: () => vector,
   waiverEffects: Object.freeze({
-    ANDROID_STATUS_MISSING: { 'instance-identity': WARNING, hardware: WARNING },
+    ANDROID_STATUS_MISSING: unrevoked,
     ANDROID_UNLOCKED: { configuration: CONTRAINDICATED, executables: CONTRAINDICATED },
     ANDROID_BOOT_STATE: { configuration: CONTRAINDICATED, executables: CONTRAINDICATED },
   }),

@@ -1,7 +1,7 @@
 import {
   AFFIRMING,
   APPROVED_BOOT,
-  CONTRAINDICATED,
+  debuggable,
   type Trustworthiness,
   type TrustworthinessVector,
 } from '../../ear/tiers.ts';
@@ -21,7 +21,7 @@ const vector: TrustworthinessVector = Object.freeze({
 
 /** A debugger changes what was measured after it was measured. */
 const waiverEffects: Readonly<Record<ArmPsaWaivableCheck, TrustworthinessVector>> = Object.freeze({
-  PSA_DEBUG: { configuration: CONTRAINDICATED, executables: CONTRAINDICATED, 'runtime-opaque': CONTRAINDICATED },
+  PSA_DEBUG: debuggable,
 });
 
 /** What PSA tokens contribute to attestation results. */

@@ -1,10 +1,4 @@
-import {
-  AFFIRMING,
-  APPROVED_BOOT,
-  CONTRAINDICATED,
-  type Trustworthiness,
-  type TrustworthinessVector,
-} from '../../ear/tiers.ts';
+import { confidentialVector, debuggable, type Trustworthiness, type TrustworthinessVector } from '../../ear/tiers.ts';
 import type { NitroWaivableCheck } from './waivable.ts';
 
 /**
@@ -20,20 +14,13 @@ const ISOLATED_BY_HYPERVISOR = 32;
  * relying on it means relying on AWS as an operator, and a reader should decide that knowingly.
  */
 const vector: TrustworthinessVector = Object.freeze({
-  'instance-identity': AFFIRMING,
-  configuration: AFFIRMING,
-  executables: APPROVED_BOOT,
-  hardware: AFFIRMING,
+  ...confidentialVector,
   'runtime-opaque': ISOLATED_BY_HYPERVISOR,
 });
 
 /** A debug enclave shows its console to the parent instance, and its registers do not say what runs. */
 const waiverEffects: Readonly<Record<NitroWaivableCheck, TrustworthinessVector>> = Object.freeze({
-  NITRO_DEBUG: {
-    configuration: CONTRAINDICATED,
-    executables: CONTRAINDICATED,
-    'runtime-opaque': CONTRAINDICATED,
-  },
+  NITRO_DEBUG: debuggable,
 });
 
 /** What Nitro documents contribute to attestation results. */

@@ -2,6 +2,7 @@ import type { Claims } from '../../claims/claims.ts';
 import {
   AFFIRMING,
   APPROVED_BOOT,
+  confidentialVector,
   CONTRAINDICATED,
   WARNING,
   type Trustworthiness,
@@ -19,13 +20,7 @@ const ISOLATED = 32;
  * published, as they were at boot; genuine hardware; memory that the host cannot read. With protected PCIe the links between
  * the GPUs are not encrypted, so the last is a warning. Nothing says in which machine the GPU sits.
  */
-const gpuVector: TrustworthinessVector = Object.freeze({
-  'instance-identity': AFFIRMING,
-  configuration: AFFIRMING,
-  executables: APPROVED_BOOT,
-  hardware: AFFIRMING,
-  'runtime-opaque': AFFIRMING,
-});
+const gpuVector = confidentialVector;
 const protectedPcieVector: TrustworthinessVector = Object.freeze({ ...gpuVector, 'runtime-opaque': ISOLATED });
 /** A switch keeps nothing, so nothing is claimed about its memory. */
 const switchVector: TrustworthinessVector = Object.freeze({
