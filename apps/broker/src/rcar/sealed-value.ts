@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:
 import { concatBytes, fromBase64Url, toBase64Url, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { KeyStore, WrappedKey } from '@fastness/keys';
+import { unwrapUnder } from '../unwrap.ts';
 
 /**
  * What a wrapped key belongs to: the path of a resource and who may have it. A database in which either was changed gives
@@ -46,10 +47,10 @@ export async function openValue(
   context: SealContext,
 ): Promise<Uint8Array> {
   const bound = contextBytes(context);
-  const key = await unwrapKey(keyStore, value.wrappedKey, bound);
+  const key = await unwrapUnder(keyStore, value.wrappedKey, bound, 'RCAR_RESOURCE_UNUSABLE');
   try {
     const bytes = fromBase64Url(value.sealed);
-    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 });
     decipher.setAAD(bound);
     decipher.setAuthTag(bytes.subarray(-16));
     return concatBytes(decipher.update(bytes.subarray(12, -16)), decipher.final());
@@ -57,24 +58,5 @@ export async function openValue(
     throw new FastnessError('RCAR_RESOURCE_UNUSABLE', undefined, { cause });
   } finally {
     key.fill(0);
-  }
-}
-
-/** Codes by which a key store says that it works and that this wrapped key is the problem. */
-const keyAtFault: ReadonlySet<string> = new Set([
-  'KEYS_ID_UNKNOWN',
-  'KEYS_VERSION_UNKNOWN',
-  'KEYS_PURPOSE',
-  'KEYS_WRAPPED_MALFORMED',
-  'KEYS_WRAPPED_ALGORITHM',
-  'KEYS_UNWRAP',
-]);
-
-async function unwrapKey(keyStore: KeyStore, wrappedKey: WrappedKey, context: Uint8Array): Promise<Uint8Array> {
-  try {
-    return await keyStore.unwrap(wrappedKey, context);
-  } catch (cause) {
-    const unusable = cause instanceof FastnessError && keyAtFault.has(cause.code);
-    throw new FastnessError(unusable ? 'RCAR_RESOURCE_UNUSABLE' : 'BROKER_KEY_STORE', undefined, { cause });
   }
 }
