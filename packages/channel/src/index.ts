@@ -25,6 +25,7 @@ export {
   type ReceiptClaims,
   type ReceiptKey,
 } from './receipt.ts';
+export { platformPrimitives } from './platform-primitives.ts';
 export { webPrimitives, type AesGcm, type Awaitable, type Hkdf, type HpkeKem, type Primitives } from './primitives.ts';
 export { createReplayCache, type ReplayCache } from './replay-cache.ts';
 export { prepareSeal, sealRequest, type PreparedSeal, type SealedRequest, type SealTarget } from './seal-request.ts';

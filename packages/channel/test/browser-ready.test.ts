@@ -15,9 +15,17 @@ describe.each(['index.ts', 'wire/index.ts'])('the import graph of %s', (entry) =
     expect(graph.flatMap((file) => browserFaults(file))).toEqual([]);
   });
 
-  it('needs no packages but hpke and zod', () => {
+  it('needs no packages but hpke, zod and noble', () => {
+    const known = new Set(['@panva/hpke-noble', 'hpke', 'zod']);
     const names = graph.flatMap(({ imports }) => imports).filter((name) => !/^(?:\.|@fastness\/)/.test(name));
-    expect([...new Set(names)].filter((name) => name !== 'hpke' && name !== 'zod')).toEqual([]);
+    expect([...new Set(names)].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('loads noble only on demand', () => {
+    const loading = graph.filter(({ imports }) => imports.includes('@panva/hpke-noble'));
+    expect(loading.map(({ file }) => path.basename(file)).filter((name) => name !== 'noble.ts')).toEqual([]);
+    const eager = graph.filter(({ text }) => /from '\.\/noble\.ts'/.test(text));
+    expect(eager.map(({ file }) => file)).toEqual([]);
   });
 });
 

@@ -38,7 +38,10 @@ export interface ClientOptions {
   readonly responseTimeoutMs?: number;
   /** Sealed bytes that one response may have. Default: 1 GiB. */
   readonly maxResponseBytes?: number;
-  /** What the channel computes with. Default: WebCrypto; in Node, Node's own cryptography, which is faster. */
+  /**
+   * What the channel computes with. Default: WebCrypto, with X-Wing in JavaScript where it has no ML-KEM-768; in Node,
+   * Node's own cryptography, which is faster.
+   */
   readonly primitives?: Primitives;
   readonly onEvent?: (event: ClientEvent) => void;
   /** Roots of the vendors. Default: AMD's, pinned. */

@@ -1,4 +1,4 @@
-import { prepareSeal, type PreparedSeal, type Primitives } from '@fastness/channel';
+import { platformPrimitives, prepareSeal, type PreparedSeal, type Primitives } from '@fastness/channel';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 
 /** Keeps one key agreement ready for each verified enclave, so that a request need not wait for it. */
@@ -25,7 +25,8 @@ export class SealsAhead {
     return prepared;
   }
 
-  #make({ keyConfig }: VerifiedEnclave): Promise<PreparedSeal> {
-    return prepareSeal({ keyConfig, ...this.#options });
+  async #make({ keyConfig }: VerifiedEnclave): Promise<PreparedSeal> {
+    const { allowX25519, primitives = await platformPrimitives() } = this.#options;
+    return prepareSeal({ keyConfig, allowX25519, primitives });
   }
 }
