@@ -15,6 +15,8 @@ const forms: Readonly<Record<string, RegExp>> = Object.freeze({
   'instance-id': /^[!-~]{1,140}$/,
   'vm-id': /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   'gce-instance': /^[!-~]{1,140}$/,
+  /** A TPM whose key the policy pins. */
+  'attestation-key': /^[0-9a-f]{64}$/,
 });
 
 /**
@@ -60,6 +62,7 @@ function kindOfBare(text: string): string {
   if (forms['chip-id']?.test(text) === true) return 'chip-id';
   if (forms['ppid']?.test(text) === true) return 'ppid';
   if (forms['vm-id']?.test(text) === true) return 'vm-id';
+  if (forms['attestation-key']?.test(text) === true) return 'attestation-key';
   if (/^i-[0-9a-f]{8,17}$/.test(text)) return 'instance-id';
   return text.startsWith('projects/') ? 'gce-instance' : 'csp-id';
 }

@@ -126,7 +126,7 @@ export {
   withMeasurements,
   type AttestationPolicy,
 } from './policy/policy.ts';
-export { deviceKinds, roleOf, type DeviceKind, type TeeRole } from './roles.ts';
+export { deviceKinds, requireLabel, roleOf, type DeviceKind, type TeeRole } from './roles.ts';
 export { policySectionOf, type PolicySectionName, type Tee } from './tees.ts';
 export { amdAnchors, amdRoots } from './trust/amd.ts';
 export { azureAnchors, azureVtpmRoots } from './trust/azure.ts';

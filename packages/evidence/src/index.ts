@@ -1,4 +1,13 @@
 /** Collecting evidence on this machine (Node). */
-export type { CollectedEvidence, Collector } from './collector.ts';
+export type { CollectedEvidence, Collector, RuntimeEvent } from './collector.ts';
 export { detectCollector, SIMULATED_TEE_VARIABLE, type DetectCollectorOptions } from './detect.ts';
+export {
+  encodeRuntimeEvent,
+  openTpmCollector,
+  RUNTIME_PCR,
+  TPM_DEVICE,
+  type TpmCollector,
+  type TpmCollectorOptions,
+} from './devices/tpm.ts';
+export { collectSession, type Machine, type MachineEvidence } from './machine.ts';
 export { simulatedCollector, type SimulatedCollectorOptions } from './simulated.ts';

@@ -1,7 +1,7 @@
 import { cmwFromJson, SIMULATED_SNP_EVIDENCE_TYPE, type Cmw } from '@fastness/attest';
 import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { REPORT_DATA_BYTES, type CollectedEvidence, type Collector } from './collector.ts';
+import { requireReportData, type CollectedEvidence, type Collector } from './collector.ts';
 import { acceptsConnections, exchangeLine } from './line-exchange.ts';
 
 export interface SimulatedCollectorOptions {
@@ -23,15 +23,14 @@ export function simulatedCollector(options: SimulatedCollectorOptions): Collecto
   const { socketPath, timeoutMs = 10_000 } = options;
   return Object.freeze<Collector>({
     name: 'simulated-sev-snp',
+    tee: 'sev-snp',
     simulated: true,
     async detect() {
       const present = await acceptsConnections(socketPath, timeoutMs);
       return { present, detail: `simulated TEE ${present ? 'answers' : 'does not answer'} on ${socketPath}` };
     },
     async collect(reportData) {
-      if (reportData.length !== REPORT_DATA_BYTES) {
-        throw new FastnessError('EVIDENCE_REPORT_DATA', `${reportData.length} bytes.`);
-      }
+      requireReportData('sev-snp', reportData);
       const line = JSON.stringify({ op: 'report', reportData: toHex(reportData) });
       return parseAnswer(await exchangeLine({ socketPath, line, timeoutMs, maxBytes: MAX_ANSWER }));
     },

@@ -14,6 +14,20 @@ export function u32be(value: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Two bytes, little-endian. @throws CODEC_VALUE outside 0..2^16-1. */
+export function u16le(value: number): Uint8Array<ArrayBuffer> {
+  checkRange(value, 0xffff);
+  return Uint8Array.of(value & 0xff, value >> 8);
+}
+
+/** Four bytes, little-endian. @throws CODEC_VALUE outside 0..2^32-1. */
+export function u32le(value: number): Uint8Array<ArrayBuffer> {
+  checkRange(value, 0xffff_ffff);
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
 /** Eight bytes, big-endian; a number must be a safe integer. @throws CODEC_VALUE outside 0..2^64-1. */
 export function u64be(value: number | bigint): Uint8Array<ArrayBuffer> {
   if (typeof value === 'number') checkRange(value, Number.MAX_SAFE_INTEGER);

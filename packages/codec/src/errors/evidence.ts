@@ -9,8 +9,8 @@ export const evidenceErrors = Object.freeze({
   },
   EVIDENCE_REPORT_DATA: {
     class: 'usage',
-    message: 'Report data must be exactly 64 bytes.',
-    next: 'Pass the output of reportDataOf.',
+    message: 'Report data must have as many bytes as the evidence binds: 64, or 32 for devices and TPMs.',
+    next: 'Use collectSession, or pass the output of reportDataFor.',
   },
   EVIDENCE_UNREACHABLE: {
     class: 'unavailable',

@@ -99,6 +99,10 @@ export const banks = Object.freeze({
 });
 export type Bank = keyof typeof banks;
 
+/** Banks that can be extended: SHA-1 too, because a log must have its digest wherever that bank is active. Nothing relies on it. */
+export const extendableBanks = Object.freeze({ ...banks, 'SHA-1': { algorithm: 0x0004, bytes: 20 } });
+export type ExtendableBank = keyof typeof extendableBanks;
+
 /** Bytes of the longest command or answer that a TPM must take (part 2, MAX_COMMAND_SIZE of the profiles is 4096). */
 export const MAX_FRAME_BYTES = 4096;
 /** Registers of a PC client TPM. */

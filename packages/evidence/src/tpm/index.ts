@@ -42,7 +42,16 @@ export {
   shutdown,
   startup,
 } from './commands/startup.ts';
-export { algorithms, banks, comparisons, handles, nvAttributes, type Bank } from './constants.ts';
+export {
+  algorithms,
+  banks,
+  comparisons,
+  extendableBanks,
+  handles,
+  nvAttributes,
+  type Bank,
+  type ExtendableBank,
+} from './constants.ts';
 export {
   attestationKeyTemplate,
   rsaAttestationKeyTemplate,

@@ -5,7 +5,10 @@ import { modelIdPattern } from '../manifest.ts';
 import { parseJsonText } from './json.ts';
 import { algorithmOf } from './verify-key.ts';
 
-/** TEEs whose measurements a release can list: those that run the software, and never an attached device. */
+/**
+ * What a release can list measurements of: what runs the software, and never an attached device. `tpm` is a machine that its
+ * TPM says booted this software: nothing hides its memory from whoever operates it.
+ */
 export const releaseTees = Object.freeze([
   'sev-snp',
   'tdx',
@@ -15,6 +18,7 @@ export const releaseTees = Object.freeze([
   'arm-cca',
   'azure-vtpm',
   'gcp-vtpm',
+  'tpm',
 ] as const);
 export type ReleaseTee = (typeof releaseTees)[number];
 
@@ -28,6 +32,7 @@ export const measurementBytes: Readonly<Record<ReleaseTee, readonly number[]>> =
   'arm-cca': [32, 48, 64],
   'azure-vtpm': [32, 48, 64],
   'gcp-vtpm': [32, 48, 64],
+  tpm: [32, 48, 64],
 });
 
 const measurementSchema = z

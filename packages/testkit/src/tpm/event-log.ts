@@ -1,4 +1,4 @@
-import { concatBytes, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes, u16le, u32le, utf8Encode } from '@fastness/codec/bytes';
 
 /** One event to write; its digests are made over `data` in every bank. */
 export interface ForgedEvent {
@@ -59,14 +59,4 @@ async function writeLegacy({ pcr, type, data }: ForgedEvent): Promise<Uint8Array
 
 async function digestOf(hash: string, data: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest(hash, Uint8Array.from(data)));
-}
-
-function u16le(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, value >> 8);
-}
-
-function u32le(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
-  return bytes;
 }

@@ -1,7 +1,15 @@
 import { ByteReader, concatBytes, u16be, u32be } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { readSized, sized, type Tpm, type TpmAuthorisation } from '../client.ts';
-import { algorithms, banks, commandCodes, MAX_PCR, type Bank } from '../constants.ts';
+import {
+  algorithms,
+  banks,
+  commandCodes,
+  extendableBanks,
+  MAX_PCR,
+  type Bank,
+  type ExtendableBank,
+} from '../constants.ts';
 import { noPassword } from './objects.ts';
 
 /** Registers of one bank. */
@@ -88,13 +96,13 @@ export async function pcrExtend(
   tpm: Tpm,
   options: {
     readonly index: number;
-    readonly bank: Bank;
+    readonly bank: ExtendableBank;
     readonly digest: Uint8Array;
     readonly auth?: TpmAuthorisation;
   },
 ): Promise<void> {
   const { index, bank, digest, auth = noPassword } = options;
-  if (digest.length !== banks[bank].bytes) {
+  if (digest.length !== extendableBanks[bank].bytes) {
     throw new FastnessError('TPM_DEVICE_ARGUMENT', `TPM2_PCR_Extend: a digest of ${digest.length} bytes.`);
   }
   await tpm.run(
@@ -103,7 +111,7 @@ export async function pcrExtend(
       name: 'TPM2_PCR_Extend',
       handles: [index],
       auths: [auth],
-      parameters: concatBytes(u32be(1), u16be(banks[bank].algorithm), digest),
+      parameters: concatBytes(u32be(1), u16be(extendableBanks[bank].algorithm), digest),
     },
     () => {},
   );
