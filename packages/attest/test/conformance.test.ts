@@ -34,6 +34,11 @@ describe.skipIf(!vectorsPresent)('recorded evidence', () => {
     expect(files.filter((file) => !covered.has(file))).toEqual([]);
   });
 
+  it('gives no reason for a row that it judges', () => {
+    const judged = new Set(conformanceCases.map(({ row }) => row));
+    expect(notJudged.filter(({ row }) => judged.has(row))).toEqual([]);
+  });
+
   it.each(conformanceCases)('$tee: $name: $verdict', async ({ tee, verdict, options }) => {
     const found = await verdictOf(toWire(await options()));
     count(tee, found);

@@ -204,4 +204,21 @@ describe('Intel quotes without collateral', () => {
     await verifyEvidence({ ...options, endorsements });
     expect(service.requests.map(({ path }) => path)).toContain('/sgx/certification/v4/rootcacrl');
   });
+
+  it.each([2, 3])('fetches the PCK certificate that an encrypted PPID names, type %s', async (certificationType) => {
+    const { options, service, material } = await dcapWorld({ kind: 'sgx', quote: { certificationType } });
+    service.serve(fakePcs({ material: [material], pccs: true }));
+    const source = sourceFor({ anchors: options.anchors, services: pccsServices(`${service.url}/`) });
+    const completed = await completeEndorsements({ ...options, endorsements: [], source });
+    await verifyEvidence({ ...options, endorsements: completed.endorsements });
+    expect(completed.fetched).toHaveLength(5);
+    // The rest is there: what came with the certificate is kept when something else has to be fetched.
+    const without = await completeEndorsements({ ...options, source });
+    await verifyEvidence({ ...options, endorsements: without.endorsements });
+  });
+
+  it('says so where no service can be asked for the PCK certificate', async () => {
+    const { options, source } = await dcapWorld({ kind: 'sgx', quote: { certificationType: 1 } });
+    expect(await codeOf(completeEndorsements({ ...options, endorsements: [], source }))).toBe('ENDORSEMENT_EVIDENCE');
+  });
 });

@@ -72,6 +72,7 @@ export {
   type ForgedEnclaveFields,
   type ForgedTdFields,
   type ForgeQuoteOptions,
+  pckReference,
 } from './intel/quote.ts';
 export { forgeEventLog, startupLocality, type ForgedEvent, type ForgeEventLogOptions } from './tpm/event-log.ts';
 export { forgeTpmQuote, tpmHashIds, tpmSelection, type ForgedScheme, type ForgeTpmQuoteOptions } from './tpm/quote.ts';

@@ -23,6 +23,15 @@ export const sgxPolicySchema = z
       .max(64)
       .exactOptional()
       .describe('Signers and products, one of which the enclave must be, with a floor on its ISVSVN. Absent: any.'),
+    attributes: z
+      .strictObject({
+        value: hex(16).describe('The attributes, as the report holds them: flags (little-endian), then XFRM.'),
+        mask: hex(16).describe('The bits that are compared.'),
+      })
+      .exactOptional()
+      .describe(
+        'Attributes that the enclave must have. Absent: those of an initialised enclave, with no flag that this verifier does not know. DEBUG is refused in either case.',
+      ),
   })
   .refine(
     ({ measurements, signers }) => measurements !== undefined || signers !== undefined,

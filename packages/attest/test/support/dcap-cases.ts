@@ -8,11 +8,13 @@ import {
   TDX_QUOTE_TYPE,
   vendorAnchors,
   type Cmw,
+  type TrustAnchors,
   type VerifyEvidenceOptions,
   type WaivableCheck,
 } from '../../src/index.ts';
 import { parse as parseSgx } from '../../src/formats/sgx/index.ts';
 import { encodeDcapCollateral, parse as parseTdx, type DcapCollateral } from '../../src/formats/tdx/index.ts';
+import { sampleAnchors, sampleCollateral, sgxSample, tdxSample } from './intel-samples.ts';
 import { fromAnyBase64, jsonText, readVector, readVectorText } from './vectors.ts';
 
 /** One recorded quote, what goes with it, and what must become of it. */
@@ -28,6 +30,12 @@ export interface DcapCase {
   readonly verdict: 'accept' | ErrorCode;
   /** Statuses that the policy accepts; default all. */
   readonly status?: string;
+  /** Default: the vendors'. */
+  readonly anchors?: () => TrustAnchors;
+  /** Members of the section beside those that accept what the quote measures. */
+  readonly section?: object;
+  /** Checks that the policy waives. */
+  readonly waive?: readonly WaivableCheck[];
   /** Needs a waiver because no list of that time was recorded. */
   readonly noCrl?: boolean;
   /** Members of the section that lift what the verdict is about, and the verdict then. */
@@ -122,20 +130,83 @@ export const dcapCases: readonly DcapCase[] = [
     verdict: 'DCAP_TCB_INFO_SIGNATURE',
   })),
   {
-    name: "Intel's SGX sample, certification type 1, sample root",
-    row: 'sgx/intel__SGX-TDX-DCAP-QuoteVerificationLibrary/Src/AttestationApp/sampleData/quote.dat',
+    name: "Intel's SGX sample, PCK certificate handed in, TCB info v2, sample root",
+    row: `${sgxSample}/quote.dat`,
     tee: 'sgx',
-    quote: binary('sgx/intel__SGX-TDX-DCAP-QuoteVerificationLibrary/Src/AttestationApp/sampleData/quote.dat'),
+    quote: binary(`${sgxSample}/quote.dat`),
+    collateral: sampleCollateral(sgxSample, 'pem'),
+    anchors: sampleAnchors(sgxSample),
+    // Its enclave is all zeros: no processor made the report, so the policy has to say that it wants just that.
+    section: { attributes: { value: '00'.repeat(16), mask: 'ff'.repeat(16) } },
+    waive: ['DCAP_TCB_INFO_OUTDATED'],
     at: early2025,
-    verdict: 'DCAP_CERTIFICATION_TYPE',
+    verdict: 'accept',
+    status: 'UpToDate',
   },
   {
-    name: "Intel's TDX sample, sample root",
-    row: 'tdx/intel__SGX-TDX-DCAP-QuoteVerificationLibrary/Src/AttestationApp/sampleData/tdx',
-    tee: 'tdx',
-    quote: binary('tdx/intel__SGX-TDX-DCAP-QuoteVerificationLibrary/Src/AttestationApp/sampleData/tdx/quote.dat'),
+    name: "Intel's SGX sample, TCB info v2 without a waiver",
+    row: `${sgxSample}/quote.dat`,
+    tee: 'sgx',
+    quote: binary(`${sgxSample}/quote.dat`),
+    collateral: sampleCollateral(sgxSample, 'pem'),
+    anchors: sampleAnchors(sgxSample),
     at: early2025,
-    verdict: 'DCAP_QUOTE_MALFORMED',
+    verdict: 'DCAP_TCB_INFO_OUTDATED',
+  },
+  {
+    name: "Intel's SGX sample, Intel's root",
+    row: `${sgxSample}/quote.dat`,
+    tee: 'sgx',
+    quote: binary(`${sgxSample}/quote.dat`),
+    collateral: sampleCollateral(sgxSample, 'pem'),
+    at: early2025,
+    verdict: 'DCAP_ROOT_NOT_PINNED',
+  },
+  {
+    name: "Intel's SGX sample, sample root, after its time",
+    row: `${sgxSample}/quote.dat`,
+    tee: 'sgx',
+    quote: binary(`${sgxSample}/quote.dat`),
+    collateral: sampleCollateral(sgxSample, 'pem'),
+    anchors: sampleAnchors(sgxSample),
+    at: '2026-09-06T00:00:00Z',
+    verdict: 'DCAP_CERTIFICATE_VALIDITY',
+  },
+  {
+    name: "Intel's TDX sample, sample root, its own collateral",
+    row: tdxSample,
+    tee: 'tdx',
+    quote: binary(`${tdxSample}/quote.dat`),
+    collateral: sampleCollateral(tdxSample, 'der'),
+    anchors: sampleAnchors(tdxSample),
+    at: early2025,
+    // An SVN has one byte, and its TCB info gives 65473 and the like: cut to a byte it would be another level.
+    verdict: 'DCAP_COLLATERAL_MALFORMED',
+  },
+  {
+    name: "Intel's TDX sample, sample root: chain and every signature of the quote hold; documents of another root",
+    row: tdxSample,
+    tee: 'tdx',
+    quote: binary(`${tdxSample}/quote.dat`),
+    collateral: () => {
+      const { tcbInfo, tcbInfoIssuerChain } = in2025('00806f050000')();
+      return { ...sampleCollateral(tdxSample, 'der')(), tcbInfo, tcbInfoIssuerChain };
+    },
+    anchors: sampleAnchors(tdxSample),
+    at: early2025,
+    verdict: 'DCAP_TCB_ROOT_MISMATCH',
+  },
+  {
+    name: "Intel's TDX sample, Intel's root",
+    row: tdxSample,
+    tee: 'tdx',
+    quote: binary(`${tdxSample}/quote.dat`),
+    collateral: () => {
+      const { tcbInfo, tcbInfoIssuerChain } = in2025('00806f050000')();
+      return { ...sampleCollateral(tdxSample, 'der')(), tcbInfo, tcbInfoIssuerChain };
+    },
+    at: early2025,
+    verdict: 'DCAP_ROOT_NOT_PINNED',
   },
   {
     name: 'dcap-qvl TDX v4, full collateral',
@@ -330,7 +401,11 @@ export interface DcapChanges {
 /** Everything that verifies a case, under a policy that accepts what the quote measures. */
 export function dcapOptions(testCase: DcapCase, changes: DcapChanges = {}): VerifyEvidenceOptions {
   const { reportData, measurement } = contentOf(testCase);
-  const waive = [...(testCase.noCrl === true ? (['DCAP_CRL_MISSING'] as const) : []), ...(changes.waive ?? [])];
+  const waive = [
+    ...(testCase.waive ?? []),
+    ...(testCase.noCrl === true ? (['DCAP_CRL_MISSING'] as const) : []),
+    ...(changes.waive ?? []),
+  ];
   return {
     ...wrapDcap(testCase),
     policy: parseAttestationPolicy({
@@ -341,11 +416,12 @@ export function dcapOptions(testCase: DcapCase, changes: DcapChanges = {}): Veri
         ...(testCase.tee === 'tdx' ? { rtmrs: {} } : {}),
         tcbStatuses: [...tcbStatuses],
         minimumTcbEvaluationDataNumber: 0,
+        ...testCase.section,
         ...changes.section,
       },
       waivers: waive.map((check) => ({ check, reason: 'recorded evidence' })),
     }),
-    anchors: vendorAnchors,
+    anchors: testCase.anchors?.() ?? vendorAnchors,
     expectedReportData: changes.reportData ?? fromHex(reportData),
     now: new Date(changes.at ?? testCase.at),
   };

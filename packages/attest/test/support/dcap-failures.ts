@@ -12,7 +12,10 @@ import {
   intelName,
   keyUsage,
   pckExtension,
+  pckReference,
   type ForgedCollateral,
+  type ForgedIntelChain,
+  type ForgedPlatform,
 } from '@fastness/testkit';
 import type { DcapCollateral } from '../../src/formats/tdx/index.ts';
 import { after, now, reportData, type DcapScenario } from './dcap-forge.ts';
@@ -38,6 +41,42 @@ const without = (name: 'rootCaCrl' | 'pckCrl') => (collateral: ForgedCollateral)
 };
 const lastByte = (bytes: Uint8Array) => bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte));
 
+/** The chain of the quote, or its first certificates, as collateral hands it in. */
+const handedIn = (all: ForgedCollateral, { certificates }: ForgedIntelChain, count = 3): DcapCollateral => ({
+  ...all,
+  pckCertificateChain: certificates
+    .slice(0, count)
+    .map((certificate) => encodePem(certificate, 'CERTIFICATE'))
+    .join(''),
+});
+
+/** A quote that names its PCK certificate, changed as told, with the certificate handed in. */
+const naming = (changes: Partial<ForgedPlatform>, certificationType = 1): DcapScenario => ({
+  quote: {
+    certificationType,
+    certification: pckReference({ ...forgedPlatform, ...changes }, certificationType),
+  },
+  sent: (all, chain) => handedIn(all, chain),
+});
+
+/** Members that make forged TCB info one of version 2: no id, numbered components. */
+const version2 = {
+  id: undefined,
+  version: 2,
+  tcbLevels: [
+    {
+      tcb: {
+        ...Object.fromEntries(
+          forgedPlatform.components.map((svn, index) => [`sgxtcbcomp${String(index + 1).padStart(2, '0')}svn`, svn]),
+        ),
+        pcesvn: forgedPlatform.pceSvn,
+      },
+      tcbDate: '2026-01-14T00:00:00Z',
+      tcbStatus: 'UpToDate',
+    },
+  ],
+};
+
 const quoteFailures: readonly DcapFailure[] = [
   ['DCAP_QUOTE_VERSION', 'an SGX version', { version: 3 }],
   ['DCAP_QUOTE_VERSION', 'a TDX version', { kind: 'sgx', version: 4 }],
@@ -50,7 +89,26 @@ const quoteFailures: readonly DcapFailure[] = [
   ['DCAP_QUOTE_TRAILING', 'a byte', { quote: { trailing: Uint8Array.of(0, 0, 1) } }],
   ['DCAP_QUOTE_MALFORMED', 'a huge buffer', { quote: { trailing: new Uint8Array(65_536) } }],
   ['DCAP_QUOTE_MALFORMED', 'no certificates', { quote: { certificates: [] } }],
-  ['DCAP_CERTIFICATION_TYPE', 'the id of a platform', { quote: { certificationType: 3 } }],
+  ['DCAP_CERTIFICATION_TYPE', 'a platform manifest', { quote: { certificationType: 7 } }],
+  ['DCAP_CERTIFICATION_TYPE', 'a certificate without its chain', { quote: { certificationType: 4 } }],
+  ['DCAP_PCK_MISSING', 'named and not handed in', { quote: { certificationType: 1 } }],
+  ['DCAP_PCK_MISSING', 'named by an encrypted PPID and not handed in', { quote: { certificationType: 3 } }],
+  ...[1, 2, 3].map((certificationType): DcapFailure => [
+    'DCAP_QUOTE_MALFORMED',
+    `certification data of type ${certificationType}, one byte short`,
+    { quote: { certificationType, certification: pckReference(forgedPlatform, certificationType).subarray(1) } },
+  ]),
+  ['DCAP_PCK_CHAIN', 'handed in without the root', { sent: (all, chain) => handedIn(all, chain, 2) }],
+  ['DCAP_PCK_PPID_MISMATCH', 'another platform', naming({ ppid: otherHex(16) })],
+  ['DCAP_PCK_TCB_MISMATCH', 'another CPUSVN', naming({ components: [...other(16)] })],
+  ['DCAP_PCK_TCB_MISMATCH', 'another PCE version', naming({ pceSvn: 12 })],
+  ['DCAP_PCK_TCB_MISMATCH', 'another PCE', naming({ pceId: otherHex(2) })],
+  ['DCAP_PCK_TCB_MISMATCH', 'another PCE version, PPID encrypted', naming({ pceSvn: 12 }, 3)],
+  [
+    'DCAP_QE_REPORT_SIGNATURE',
+    'the certificate of another key handed in',
+    { ...naming({}), quoteOf: () => ({ signQeReportWith: stranger }) },
+  ],
   ['CODEC_TRUNCATED', 'cut short', { editQuote: (quote) => quote.subarray(0, -1) }],
   ['DCAP_PCK_CHAIN', 'no root', { quoteOf: ({ certificates }) => ({ certificates: certificates.slice(0, 2) }) }],
   ['DCAP_ROOT_NOT_PINNED', 'no pins', { anchors: {} }],
@@ -121,7 +179,15 @@ const collateralFailures: readonly DcapFailure[] = [
   ['DCAP_CERTIFICATE_REVOKED', 'the signer', { chain: { rootCrl: revoked(4) } }],
   ['DCAP_TCB_INFO_KIND', 'of SGX', { collateral: { tcbInfo: { id: 'SGX' } } }],
   ['DCAP_TCB_INFO_KIND', 'of TDX', { kind: 'sgx', collateral: { tcbInfo: { id: 'TDX' } } }],
-  ['DCAP_TCB_INFO_KIND', 'version 2', { collateral: { tcbInfo: { version: 2 } } }],
+  ['DCAP_TCB_INFO_KIND', 'version 4', { collateral: { tcbInfo: { version: 4 } } }],
+  ['DCAP_TCB_INFO_KIND', 'version 2, which SGX alone had', { collateral: { tcbInfo: version2 } }],
+  ['DCAP_TCB_INFO_OUTDATED', 'version 2', { kind: 'sgx', collateral: { tcbInfo: version2 } }],
+  ['DCAP_COLLATERAL_MALFORMED', 'version 2 in the shape of 3', { collateral: { tcbInfo: { version: 2 } } }],
+  [
+    'DCAP_COLLATERAL_MALFORMED',
+    'version 2 that says of which TEE it is',
+    { kind: 'sgx', collateral: { tcbInfo: { ...version2, id: 'SGX' } } },
+  ],
   ['DCAP_TCB_INFO_KIND', 'another type', { collateral: { tcbInfo: { tcbType: 1 } } }],
   ['DCAP_QE_IDENTITY_KIND', 'of the QE', { collateral: { qeIdentity: { id: 'QE' } } }],
   ['DCAP_QE_IDENTITY_KIND', 'of the QVE', { kind: 'sgx', collateral: { qeIdentity: { id: 'QVE' } } }],
@@ -224,6 +290,11 @@ const appraisalFailures: readonly DcapFailure[] = [
   ['SGX_ISV_SVN_LOW', 'an old one', { kind: 'sgx', enclave: { isvSvn: 2 } }],
   ['SGX_DEBUG_ALLOWED', 'bit 1', { kind: 'sgx', enclave: { attributes: '0700000000000000e700000000000000' } }],
   [
+    'SGX_ATTRIBUTES_NOT_ALLOWED',
+    'an XFRM that the policy does not name',
+    { kind: 'sgx', section: { attributes: { value: '0500000000000000e300000000000000', mask: 'ff'.repeat(16) } } },
+  ],
+  [
     'SGX_ATTRIBUTES_INVALID',
     'not started',
     { kind: 'sgx', enclave: { attributes: '0400000000000000e700000000000000' } },
@@ -244,6 +315,23 @@ export const dcapAccepted: readonly (readonly [what: string, scenario: DcapScena
   ['TDX 1.0, version 5', { version: 5 }],
   ['TDX 1.5, version 5', { kind: 'td-1.5' }],
   ['SGX', { kind: 'sgx' }],
+  ['SGX, naming its PCK certificate by PPID', { kind: 'sgx', ...naming({}) }],
+  ['TDX, naming its PCK certificate by PPID', naming({})],
+  ['SGX, naming its PCK certificate by a PPID encrypted with RSA-2048', { kind: 'sgx', ...naming({}, 2) }],
+  ['SGX, naming its PCK certificate by a PPID encrypted with RSA-3072', { kind: 'sgx', ...naming({}, 3) }],
+  [
+    'SGX, naming its PCK certificate without a PCE id',
+    {
+      kind: 'sgx',
+      quote: { certificationType: 1, certification: pckReference(forgedPlatform, 1).subarray(0, -2) },
+      sent: (all, chain) => handedIn(all, chain),
+    },
+  ],
+  ['a chain handed in for a quote with one', { sent: (all, chain) => handedIn(all, chain) }],
+  [
+    'SGX with attributes that the policy names',
+    { kind: 'sgx', section: { attributes: { value: '0500000000000000e700000000000000', mask: 'ff'.repeat(16) } } },
+  ],
   ['SGX under its measurement alone', { kind: 'sgx', section: { signers: undefined } }],
   ['a processor CA', { chain: { issuer: 'processor' } }],
   ['zeros after the quote', { quote: { trailing: new Uint8Array(3000) } }],
@@ -271,5 +359,7 @@ export const dcapAccepted: readonly (readonly [what: string, scenario: DcapScena
 
 /** Scenarios that a waiver lets pass. */
 export const dcapWaived: readonly DcapFailure[] = dcapFailures.filter(([code]) =>
-  ['DCAP_CRL_MISSING', 'DCAP_CRL_EXPIRED', 'TDX_DEBUG_ALLOWED', 'SGX_DEBUG_ALLOWED'].includes(code),
+  ['DCAP_CRL_MISSING', 'DCAP_CRL_EXPIRED', 'DCAP_TCB_INFO_OUTDATED', 'TDX_DEBUG_ALLOWED', 'SGX_DEBUG_ALLOWED'].includes(
+    code,
+  ),
 );

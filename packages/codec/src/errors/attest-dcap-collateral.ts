@@ -75,6 +75,11 @@ export const dcapCollateralErrors = Object.freeze({
     message: 'The TCB info is of another TEE, or of a version that is not understood.',
     next: 'Fetch TCB info of version 3 for this TEE from version 4 of the PCS.',
   },
+  DCAP_TCB_INFO_OUTDATED: {
+    class: 'denied',
+    message: 'The TCB info is of version 2, which Intel no longer serves.',
+    next: 'Fetch TCB info of version 3 from version 4 of the PCS; waive DCAP_TCB_INFO_OUTDATED only for samples and archives.',
+  },
   DCAP_QE_IDENTITY_KIND: {
     class: 'invalid',
     message: 'The QE identity is of another enclave, or of a version that is not understood.',

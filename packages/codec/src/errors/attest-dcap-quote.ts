@@ -41,12 +41,17 @@ export const dcapQuoteErrors = Object.freeze({
   },
   DCAP_CERTIFICATION_TYPE: {
     class: 'invalid',
-    message: 'The quote does not carry its PCK certificate chain.',
-    next: 'Configure the quote generation service to embed the chain (certification data type 5).',
+    message: 'The quote carries certification data of a type that is not read.',
+    next: 'Configure the quote generation service to embed the chain (type 5), or to name the PCK certificate (types 1 to 3).',
+  },
+  DCAP_PCK_MISSING: {
+    class: 'unavailable',
+    message: 'The quote names its PCK certificate and does not carry it, and none was handed in.',
+    next: 'Fetch the certificate from your PCCS and send it with its issuer and the root as pckCertificateChain of the collateral.',
   },
   DCAP_PCK_CHAIN: {
     class: 'invalid',
-    message: 'The quote does not carry a PCK certificate, its issuer and the root.',
+    message: 'The chain is not a PCK certificate, its issuer and the root.',
     next: recollect,
   },
   DCAP_ROOT_NOT_PINNED: {
@@ -103,5 +108,15 @@ export const dcapQuoteErrors = Object.freeze({
     class: 'invalid',
     message: 'The PCK certificate does not describe its platform as Intel specifies.',
     next: recollect,
+  },
+  DCAP_PCK_PPID_MISMATCH: {
+    class: 'invalid',
+    message: 'The PCK certificate that was handed in is of another platform than the quote names.',
+    next: 'Fetch the PCK certificate for the PPID in the quote.',
+  },
+  DCAP_PCK_TCB_MISMATCH: {
+    class: 'invalid',
+    message: 'The PCK certificate that was handed in is for another TCB or PCE than the quote names.',
+    next: 'Fetch the PCK certificate for the CPUSVN, PCESVN and PCEID in the quote.',
   },
 } as const satisfies Record<string, ErrorFacts>);

@@ -27,6 +27,11 @@ export const sgxErrors = Object.freeze({
     message: 'The enclave runs in debug mode: the host reads and writes its memory.',
     next: 'Build and start the enclave without the DEBUG attribute.',
   },
+  SGX_ATTRIBUTES_NOT_ALLOWED: {
+    class: 'denied',
+    message: 'The attributes of the enclave are not those that the policy asks for.',
+    next: 'Start the enclave with the attributes that the policy names, or name those of this one.',
+  },
   SGX_ATTRIBUTES_INVALID: {
     class: 'invalid',
     message: 'The attributes are not those of an initialised enclave, or hold bits that this verifier does not know.',

@@ -1,6 +1,7 @@
 import { concatBytes, encodePem, fromHex, utf8Encode } from '@fastness/codec/bytes';
 import { generateKeys, signRaw, type ForgedKeys } from '../x509/keys.ts';
 import type { ForgedIntelChain } from './chain.ts';
+import type { ForgedPlatform } from './pck-extensions.ts';
 
 const ES256 = { kind: 'ecdsa', hash: 'SHA-256' } as const;
 
@@ -79,8 +80,10 @@ export interface ForgeQuoteOptions {
   readonly keyType?: number;
   readonly qeVendor?: string;
   readonly qe?: ForgedEnclaveFields;
-  /** Type of the inner certification data; default 5, the PEM chain. */
+  /** Type of the inner certification data; default 5, the PEM chain. Types 1 to 3 name the certificate of the chain instead. */
   readonly certificationType?: number;
+  /** Replaces the inner certification data. */
+  readonly certification?: Uint8Array;
   /** The chain as it goes into the quote; default PCK, CA, root. */
   readonly certificates?: readonly Uint8Array[];
   readonly trailing?: Uint8Array;
@@ -122,21 +125,32 @@ export async function forgeQuote(options: ForgeQuoteOptions): Promise<Uint8Array
     ...options.qe,
   });
   const qeSignature = await signRaw(options.signQeReportWith ?? chain.keys.pck, ES256, qe);
-  const pem = utf8Encode(
-    (options.certificates ?? chain.certificates).map((each) => encodePem(each, 'CERTIFICATE')).join(''),
-  );
+  const certificationType = options.certificationType ?? 5;
+  const certified =
+    options.certification ??
+    (certificationType < 4
+      ? pckReference(chain.platform, certificationType)
+      : utf8Encode(
+          (options.certificates ?? chain.certificates).map((each) => encodePem(each, 'CERTIFICATE')).join(''),
+        ));
   const inner = concatBytes(
     qe,
     qeSignature,
     u16(authData.length),
     authData,
-    u16(options.certificationType ?? 5),
-    u32(pem.length),
-    pem,
+    u16(certificationType),
+    u32(certified.length),
+    certified,
   );
   const certification = sgx ? inner : concatBytes(u16(6), u32(inner.length), inner);
   const data = concatBytes(signature, point, certification);
   return concatBytes(signed, u32(data.length), data, options.trailing ?? new Uint8Array(0));
+}
+
+/** What names a PCK certificate: PPID in the clear (type 1) or as so many encrypted bytes (2, 3), CPUSVN, PCESVN, PCEID. */
+export function pckReference(platform: ForgedPlatform, type: number): Uint8Array {
+  const ppid = type === 1 ? fromHex(platform.ppid) : new Uint8Array(type === 2 ? 256 : 384).fill(0xe5);
+  return concatBytes(ppid, Uint8Array.from(platform.components), u16(platform.pceSvn), fromHex(platform.pceId));
 }
 
 function u16(value: number): Uint8Array {

@@ -7,6 +7,7 @@ import { issued, knownRoot, requireSignatures } from '../../signatures.ts';
 import { requireTime } from '../../time.ts';
 import type { TrustAnchors } from '../../trust/anchors.ts';
 import { assessPlatform, assessQe } from './assess.ts';
+import { checkPckReference } from './certification.ts';
 import { checkCertificateWindows, selectPckChain, selectTcbSigner } from './chain.ts';
 import type { TcbInfo } from './collateral-schema.ts';
 import { checkDocuments } from './documents.ts';
@@ -63,6 +64,7 @@ export async function authenticateQuote<Body>(
   checkQeReportData(quote, vouching, checks);
   checkCertificateWindows([leaf, issuer, root], now, checks);
   const pck = readPckFacts(leaf, options);
+  checkPckReference(quote.reference, pck, checks);
 
   const { collateral } = parsed;
   checks.require('DCAP_COLLATERAL_MISSING', collateral !== undefined, {

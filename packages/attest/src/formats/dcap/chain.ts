@@ -27,6 +27,10 @@ export async function selectPckChain(
   anchors: readonly IntelTrustAnchor[],
   checks: Checklist,
 ): Promise<PckChain> {
+  checks.require('DCAP_PCK_MISSING', certificates.length > 0, {
+    expected: 'a PCK certificate in the quote or handed in',
+    actual: certificates.length > 0 ? `${certificates.length} certificates` : 'none',
+  });
   const [leaf, issuer, root] = certificates;
   const complete = leaf !== undefined && issuer !== undefined && root !== undefined;
   checks.require('DCAP_PCK_CHAIN', complete, {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { tcbStatuses } from '../../policy/dcap.ts';
 
 /**
- * TCB info and enclave identities, version 3 and 2 (Intel SGX and TDX PCS REST API version 4). Members that are not listed
+ * TCB info of versions 3 and 2, enclave identities of version 2 (Intel SGX and TDX PCS REST API version 4). Members that are not listed
  * are signed as well and ignored: Intel adds some within a version. Hex is compared without case.
  */
 const hex = (bytes: number) =>
@@ -27,7 +27,47 @@ const common = {
   tcbEvaluationDataNumber: z.int().min(0),
 };
 
-export const tcbInfoSchema = z.object({
+/**
+ * Version 2 of TCB info (PCS API versions 2 and 3, retired) differs in two things: it is of SGX without saying so, and its
+ * components are sixteen members with numbered names. It is read into the shape of version 3; whoever judges sees `version`.
+ */
+const unread = z.unknown();
+const tcbInfoV2Schema = z.object({
+  id: z.undefined().optional(),
+  tcbLevels: z
+    .array(
+      z.object({
+        tcb: z.record(z.string(), unread),
+        tcbDate: unread,
+        tcbStatus: unread,
+        advisoryIDs: unread.optional(),
+      }),
+    )
+    .max(256),
+});
+
+function fromVersion2(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('version' in value) || value.version !== 2) return value;
+  const read = tcbInfoV2Schema.safeParse(value);
+  if (!read.success) return undefined;
+  const numbered = (index: number) => `sgxtcbcomp${String(index + 1).padStart(2, '0')}svn`;
+  return {
+    ...value,
+    id: 'SGX',
+    tdxModuleIdentities: [],
+    tcbLevels: read.data.tcbLevels.map(({ tcb, tcbDate, tcbStatus, advisoryIDs }) => ({
+      tcb: {
+        pcesvn: tcb['pcesvn'],
+        sgxtcbcomponents: Array.from({ length: 16 }, (_, index) => ({ svn: tcb[numbered(index)] })),
+      },
+      tcbDate,
+      tcbStatus,
+      advisoryIDs,
+    })),
+  };
+}
+
+const tcbInfoV3Schema = z.object({
   ...common,
   id: z.string(),
   fmspc: hex(6),
@@ -46,6 +86,7 @@ export const tcbInfoSchema = z.object({
     }),
   ),
 });
+export const tcbInfoSchema = z.preprocess(fromVersion2, tcbInfoV3Schema);
 export type TcbInfo = z.infer<typeof tcbInfoSchema>;
 
 export const qeIdentitySchema = z.object({

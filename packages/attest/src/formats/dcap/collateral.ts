@@ -22,6 +22,11 @@ export interface DcapCollateral {
   readonly rootCaCrl?: Uint8Array;
   /** DER of the list of the CA that issued the PCK certificate. Absent is an error unless waived. */
   readonly pckCrl?: Uint8Array;
+  /**
+   * PEM: the PCK certificate, its issuer, the root. For quotes that name their PCK certificate and do not carry it
+   * (certification data types 1 to 3); in any other quote it takes the place of the chain there, which is then not read.
+   */
+  readonly pckCertificateChain?: string;
 }
 
 /** One signed JSON document: what was signed, and what it says. */
@@ -40,6 +45,7 @@ export interface ParsedCollateral {
   readonly qeIdentity: SignedDocument<QeIdentity>;
   readonly rootCaCrl?: Crl;
   readonly pckCrl?: Crl;
+  readonly pckCertificates?: readonly Certificate[];
 }
 
 const MAX_TEXT = 262_144;
@@ -53,6 +59,7 @@ const envelopeSchema = z.strictObject({
   qeIdentityIssuerChain: text,
   rootCaCrl: text.exactOptional(),
   pckCrl: text.exactOptional(),
+  pckCertificateChain: text.exactOptional(),
 });
 
 /** Wraps collateral as an endorsement; the lists become base64url. */
@@ -80,11 +87,13 @@ export function parseDcapCollateral(cmw: Cmw): ParsedCollateral {
     throw new FastnessError('ATTEST_ENDORSEMENT_MALFORMED', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
   }
   const { tcbInfo, tcbInfoIssuerChain, qeIdentity, qeIdentityIssuerChain, rootCaCrl, pckCrl } = read.data;
+  const { pckCertificateChain } = read.data;
   return Object.freeze({
     tcbInfo: readSignedDocument(tcbInfo, 'tcbInfo', tcbInfoSchema, tcbInfoIssuerChain),
     qeIdentity: readSignedDocument(qeIdentity, 'enclaveIdentity', qeIdentitySchema, qeIdentityIssuerChain),
     ...(rootCaCrl === undefined ? {} : { rootCaCrl: parseCrl(fromBase64Url(rootCaCrl)) }),
     ...(pckCrl === undefined ? {} : { pckCrl: parseCrl(fromBase64Url(pckCrl)) }),
+    ...(pckCertificateChain === undefined ? {} : { pckCertificates: readChain(pckCertificateChain, 3) }),
   });
 }
 
@@ -114,10 +123,14 @@ export function readSignedDocument<T>(
     signed: utf8Encode(signed),
     signature: fromHex((tail[1] ?? '').toLowerCase()),
     content: content.data,
-    chain: Object.freeze(
-      decodePem(issuerChain, 'CERTIFICATE', { maxBlocks: 2 }).map((certificate) => parseCertificate(certificate)),
-    ),
+    chain: readChain(issuerChain, 2),
   });
+}
+
+function readChain(pem: string, maxBlocks: number): readonly Certificate[] {
+  return Object.freeze(
+    decodePem(pem, 'CERTIFICATE', { maxBlocks }).map((certificate) => parseCertificate(certificate)),
+  );
 }
 
 function parseJson(source: string, code: 'ATTEST_ENDORSEMENT_MALFORMED' | 'DCAP_COLLATERAL_MALFORMED'): unknown {

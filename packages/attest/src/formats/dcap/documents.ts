@@ -1,9 +1,10 @@
-import type { Checklist } from '../../checks.ts';
+import { anyOf, type Checklist } from '../../checks.ts';
 import type { ParsedCollateral } from './collateral.ts';
 import type { DcapFlavour } from './flavour.ts';
 import type { PckFacts } from './pck.ts';
 
-const TCB_INFO_VERSION = 3;
+/** The second is outdated: whether it will do is asked apart. */
+const TCB_INFO_VERSIONS: readonly number[] = [3, 2];
 const QE_IDENTITY_VERSION = 2;
 /** The one way of comparing TCB levels that version 3 defines. */
 const TCB_TYPE = 0;
@@ -18,12 +19,17 @@ export function checkDocuments(
   const identity = qeIdentity.content;
   checks.require(
     'DCAP_TCB_INFO_KIND',
-    info.id === flavour.tcbInfoId && info.version === TCB_INFO_VERSION && info.tcbType === TCB_TYPE,
+    info.id === flavour.tcbInfoId && TCB_INFO_VERSIONS.includes(info.version) && info.tcbType === TCB_TYPE,
     {
-      expected: `${flavour.tcbInfoId}, version ${TCB_INFO_VERSION}, type ${TCB_TYPE}`,
+      expected: `${flavour.tcbInfoId}, version ${anyOf(TCB_INFO_VERSIONS)}, type ${TCB_TYPE}`,
       actual: `${info.id.slice(0, 16)}, version ${info.version}, type ${info.tcbType}`,
     },
   );
+  const [current] = TCB_INFO_VERSIONS;
+  checks.requireUnlessWaived('DCAP_TCB_INFO_OUTDATED', info.version === current, {
+    expected: `version ${current}`,
+    actual: `version ${info.version}`,
+  });
   checks.require(
     'DCAP_QE_IDENTITY_KIND',
     identity.id === flavour.qeIdentityId && identity.version === QE_IDENTITY_VERSION,

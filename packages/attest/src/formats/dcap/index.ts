@@ -8,4 +8,5 @@ export {
   type SignedDocument,
 } from './collateral.ts';
 export { qeIdentitySchema, tcbInfoSchema, type QeIdentity, type TcbInfo } from './collateral-schema.ts';
+export type { PckReference } from './certification.ts';
 export { readPckFacts, type PckFacts } from './pck.ts';

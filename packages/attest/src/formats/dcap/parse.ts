@@ -29,14 +29,17 @@ export function parseQuote<Body>(
     throw new FastnessError('ATTEST_ENDORSEMENT_MALFORMED', `${endorsements.length} sets of collateral; at most one.`);
   }
   const checks: Checklist = new Checklist([]);
-  const quote = readQuote(evidence.value.slice(), flavour, checks, means);
   const [endorsement] = endorsements;
+  const collateral = endorsement === undefined ? undefined : readCollateral(endorsement, means);
+  const given = collateral?.pckCertificates;
+  const quote = readQuote(evidence.value.slice(), flavour, checks, { ...means, chainGiven: given !== undefined });
+  const certificates = given ?? quote.certificates.map((certificate) => readCertificate(certificate, means));
   return new ParsedQuote(
     {
       body: readBody(quote.body, quote.bodyKind),
       qeReport: readEnclaveReport(quote.qeReport),
-      certificates: Object.freeze(quote.certificates.map((certificate) => readCertificate(certificate, means))),
-      collateral: endorsement === undefined ? undefined : readCollateral(endorsement, means),
+      certificates: Object.freeze(certificates),
+      collateral,
       checks: checks.results().checks,
     },
     quote,

@@ -15,6 +15,8 @@ export interface PckFacts {
   readonly fmspc: string;
   readonly pceId: string;
   readonly pceSvn: number;
+  /** The CPUSVN that the certificate is for, 16 bytes, hex. */
+  readonly cpuSvn: string;
   /** The 16 component SVNs. */
   readonly components: readonly number[];
 }
@@ -58,11 +60,15 @@ function readMembers(value: Uint8Array, prefix: string = SGX_EXTENSIONS): Map<nu
   return members;
 }
 
-function readTcb(value: Uint8Array): Pick<PckFacts, 'components' | 'pceSvn'> {
+function readTcb(value: Uint8Array): Pick<PckFacts, 'components' | 'pceSvn' | 'cpuSvn'> {
   const members = readMembers(value, `${SGX_EXTENSIONS}.2`);
   const components = Array.from({ length: 16 }, (_, index) => integer(member(members, index + 1)));
   if (components.some((component) => component > 255)) throw wrong('a component above 255');
-  return { components: Object.freeze(components), pceSvn: integer(member(members, 17)) };
+  return {
+    components: Object.freeze(components),
+    pceSvn: integer(member(members, 17)),
+    cpuSvn: octets(member(members, 18), 16),
+  };
 }
 
 function member(members: ReadonlyMap<number, Uint8Array>, arc: number): Uint8Array {

@@ -3,13 +3,13 @@ import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, type Checklist } from '../../checks.ts';
 import { readOnce, type VerificationMeans } from '../../means.ts';
 import { ENCLAVE_REPORT_BYTES } from './enclave-report.ts';
+import { certificationTypes, readPckReference, readTypes, type PckReference } from './certification.ts';
 import { bodyBytes, bodyTypes, type BodyKind, type DcapFlavour } from './flavour.ts';
 
 /** ECDSA over P-256: the one attestation key type that Intel's quoting enclaves use. */
 const ECDSA_P256 = 2;
 const QE_VENDOR = '939a7233f79c4ca9940a0db3957f0607';
 const CERTIFICATION_QE_REPORT = 6;
-const CERTIFICATION_PCK_CHAIN = 5;
 const MAX_AUTH_DATA = 4096;
 const MAX_PEM = 32_768;
 
@@ -28,15 +28,29 @@ export interface Quote {
   readonly qeReport: Uint8Array;
   readonly qeReportSignature: Uint8Array;
   readonly authData: Uint8Array;
-  /** DER, as they came: PCK certificate, its issuer, the root. */
+  /** DER, as they came: PCK certificate, its issuer, the root. Empty when the quote carries none, or they are not read. */
   readonly certificates: readonly Uint8Array[];
+  /** What names the PCK certificate, where the quote does not carry it. */
+  readonly reference?: PckReference;
+  /** The quoting enclave's id for its platform, 16 bytes: user data of the header, by which a PCCS knows platforms. */
+  readonly qeId: Uint8Array;
+}
+
+export interface ReadQuoteOptions extends VerificationMeans {
+  /** A chain was handed in: that of the quote is not read. */
+  readonly chainGiven: boolean;
 }
 
 /**
  * Cuts a quote into its parts (Intel SGX ECDSA QuoteGenReference and TDX Quoting Library API, appendix A). Lengths must add
  * up exactly. Quotes are handed out in buffers: bytes after the signature data must be zero and mean nothing.
  */
-export function readQuote(bytes: Uint8Array, flavour: DcapFlavour, checks: Checklist, means: VerificationMeans): Quote {
+export function readQuote(
+  bytes: Uint8Array,
+  flavour: DcapFlavour,
+  checks: Checklist,
+  options: ReadQuoteOptions,
+): Quote {
   const reader = new ByteReader(bytes);
   const version = reader.u16le();
   checks.require('DCAP_QUOTE_VERSION', flavour.versions.includes(version), {
@@ -53,7 +67,7 @@ export function readQuote(bytes: Uint8Array, flavour: DcapFlavour, checks: Check
   reader.take(4);
   const vendor = toHex(reader.take(16));
   checks.require('DCAP_QE_VENDOR', vendor === QE_VENDOR, { expected: QE_VENDOR, actual: vendor });
-  reader.take(20);
+  const qeId = reader.take(20).subarray(0, 16);
   const bodyKind = readBodyKind(reader, version, flavour, checks);
   const body = reader.take(bodyBytes[bodyKind]);
   const signed = bytes.subarray(0, reader.offset);
@@ -64,7 +78,7 @@ export function readQuote(bytes: Uint8Array, flavour: DcapFlavour, checks: Check
     trailing.every((byte) => byte === 0),
     { expected: 'zeros after the signature data', actual: `${trailing.length} bytes` },
   );
-  return Object.freeze({ version, bodyKind, body, signed, ...readSignatureData(data, version, checks, means) });
+  return Object.freeze({ version, bodyKind, body, signed, qeId, ...readSignatureData(data, version, checks, options) });
 }
 
 function readBodyKind(reader: ByteReader, version: number, flavour: DcapFlavour, checks: Checklist): BodyKind {
@@ -84,13 +98,13 @@ function readBodyKind(reader: ByteReader, version: number, flavour: DcapFlavour,
   return kind;
 }
 
-type SignatureData = Omit<Quote, 'version' | 'bodyKind' | 'body' | 'signed'>;
+type SignatureData = Omit<Quote, 'version' | 'bodyKind' | 'body' | 'signed' | 'qeId'>;
 
 function readSignatureData(
   data: ByteReader,
   version: number,
   checks: Checklist,
-  means: VerificationMeans,
+  options: ReadQuoteOptions,
 ): SignatureData {
   const signature = data.take(64);
   const attestationKey = data.take(64);
@@ -98,7 +112,7 @@ function readSignatureData(
   if (version >= 4) {
     // From version 4 on the quoting enclave's report is itself wrapped as certification data.
     const type = data.u16le();
-    requireType(type, CERTIFICATION_QE_REPORT, checks);
+    requireType(type, [CERTIFICATION_QE_REPORT], `${CERTIFICATION_QE_REPORT}`, checks);
     reader = new ByteReader(data.take(data.u32le()));
     data.end();
   }
@@ -107,8 +121,9 @@ function readSignatureData(
   const authDataBytes = reader.u16le();
   if (authDataBytes > MAX_AUTH_DATA) throw malformed(`authentication data of ${authDataBytes} bytes`);
   const authData = reader.take(authDataBytes);
-  requireType(reader.u16le(), CERTIFICATION_PCK_CHAIN, checks);
-  const pem = reader.take(reader.u32le());
+  const type = reader.u16le();
+  requireType(type, Object.values(certificationTypes), readTypes, checks);
+  const certification = reader.take(reader.u32le());
   reader.end();
   return {
     signature,
@@ -116,12 +131,21 @@ function readSignatureData(
     qeReport,
     qeReportSignature,
     authData,
-    certificates: readOnce('pck-chain', pem, readChain, means),
+    ...readCertification(type, certification, options),
   };
 }
 
-function requireType(type: number, expected: number, checks: Checklist): void {
-  checks.require('DCAP_CERTIFICATION_TYPE', type === expected, {
+function readCertification(
+  type: number,
+  data: Uint8Array,
+  options: ReadQuoteOptions,
+): Pick<Quote, 'certificates' | 'reference'> {
+  if (type !== certificationTypes.pckChain) return { certificates: [], reference: readPckReference(type, data) };
+  return { certificates: options.chainGiven ? [] : readOnce('pck-chain', data, readChain, options) };
+}
+
+function requireType(type: number, accepted: readonly number[], expected: string, checks: Checklist): void {
+  checks.require('DCAP_CERTIFICATION_TYPE', accepted.includes(type), {
     expected: `type ${expected}`,
     actual: `type ${type}`,
   });

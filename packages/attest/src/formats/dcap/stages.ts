@@ -2,6 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
+import type { PckReference } from './certification.ts';
 import type { ParsedCollateral } from './collateral.ts';
 import type { EnclaveReport } from './enclave-report.ts';
 import type { DcapFlavour } from './flavour.ts';
@@ -24,6 +25,10 @@ export class ParsedQuote<Body> {
   /** PCK certificate, its issuer, the root, as far as they came. */
   readonly certificates: readonly Certificate[];
   readonly collateral: ParsedCollateral | undefined;
+  /** What names the PCK certificate, where the quote does not carry it. */
+  readonly reference: PckReference | undefined;
+  /** The quoting enclave's id for its platform, 16 bytes. */
+  readonly qeId: Uint8Array;
   readonly checks: readonly CheckRecord[];
 
   constructor(
@@ -36,6 +41,8 @@ export class ParsedQuote<Body> {
     this.qeReport = fields.qeReport;
     this.certificates = fields.certificates;
     this.collateral = fields.collateral;
+    this.reference = quote.reference;
+    this.qeId = quote.qeId;
     this.checks = fields.checks;
     this.#quote = quote;
     this.#flavour = flavour;

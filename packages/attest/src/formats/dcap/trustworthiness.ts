@@ -24,6 +24,7 @@ export const dcapTrustworthiness: Trustworthiness = Object.freeze({
   waiverEffects: Object.freeze({
     DCAP_CRL_MISSING: unrevoked,
     DCAP_CRL_EXPIRED: unrevoked,
+    DCAP_TCB_INFO_OUTDATED: outdated,
     TDX_DEBUG_ALLOWED: debuggable,
     SGX_DEBUG_ALLOWED: debuggable,
   }),

@@ -7,6 +7,7 @@ import type { AttestationVerdict } from '../../verdict.ts';
 import { appraisePlatform, expectedReportDataOf } from '../dcap/appraise-platform.ts';
 import type { EnclaveReport } from '../dcap/enclave-report.ts';
 import { AuthenticQuote } from '../dcap/stages.ts';
+import { equalUnderMask } from '../dcap/tcb.ts';
 import { sgxFlavour } from './flavour.ts';
 
 const INIT = 1n;
@@ -45,14 +46,32 @@ export function appraise(
     expected: 'clear',
     actual: (body.flags & DEBUG) === 0n ? 'clear' : 'set',
   });
-  checks.require('SGX_ATTRIBUTES_INVALID', (body.flags & INIT) !== 0n && (body.flags & ~KNOWN_FLAGS) === 0n, {
-    expected: `an initialised enclave and flags of 0x${KNOWN_FLAGS.toString(16)}`,
-    actual: `0x${body.flags.toString(16)}`,
-  });
+  appraiseAttributes(body, section.attributes, checks);
   appraisePlatform(authentic, section, checks);
 
   const { waivers, checks: records } = checks.results();
   return Object.freeze({ claims: claimsOf(authentic), waivers, checks: records, policyId: policy.id });
+}
+
+function appraiseAttributes(
+  { attributes: actual, flags }: EnclaveReport,
+  accepted: SgxPolicy['attributes'],
+  checks: Checklist,
+): void {
+  if (accepted === undefined) {
+    checks.notApplicable('SGX_ATTRIBUTES_NOT_ALLOWED', 'the policy names no attributes');
+    checks.require('SGX_ATTRIBUTES_INVALID', (flags & INIT) !== 0n && (flags & ~KNOWN_FLAGS) === 0n, {
+      expected: `an initialised enclave and flags of 0x${KNOWN_FLAGS.toString(16)}`,
+      actual: `0x${flags.toString(16)}`,
+    });
+    return;
+  }
+  const { value, mask } = accepted;
+  checks.require('SGX_ATTRIBUTES_NOT_ALLOWED', equalUnderMask(actual, value, mask), {
+    expected: `${value} under ${mask}`,
+    actual,
+  });
+  checks.notApplicable('SGX_ATTRIBUTES_INVALID', 'the policy names the attributes');
 }
 
 function appraiseSigner(body: EnclaveReport, signers: SgxPolicy['signers'], checks: Checklist): void {

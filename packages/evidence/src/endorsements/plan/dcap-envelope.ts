@@ -11,6 +11,7 @@ const schema = z.object({
   qeIdentityIssuerChain: z.string(),
   rootCaCrl: z.string().exactOptional(),
   pckCrl: z.string().exactOptional(),
+  pckCertificateChain: z.string().exactOptional(),
 });
 
 /** The parts of a set of collateral as they were sent, after the verifier's own reader has read it. */

@@ -1,11 +1,12 @@
 import { TDX_QUOTE_TYPE, type Cmw } from '@fastness/attest';
 import { encodeDcapCollateral, readPckFacts, type DcapCollateral } from '@fastness/attest/formats/dcap';
 import { parse as parseSgx } from '@fastness/attest/formats/sgx';
-import { parse as parseTdx } from '@fastness/attest/formats/tdx';
-import { encodePem, utf8Decode } from '@fastness/codec/bytes';
+import { parse as parseTdx, type ParsedQuote } from '@fastness/attest/formats/tdx';
+import { decodePem, encodePem, fromHex, utf8Decode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import type { Certificate, Crl } from '@fastness/codec/x509';
+import { parseCertificate, type Certificate, type Crl } from '@fastness/codec/x509';
 import { qeIdentityRequest, tcbInfoRequest, type IntelTee } from '../intel/documents.ts';
+import { pckCertificateRequest } from '../intel/pck-certificate.ts';
 import { pckCrlRequest, rootCrlRequest, type PckCa } from '../intel/lists.ts';
 import type { Endorsement } from '../types.ts';
 import { envelopeOf } from './dcap-envelope.ts';
@@ -16,7 +17,8 @@ export async function completeDcap(options: CompleteOptions): Promise<Completed>
   const { evidence, endorsements, source, now, prefer = 'given', update = 'standard', signal } = options;
   const tee: IntelTee = evidence.type === TDX_QUOTE_TYPE ? 'tdx' : 'sgx';
   const parsed = tee === 'tdx' ? parseTdx(evidence, endorsements) : parseSgx(evidence, endorsements);
-  const { leaf, ca, root } = rolesOf(parsed.certificates);
+  const pck = parsed.certificates.length > 0 ? undefined : await fetchPck(parsed, options);
+  const { leaf, ca, root } = rolesOf(pck === undefined ? parsed.certificates : certificatesOf(pck));
   const { fmspc } = readPckFacts(leaf);
 
   const old = prefer === 'given' ? parsed.collateral : undefined;
@@ -26,18 +28,41 @@ export async function completeDcap(options: CompleteOptions): Promise<Completed>
     rootCaCrl: !isCurrentList(old?.rootCaCrl, now),
     pckCrl: !isCurrentList(old?.pckCrl, now),
   };
-  if (!Object.values(needs).some(Boolean)) return { endorsements: [...endorsements], fetched: [] };
+  if (pck === undefined && !Object.values(needs).some(Boolean)) return { endorsements: [...endorsements], fetched: [] };
   const [tcbInfo, qeIdentity, pckCrl, rootCaCrl] = await Promise.all([
     needs.tcbInfo ? source.get(tcbInfoRequest({ tee, fmspc, update }), signal) : undefined,
     needs.qeIdentity ? source.get(qeIdentityRequest({ tee, update }), signal) : undefined,
     needs.pckCrl ? source.get(pckCrlRequest({ ca }), signal) : undefined,
     needs.rootCaCrl ? source.get(rootCrlRequest({ root }), signal) : undefined,
   ]);
-  const collateral = merge(endorsements[0], { tcbInfo, qeIdentity, pckCrl, rootCaCrl });
+  const collateral = merge(endorsements[0], { tcbInfo, qeIdentity, pckCrl, rootCaCrl, pck });
   return {
     endorsements: [encodeDcapCollateral(collateral)],
-    fetched: [tcbInfo, qeIdentity, pckCrl, rootCaCrl].filter((each): each is Endorsement => each !== undefined),
+    fetched: [pck, tcbInfo, qeIdentity, pckCrl, rootCaCrl].filter((each): each is Endorsement => each !== undefined),
   };
+}
+
+/** A quote that names its PCK certificate by an encrypted PPID: a PCCS has it, and Intel's own service for subscribers. */
+async function fetchPck(
+  { reference, qeId }: Pick<ParsedQuote<unknown>, 'reference' | 'qeId'>,
+  { source, signal }: CompleteOptions,
+): Promise<Endorsement> {
+  const { encryptedPpid, cpuSvn, pceSvn, pceId } = reference ?? {};
+  if (encryptedPpid === undefined || cpuSvn === undefined || pceSvn === undefined || pceId === undefined) {
+    throw new FastnessError(
+      'ENDORSEMENT_EVIDENCE',
+      'The quote names its PCK certificate in a way that no service answers: send the certificate with its issuer and the root as pckCertificateChain.',
+    );
+  }
+  return source.get(
+    await pckCertificateRequest({ encryptedPpid, cpuSvn: fromHex(cpuSvn), pceSvn, pceId, qeId }),
+    signal,
+  );
+}
+
+function certificatesOf({ item }: Endorsement): Certificate[] {
+  const [leaf = new Uint8Array(0)] = decodePem(utf8Decode(item.body), 'CERTIFICATE', { maxBlocks: 1 });
+  return [leaf, ...item.issuerChain].map((der) => parseCertificate(der));
 }
 
 /** The PCK chain of the quote, by place; which of the two CAs it is decides which list is asked for. */
@@ -65,7 +90,7 @@ function isCurrentList(crl: Crl | undefined, now: Date): boolean {
   return crl?.nextUpdate !== undefined && crl.thisUpdate <= now && now <= crl.nextUpdate;
 }
 
-type Fetched = Readonly<Record<'tcbInfo' | 'qeIdentity' | 'pckCrl' | 'rootCaCrl', Endorsement | undefined>>;
+type Fetched = Readonly<Record<'tcbInfo' | 'qeIdentity' | 'pckCrl' | 'rootCaCrl' | 'pck', Endorsement | undefined>>;
 
 /** A quote takes one set of collateral, so what was fetched takes the place of its parts. */
 function merge(given: Cmw | undefined, fetched: Fetched): DcapCollateral {
@@ -78,6 +103,8 @@ function merge(given: Cmw | undefined, fetched: Fetched): DcapCollateral {
   const [tcbInfo, qeIdentity] = [documentOf('tcbInfo'), documentOf('qeIdentity')];
   const rootCaCrl = fetched.rootCaCrl?.item.body ?? old?.rootCaCrl;
   const pckCrl = fetched.pckCrl?.item.body ?? old?.pckCrl;
+  const pckCertificateChain =
+    fetched.pck === undefined ? old?.pckCertificateChain : pemOf(certificatesOf(fetched.pck).map(({ raw }) => raw));
   return {
     tcbInfo: tcbInfo.text,
     tcbInfoIssuerChain: tcbInfo.chain,
@@ -85,6 +112,7 @@ function merge(given: Cmw | undefined, fetched: Fetched): DcapCollateral {
     qeIdentityIssuerChain: qeIdentity.chain,
     ...(rootCaCrl === undefined ? {} : { rootCaCrl }),
     ...(pckCrl === undefined ? {} : { pckCrl }),
+    ...(pckCertificateChain === undefined ? {} : { pckCertificateChain }),
   };
 }
 
