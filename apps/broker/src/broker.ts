@@ -9,6 +9,8 @@ import { openAuditLog } from './audit/log.ts';
 import { createAuditNoise } from './audit/noise.ts';
 import { createPolicyWatch } from './audit/policy-watch.ts';
 import { openBrokerLog, type BrokerLogOptions } from './audit/broker-log.ts';
+import { createCosigning } from './audit/cosigning.ts';
+import { readWitnesses, witnessesSchema } from './audit/witnesses.ts';
 import type { BrokerContext, BrokerSigner } from './context.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import { openBrokerFreshness, type BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
@@ -128,6 +130,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   acceptPolicy(configured);
   const signer = await openSigner(options.signer);
 
+  const witnesses =
+    options.log?.witnesses === undefined
+      ? undefined
+      : await readWitnesses(parseConfigPart(witnessesSchema, options.log.witnesses, 'log.witnesses'));
+
   await using opening = new AsyncDisposableStack();
   const location = locationOf(options);
   const instance = checkInstanceName(options.instance ?? onlyInstance);
@@ -153,6 +160,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
           freshness: options.freshness,
           auditPath,
           signer,
+          witnesses,
           databaseHead: knownHead,
           report,
         });
@@ -209,12 +217,25 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   await freshness?.committed('start', started);
   const counted = metrics === undefined ? audit : countingAudit(audit, metrics);
   const noise = createAuditNoise({ log: counted, rate: limits.auditNoise, now, clock });
+  const cosigning =
+    witnesses === undefined
+      ? undefined
+      : opening.use(
+          createCosigning({
+            log: transparency.log,
+            witnesses,
+            onAnswer: (name, error) => metrics?.witnessed(name, error?.code ?? 'cosigned'),
+            onCosigned: (size) => metrics?.cosigned(size),
+            report,
+          }),
+        );
   const context: BrokerContext = {
     db,
     claim,
     audit: counted,
     noise,
     transparency,
+    ...(cosigning === undefined ? {} : { cosigning }),
     keyStore: metrics === undefined ? options.keyStore : timedKeyStore(options.keyStore, metrics, clock),
     signer,
     get policy() {

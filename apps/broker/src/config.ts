@@ -4,6 +4,7 @@ import { vendorAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import type { FreshnessAnchor } from '@fastness/evidence/freshness';
 import { z } from 'zod';
+import { witnessesSchema } from './audit/witnesses.ts';
 import { startBroker, type Broker } from './broker.ts';
 import { brokerEndorsementsSchema, openEndorsements } from './endorsements.ts';
 import { brokerFreshnessSchema, freshnessAt, openAnchor } from './freshness/open-anchor.ts';
@@ -47,6 +48,8 @@ export const brokerConfigSchema = z.strictObject({
         .exactOptional(),
       keyId: z.string().min(1).max(64).exactOptional(),
       earlierKeys: z.array(z.string().max(512)).max(16).exactOptional(),
+      /** Who cosigns its checkpoints. Absent: nobody is asked. */
+      witnesses: witnessesSchema.exactOptional(),
     })
     .exactOptional(),
   /** Holds the wrapping keys of the models. */
@@ -156,7 +159,7 @@ export async function startConfiguredBroker(
     ...(anchored
       ? {
           freshness: {
-            anchor: async () => (anchor = await openAnchor(freshness)),
+            anchor: async (host) => (anchor = await openAnchor(freshness, host)),
             adopt: options.adoptState ?? false,
             ...(freshness.epochSeconds === undefined ? {} : { epochSeconds: freshness.epochSeconds }),
           },

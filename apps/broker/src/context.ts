@@ -5,6 +5,7 @@ import type { AuditFacts, AuditKind } from './audit/facts.ts';
 import type { AuditHead } from './audit/entry.ts';
 import type { AuditLog } from './audit/log.ts';
 import type { AuditNoise } from './audit/noise.ts';
+import type { Cosigning } from './audit/cosigning.ts';
 import type { Transparency } from './audit/transparency.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import type { BrokerFreshness } from './freshness/broker-freshness.ts';
@@ -34,6 +35,8 @@ export interface BrokerContext {
   readonly freshness?: BrokerFreshness;
   /** Absent: entries are chained and nothing more; releases that name a log are refused. */
   readonly transparency?: Transparency;
+  /** Absent: no witness is asked. */
+  readonly cosigning?: Cosigning;
   readonly keyStore: KeyStore;
   readonly signer: BrokerSigner;
   /** The policy in force; a change may replace it while the broker runs. */

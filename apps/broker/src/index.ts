@@ -43,6 +43,7 @@ export {
   type BrokerConfigInput,
   type ConfiguredBroker,
 } from './config.ts';
-export type { BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
+export { witnessesSchema, type BrokerWitnessesConfig } from './audit/witnesses.ts';
+export type { AnchorHost, BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
 export { openDatabaseAnchor, type AnchorTables, type DatabaseAnchorOptions } from './freshness/database-anchor.ts';
 export { brokerFreshnessSchema, openAnchor, type BrokerFreshnessConfig } from './freshness/open-anchor.ts';

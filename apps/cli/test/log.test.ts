@@ -184,7 +184,7 @@ describe('fastness log witness', () => {
       expect((await ask(second, log)).size).toBe(21);
       await using fork = await openLog(at('witnessed-fork'));
       await fork.append(Array.from({ length: 30 }, (_, place) => utf8Encode(`fork ${place}`)));
-      await expect(ask(second, fork)).rejects.toMatchObject({ code: 'LOG_WITNESS_REFUSED' });
+      await expect(ask(second, fork)).rejects.toMatchObject({ code: 'LOG_WITNESS_INCONSISTENT' });
       const get = await fetch(new URL('add-checkpoint', second.url));
       expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST']);
       expect((await fetch(new URL('other', second.url), { method: 'POST' })).status).toBe(404);

@@ -39,6 +39,7 @@ export {
 } from './witness/request.ts';
 export { createWitness, type Witness, type WitnessAnswer, type WitnessStore } from './witness/witness.ts';
 export { requestCosignature, type Cosignature, type WitnessAddress } from './witness/client.ts';
+export { collectCosignatures, type CosignedCheckpoint, type WitnessQuorum } from './witness/collect.ts';
 export {
   checkContinues,
   makeConsistencyProof,

@@ -3,6 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { KeyStore } from '@fastness/keys';
 import type { BrokerSigner } from '../context.ts';
 import { brokerLogKey, openTransparency, type Transparency } from './transparency.ts';
+import type { BrokerWitnessesConfig } from './witnesses.ts';
 
 /** Where and under which name a broker keeps its audit log as a transparency log. Every member has a default. */
 export interface BrokerLogOptions {
@@ -14,6 +15,8 @@ export interface BrokerLogOptions {
   readonly keyId?: string;
   /** Log keys, as text, that signed earlier checkpoints of this log. */
   readonly earlierKeys?: readonly string[];
+  /** Who cosigns its checkpoints. Absent: nobody is asked. */
+  readonly witnesses?: BrokerWitnessesConfig;
 }
 
 /** Opens the transparency log of a broker. Throws as `openTransparency` does, `BROKER_KEY_STORE`, `LOG_KEY_MALFORMED`. */

@@ -11,15 +11,25 @@ import {
 import type { AuditHead } from '../audit/entry.ts';
 import type { AuditKind } from '../audit/facts.ts';
 import type { BrokerSigner } from '../context.ts';
+import type { BrokerWitnesses } from '../audit/witnesses.ts';
 import { createEpochs } from './epochs.ts';
 import { decodeHead } from './head.ts';
+
+/** What a broker gives to the anchor that it opens. */
+export interface AnchorHost {
+  readonly auditPath: string;
+  readonly signer: BrokerSigner;
+  /** `log.witnesses`. */
+  readonly witnesses: BrokerWitnesses | undefined;
+  readonly report: (error: unknown) => void;
+}
 
 export interface BrokerFreshnessOptions {
   /**
    * An anchor, which stays the caller's to close after the broker; or how to open one, once the state is locked: then the
    * broker closes it.
    */
-  readonly anchor: FreshnessAnchor | (() => Promise<FreshnessAnchor>);
+  readonly anchor: FreshnessAnchor | ((host: AnchorHost) => Promise<FreshnessAnchor>);
   /**
    * Seconds for which leases and key releases may go without being anchored: so much of them a rollback can hide. Everything
    * else (revocations, registrations, changes of policy) is anchored before it is confirmed. Default: 60.
@@ -56,14 +66,16 @@ export async function openBrokerFreshness(options: {
   readonly freshness: BrokerFreshnessOptions;
   readonly auditPath: string;
   readonly signer: BrokerSigner;
+  readonly witnesses: BrokerWitnesses | undefined;
   /** The last entry that the database depends on; undefined in a new one. */
   readonly databaseHead: AuditHead | undefined;
   readonly report: (error: unknown) => void;
 }): Promise<BrokerFreshness> {
-  const { freshness, auditPath, signer, databaseHead, report } = options;
+  const { freshness, auditPath, signer, witnesses, databaseHead, report } = options;
   const { adopt = false, epochSeconds = 60 } = freshness;
   await using opening = new AsyncDisposableStack();
-  const anchor = typeof freshness.anchor === 'function' ? opening.use(await freshness.anchor()) : freshness.anchor;
+  const host: AnchorHost = { auditPath, signer, witnesses, report };
+  const anchor = typeof freshness.anchor === 'function' ? opening.use(await freshness.anchor(host)) : freshness.anchor;
   const publicKey = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' });
   const state = await openFreshState({
     anchor,

@@ -8,7 +8,10 @@ import { z } from 'zod';
 import { parsePostgresUrl } from '../store/location.ts';
 import { postgresDialect, refuseUnsafeServer } from '../store/postgres.ts';
 import { sqliteDialect } from '../store/sqlite.ts';
+import { brokerLogKey } from '../audit/transparency.ts';
+import type { AnchorHost } from './broker-freshness.ts';
 import { openDatabaseAnchor, type AnchorTables } from './database-anchor.ts';
+import { openWitnessedAnchor } from './witnessed-anchor.ts';
 
 const path = z.string().min(1).max(4096);
 
@@ -16,9 +19,9 @@ const path = z.string().min(1).max(4096);
 export const brokerFreshnessSchema = z.strictObject({
   anchor: z
     .string()
-    .regex(/^(?:none|(?:tpm:device|tpm:hardware|tpm:swtpm|sqlite|postgresql):.{1,4000})$/)
+    .regex(/^(?:none|witnesses|(?:tpm:device|tpm:hardware|tpm:swtpm|sqlite|postgresql):.{1,4000})$/)
     .describe(
-      "'none'; 'tpm:hardware:/dev/tpmrm0', which states that no host keeps the TPM's memory; 'tpm:device:PATH', which does not; 'tpm:swtpm:SOCKET'; 'sqlite:PATH', a database that is kept and restored apart from the broker's; 'postgresql://USER@HOST/DATABASE', likewise.",
+      "'none'; 'tpm:hardware:/dev/tpmrm0', which states that no host keeps the TPM's memory; 'tpm:device:PATH', which does not; 'tpm:swtpm:SOCKET'; 'sqlite:PATH', a database that is kept and restored apart from the broker's; 'postgresql://USER@HOST/DATABASE', likewise; 'witnesses', a majority of those in `log.witnesses`.",
     ),
   passwordPath: path
     .exactOptional()
@@ -29,7 +32,9 @@ export const brokerFreshnessSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
     .exactOptional()
-    .describe("The row of an anchor in a database, one for each broker. Absent: 'broker'."),
+    .describe(
+      "The row of an anchor in a database, or the end of the name that witnesses know; one for each broker. Absent: 'broker'.",
+    ),
   ownerPasswordPath: path.exactOptional().describe("A file with the password of the TPM's owner. Absent: it is empty."),
   epochSeconds: z
     .number()
@@ -57,10 +62,12 @@ export function freshnessAt(
 }
 
 /**
- * Opens the anchor that a configuration names; `none` names none. Closing it closes its device or database.
+ * Opens the anchor that a configuration names; `none` names none. Closing it closes its device or database. Only a broker can
+ * open `witnesses`: `host` is what it gives.
  * Throws FRESHNESS_CONFIG, TPM_DEVICE_ codes.
  */
-export async function openAnchor(config: BrokerFreshnessConfig): Promise<FreshnessAnchor> {
+export async function openAnchor(config: BrokerFreshnessConfig, host?: AnchorHost): Promise<FreshnessAnchor> {
+  if (config.anchor === 'witnesses') return await witnessedAnchor(config, host);
   const [, kind, place] = /^(tpm:[a-z]+|sqlite|postgresql):(.+)$/s.exec(config.anchor) ?? [];
   if (place === undefined) throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
   const { name = 'broker' } = config;
@@ -85,6 +92,23 @@ export async function openAnchor(config: BrokerFreshnessConfig): Promise<Freshne
     return await tpmAnchor(openTpm({ transport: await openTpmDevice(place) }), config, kind === 'tpm:device');
   }
   throw new FastnessError('FRESHNESS_CONFIG', config.anchor);
+}
+
+async function witnessedAnchor(
+  { name = 'broker' }: BrokerFreshnessConfig,
+  host?: AnchorHost,
+): Promise<FreshnessAnchor> {
+  if (host?.witnesses === undefined) {
+    throw new FastnessError('FRESHNESS_CONFIG', 'Witnesses are asked by a broker, and named in its log.witnesses.');
+  }
+  const { auditPath, signer, witnesses, report } = host;
+  return await openWitnessedAnchor({
+    directory: `${auditPath}.anchor-${name}`,
+    key: await brokerLogKey(signer.publicKey, `fastness-broker-state/${signer.keyId.slice(0, 32)}/${name}`),
+    sign: (message) => signer.sign(message),
+    witnesses,
+    report,
+  });
 }
 
 async function databaseAnchor(

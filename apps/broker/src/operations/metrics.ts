@@ -14,6 +14,10 @@ export interface BrokerMetrics {
   refusal(code: ErrorCode): void;
   audited(kind: AuditKind): void;
   unwrapped(seconds: number, failed: boolean): void;
+  /** An answer of a witness; `name` is one of the configured ones. */
+  witnessed(name: string, outcome: ErrorCode | 'cosigned'): void;
+  /** Entries of the log that enough witnesses cosigned. */
+  cosigned(size: number): void;
   /** The text format of Prometheus, version 0.0.4. `leasesRunning`: undefined when the database cannot say. */
   render(now: { readonly leasesRunning: number | undefined; readonly ready: boolean }): string;
 }
@@ -35,6 +39,8 @@ export function createMetrics(): BrokerMetrics {
   const entries = createCounter();
   const storeErrors = createCounter();
   const buckets = bounds.map(() => 0);
+  const witnesses = createCounter();
+  let cosignedSize: number | undefined;
   let unwraps = { count: 0, seconds: 0, failed: 0 };
   for (const what of Object.values(releases)) released.add({ what }, 0);
   storeErrors.add({}, 0);
@@ -54,6 +60,10 @@ export function createMetrics(): BrokerMetrics {
       unwraps = { count: count + 1, seconds: sum + seconds, failed: failures + (failed ? 1 : 0) };
       for (const [index, bound] of bounds.entries()) if (seconds <= bound) buckets[index] = (buckets[index] ?? 0) + 1;
     },
+    witnessed: (name, outcome) => witnesses.add({ witness: name, outcome }),
+    cosigned(size) {
+      cosignedSize = size;
+    },
     render({ leasesRunning, ready }) {
       const { count, seconds, failed } = unwraps;
       const histogram = bounds.map((bound, index) => `${sample({ le: String(bound) })} ${buckets[index] ?? 0}`);
@@ -70,6 +80,14 @@ export function createMetrics(): BrokerMetrics {
           `_count ${count}`,
         ]),
         family('fastness_unwrap_failures_total', 'counter', 'Unwraps that failed.', [` ${failed}`]),
+        family('fastness_witness_answers_total', 'counter', 'Answers of witnesses, by outcome.', witnesses.lines()),
+        ...(cosignedSize === undefined
+          ? []
+          : [
+              family('fastness_log_cosigned_entries', 'gauge', 'Entries that witnesses cosigned.', [
+                ` ${cosignedSize}`,
+              ]),
+            ]),
         ...(leasesRunning === undefined
           ? []
           : [family('fastness_leases_running', 'gauge', 'Leases that have not ended.', [` ${leasesRunning}`])]),

@@ -96,7 +96,7 @@ export function createApp(options: {
   });
   addKeyRoutes(app, context, limiters);
   addAdminRoutes(app, context, { limiters, adminTokenSha256, secureTransport });
-  if (context.transparency !== undefined) addLogRoutes(app, context.transparency, limiters);
+  if (context.transparency !== undefined) addLogRoutes(app, context.transparency, limiters, context.cosigning);
   if (rcar !== undefined) {
     addResourceAdminRoutes(app, context);
     addRcarRoutes(app, context, { limiters, options: rcar, report, observe });

@@ -7,6 +7,7 @@ import { utf8Encode } from '@fastness/codec';
 import { action } from '../support/command.ts';
 import { completionOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
 import { brokerDatabaseOptions, withDatabaseOptions, type DatabaseOptions } from '../support/broker-database.ts';
+import { brokerWitnesses, withWitnessOptions, type WitnessOptions } from '../support/broker-witnesses.ts';
 import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '../support/freshness.ts';
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
 import { readHomeConfig, readText } from '../support/home.ts';
@@ -15,14 +16,16 @@ import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
-interface BrokerOptions extends SourceOptions, FreshnessOptions, DatabaseOptions {
+interface BrokerOptions extends SourceOptions, FreshnessOptions, DatabaseOptions, WitnessOptions {
   readonly listen?: string;
 }
 
 export function brokerCommand(): Command {
-  return withFreshnessOptions(
-    withDatabaseOptions(
-      withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+  return withWitnessOptions(
+    withFreshnessOptions(
+      withDatabaseOptions(
+        withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+      ),
     ),
   )
     .description('run the key broker: it verifies evidence and releases model keys to attested enclaves')
@@ -39,6 +42,7 @@ export function brokerCommand(): Command {
         const freshness = brokerFreshness(options, output);
         const broker = await startBroker({
           ...freshness.options,
+          ...brokerWitnesses(options),
           ...(cachePath === undefined
             ? {}
             : {

@@ -19,14 +19,17 @@ export interface FreshnessOptions {
 }
 
 export const ANCHOR_KINDS =
-  'tpm:hardware:/dev/tpmrm0, tpm:device:PATH, tpm:swtpm:SOCKET, sqlite:PATH, postgresql://USER@HOST/DATABASE or none';
+  'tpm:hardware:/dev/tpmrm0, tpm:device:PATH, tpm:swtpm:SOCKET, sqlite:PATH, postgresql://USER@HOST/DATABASE, witnesses or none';
 
 /** Options of what keeps a state from being put back. */
 export function withFreshnessOptions(command: Command): Command {
   return command
     .option('--freshness <anchor>', `what keeps the state from being put back: ${ANCHOR_KINDS} (default: none)`)
     .option('--freshness-password <file>', 'file with the password of the TPM indexes, or of the PostgreSQL user')
-    .option('--freshness-name <name>', 'row of an anchor in a database, one for each broker (default: broker)')
+    .option(
+      '--freshness-name <name>',
+      'row of an anchor in a database, or end of the name that witnesses know, one for each broker (default: broker)',
+    )
     .option('--owner-password <file>', "file with the password of the TPM's owner")
     .option('--epoch-seconds <seconds>', 'how long key releases and leases may go without being anchored (default: 60)')
     .option(
@@ -68,7 +71,7 @@ export function brokerFreshness(
   return {
     options: {
       freshness: {
-        anchor: async () => (anchor = await openAnchor(config)),
+        anchor: async (host) => (anchor = await openAnchor(config, host)),
         ...(config.epochSeconds === undefined ? {} : { epochSeconds: config.epochSeconds }),
         adopt: options.adoptState ?? false,
       },

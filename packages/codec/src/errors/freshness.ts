@@ -5,7 +5,7 @@ export const freshnessErrors = Object.freeze({
   FRESHNESS_CONFIG: {
     class: 'usage',
     message: 'The anchor of freshness is not described correctly.',
-    next: 'Give none, tpm:hardware:PATH, tpm:device:PATH, tpm:swtpm:SOCKET, sqlite:PATH or a PostgreSQL URL; see docs/rollback.md.',
+    next: 'Give none, tpm:hardware:PATH, tpm:device:PATH, tpm:swtpm:SOCKET, sqlite:PATH, a PostgreSQL URL or witnesses; see docs/rollback.md.',
   },
   FRESHNESS_STATE_OLDER: {
     class: 'denied',

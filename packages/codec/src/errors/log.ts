@@ -120,12 +120,17 @@ export const logErrors = Object.freeze({
   LOG_WITNESS_REFUSED: {
     class: 'denied',
     message: 'The witness did not cosign the checkpoint.',
-    next: 'Read the status in the detail; a consistency proof that fails means that the log and the witness saw different histories.',
+    next: 'Read the status in the detail, and ask whoever runs the witness.',
   },
   LOG_WITNESS_CONFLICT: {
     class: 'conflict',
     message: 'The witness stands at another size of the log.',
     next: 'Send a consistency proof from the size that the witness names.',
+  },
+  LOG_WITNESS_INCONSISTENT: {
+    class: 'denied',
+    message: 'The checkpoint does not continue what the witness cosigned.',
+    next: 'Log and witness saw different histories: find out which copy of the log was put back, and keep both checkpoints.',
   },
   LOG_WITNESS_STATE: {
     class: 'conflict',

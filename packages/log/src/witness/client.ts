@@ -25,7 +25,8 @@ const answerLimit = 16 * 1024;
 /**
  * Has one witness cosign a checkpoint. Where the witness stands elsewhere than `oldSize`, it says where, and is asked once
  * more with a proof from there.
- * @throws LOG_UNAVAILABLE, LOG_WITNESS_REFUSED, LOG_WITNESS_UNKNOWN, LOG_WITNESS_CONFLICT, LOG_NOTE_SIGNATURE, LOG_NOTE_UNSIGNED
+ * @throws LOG_UNAVAILABLE, LOG_WITNESS_REFUSED, LOG_WITNESS_UNKNOWN, LOG_WITNESS_CONFLICT, LOG_WITNESS_INCONSISTENT, LOG_NOTE_SIGNATURE,
+ *   LOG_NOTE_UNSIGNED
  */
 export async function requestCosignature(options: {
   witness: WitnessAddress;
@@ -44,6 +45,7 @@ export async function requestCosignature(options: {
     const proof = await prove(oldSize);
     const answer = await post(options, encodeAddCheckpoint({ oldSize, proof, checkpoint: checkpoint.note }));
     if (answer.status === 200) return await readCosignature(answer.body, checkpoint.note, witness.key);
+    if (answer.status === 422) throw new FastnessError('LOG_WITNESS_INCONSISTENT', `At ${witness.url}.`);
     if (answer.status === 404) throw new FastnessError('LOG_WITNESS_UNKNOWN', `At ${witness.url}.`);
     if (answer.status !== 409) throw new FastnessError('LOG_WITNESS_REFUSED', `Status ${answer.status}.`);
     const stands = answer.type === sizeMediaType ? parseSize(answer.body.replace(/\n$/, '')) : undefined;
