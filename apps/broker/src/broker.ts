@@ -5,6 +5,9 @@ import { vendorAnchors, type TrustAnchors } from '@fastness/attest';
 import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { KeyStore } from '@fastness/keys';
+import { attributedAudit } from './admin/acting.ts';
+import { openAdminAuthentication } from './admin/authenticate.ts';
+import { administratorsSchema, type AdministratorsInput } from './admin/options.ts';
 import { openAuditLog } from './audit/log.ts';
 import { createAuditNoise } from './audit/noise.ts';
 import { createPolicyWatch } from './audit/policy-watch.ts';
@@ -67,8 +70,10 @@ export interface BrokerOptions {
   readonly quorum?: QuorumOptionsInput;
   /** Scheduled rotation of wrapping keys, and how long their destruction waits. */
   readonly lifecycle?: LifecycleOptionsInput;
-  /** SHA-256 of the administrators' bearer token, lower-case hex. */
-  readonly adminTokenSha256: string;
+  /** SHA-256 of the administrators' bearer token, lower-case hex; its holder is an owner. Absent: there is no such token. */
+  readonly adminTokenSha256?: string;
+  /** Administrators with roles, by client certificate or access token. Absent: there is the bearer token alone. */
+  readonly administrators?: AdministratorsInput;
   /** Roots that evidence of hardware may end in. Default: AMD's, pinned. */
   readonly anchors?: TrustAnchors;
   /** Adds endorsements that an enclave did not send; see `openEndorsements`. Default: none are added. */
@@ -115,15 +120,21 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const quorum =
     options.quorum === undefined ? undefined : parseConfigPart(quorumOptionsSchema, options.quorum, 'quorum');
   const limits = parseConfigPart(brokerLimitsSchema, options.limits ?? {}, 'limits');
-  if (!/^[0-9a-f]{64}$/.test(options.adminTokenSha256)) {
-    throw new FastnessError('BROKER_CONFIG_INVALID', 'adminTokenSha256: expected 64 lower-case hex digits.');
-  }
   const rcar = options.rcar === undefined ? undefined : parseConfigPart(rcarOptionsSchema, options.rcar, 'rcar');
   const operations =
     options.operations === undefined ? undefined : parseConfigPart(operationsSchema, options.operations, 'operations');
   const metrics = operations === undefined ? undefined : createMetrics();
   const now = options.now ?? (() => new Date());
   const clock = (): number => performance.now();
+  const authentication = await openAdminAuthentication({
+    ...(options.adminTokenSha256 === undefined ? {} : { tokenSha256: options.adminTokenSha256 }),
+    ...(options.administrators === undefined
+      ? {}
+      : { administrators: parseConfigPart(administratorsSchema, options.administrators, 'administrators') }),
+    tls: options.listen.tls !== undefined,
+    now,
+    clock,
+  });
   const report = options.report ?? (() => {});
   const acceptPolicy = ({ policy }: ParsedBrokerPolicy): void =>
     requireHardware(policy, { wrapping: options.keyStore, signing: options.signer.keyStore });
@@ -215,7 +226,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   const claim = await inTransaction(db, (trx) => claimInstance(trx, instance, started));
   await freshness?.committed('start', started);
-  const counted = metrics === undefined ? audit : countingAudit(audit, metrics);
+  const attributed = attributedAudit(audit);
+  const counted = metrics === undefined ? attributed : countingAudit(attributed, metrics);
   const noise = createAuditNoise({ log: counted, rate: limits.auditNoise, now, clock });
   const cosigning =
     witnesses === undefined
@@ -267,12 +279,18 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   opening.defer(() => clearInterval(maintenance));
   const app = createApp({
     context,
-    adminTokenSha256: options.adminTokenSha256,
+    authentication,
     report,
     ...(rcar === undefined ? {} : { rcar }),
     ...(metrics === undefined ? {} : { metrics }),
   });
-  const endpoint = await serveHttp({ listen: options.listen, limits, fetch: app.fetch });
+  const { tls } = options.listen;
+  const { clientAuthorities } = authentication;
+  const listen =
+    tls === undefined || clientAuthorities === undefined
+      ? options.listen
+      : { ...options.listen, tls: { ...tls, clientAuthorities } };
+  const endpoint = await serveHttp({ listen, limits, fetch: app.fetch });
   opening.defer(() => endpoint.close());
   const monitoring =
     operations === undefined || metrics === undefined

@@ -4,6 +4,7 @@ import { vendorAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import type { FreshnessAnchor } from '@fastness/evidence/freshness';
 import { z } from 'zod';
+import { administratorsAt, administratorsSchema } from './admin/options.ts';
 import { witnessesSchema } from './audit/witnesses.ts';
 import { startBroker, type Broker } from './broker.ts';
 import { brokerEndorsementsSchema, openEndorsements } from './endorsements.ts';
@@ -58,7 +59,13 @@ export const brokerConfigSchema = z.strictObject({
   signer: z.strictObject({ keyId: z.string().min(1).max(64), keyStore: keyStoreSchema.exactOptional() }),
   /** The policy itself, or the path of a JSON file that holds it. */
   policy: z.union([brokerPolicySchema, path]),
-  adminTokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Absent: there is no bearer token, and `administrators` says who they are. */
+  adminTokenSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .exactOptional(),
+  /** Administrators with roles, by client certificate or access token. */
+  administrators: administratorsSchema.exactOptional(),
   /** The first members of the quorum. Absent: no quorum, and administrators decide alone. */
   quorum: quorumOptionsSchema.exactOptional(),
   /** Scheduled rotation of wrapping keys, and how long their destruction waits. */
@@ -100,6 +107,7 @@ export async function loadBrokerConfig(configPath: string): Promise<BrokerConfig
     keyStore: keyStoreIn(folder, config.keyStore),
     signer: { ...signer, ...(signerStore === undefined ? {} : { keyStore: keyStoreIn(folder, signerStore) }) },
     policy: parseConfigPart(brokerPolicySchema, policy, 'policy'),
+    ...(config.administrators === undefined ? {} : { administrators: administratorsAt(config.administrators, at) }),
     ...(config.freshness === undefined ? {} : { freshness: freshnessAt(config.freshness, at) }),
     ...(config.endorsements === undefined
       ? {}
@@ -150,7 +158,8 @@ export async function startConfiguredBroker(
     keyStore,
     signer: { keyStore: signerStore, keyId: config.signer.keyId },
     policy,
-    adminTokenSha256: config.adminTokenSha256,
+    ...(config.adminTokenSha256 === undefined ? {} : { adminTokenSha256: config.adminTokenSha256 }),
+    ...(config.administrators === undefined ? {} : { administrators: config.administrators }),
     ...(config.quorum === undefined ? {} : { quorum: config.quorum }),
     ...(config.lifecycle === undefined ? {} : { lifecycle: config.lifecycle }),
     ...(endorsements === undefined

@@ -33,7 +33,15 @@ export {
 } from './register.ts';
 export * from './governance-api.ts';
 export { registrationSchema, type Registration } from './registration.ts';
-export { auditPageSchema, leasePageSchema, type AuditPage, type LeasePage } from './routes/admin.ts';
+export { adminRoles, adminRoutes, type AdminRole, type AdminRoute } from './admin/roles.ts';
+export { administratorsSchema, type AdministratorsInput } from './admin/options.ts';
+export {
+  adminIdentitySchema,
+  auditPageSchema,
+  leasePageSchema,
+  type AuditPage,
+  type LeasePage,
+} from './routes/admin.ts';
 export type { ListenOptions } from './http/server.ts';
 export {
   brokerConfigSchema,

@@ -51,6 +51,8 @@ export const brokerLimitsSchema = z.strictObject({
         .strictObject({ perLease: rate, global: rate })
         .default({ perLease: { perSecond: 0.5, burst: 10 }, global: { perSecond: 100, burst: 500 } }),
       admin: rates.default({ perAddress: { perSecond: 20, burst: 200 }, global: { perSecond: 50, burst: 500 } }),
+      /** Requests of one administrator, from whatever address. */
+      adminIdentity: rate.default({ perSecond: 20, burst: 200 }),
       /** Failed authentications; they have their own budget, so that guessing does not lock administrators out. */
       adminFailure: rates.default({ perAddress: { perSecond: 0.2, burst: 10 }, global: { perSecond: 5, burst: 100 } }),
       /** Reading the transparency log. */

@@ -1,10 +1,21 @@
+import { openAdminAuthentication, type AdminAuthentication } from '../src/admin/authenticate.ts';
 import type { AuditLog } from '../src/audit/log.ts';
 import { createAuditNoise } from '../src/audit/noise.ts';
 import type { BrokerContext } from '../src/context.ts';
 import { brokerLimitsSchema, type BrokerLimitsInput } from '../src/limits.ts';
 import { parseBrokerPolicy } from '../src/policy.ts';
 import type { BrokerDatabase, InstanceClaim } from '../src/store/index.ts';
-import type { World } from './world.ts';
+import { adminToken, sha256, type World } from './world.ts';
+
+/** Administrators who are known by the bearer token of the tests alone. */
+export async function tokenAuthentication(): Promise<AdminAuthentication> {
+  return await openAdminAuthentication({
+    tokenSha256: sha256(adminToken),
+    tls: false,
+    now: () => new Date(),
+    clock: () => 0,
+  });
+}
 
 /** What the stages of a broker share, without a broker around them. */
 export function createContext(options: {

@@ -7,11 +7,11 @@ import { createApp } from '../src/routes/app.ts';
 import { describedRoutes } from '../src/operations/described-routes.ts';
 import { describeRoutes } from '../src/operations/openapi.ts';
 import { call } from './actors.ts';
-import { createContext } from './context.ts';
+import { createContext, tokenAuthentication } from './context.ts';
 import { openAuditLog } from '../src/audit/log.ts';
 import { openStore } from '../src/store/index.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
-import { createWorld, sha256, type World } from './world.ts';
+import { createWorld, type World } from './world.ts';
 
 const directory = temporaryDirectory();
 let world: World;
@@ -52,7 +52,7 @@ describe('the description of the broker', () => {
     const context = createContext({ world, db, claim: { instance: 'default', holder: '' }, audit: log, now });
     const app = createApp({
       context,
-      adminTokenSha256: sha256('x'),
+      authentication: await tokenAuthentication(),
       report: () => {},
       rcar: rcarOptionsSchema.parse({}),
     });

@@ -19,10 +19,10 @@ import {
   raiseHighestVersion,
 } from '../src/store/index.ts';
 import { attest, call, createEnclave, refusalOf } from './actors.ts';
-import { createContext } from './context.ts';
+import { createContext, tokenAuthentication } from './context.ts';
 import { freshDatabase } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
-import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
+import { createWorld, dawn, type TestRelease, type World } from './world.ts';
 
 // The stages one by one, where HTTP cannot reach: a disk that fails, and a caller that skips a stage.
 const directory = temporaryDirectory();
@@ -84,7 +84,7 @@ it('releases and changes nothing when the audit log cannot be written', async ()
   await expect(raising).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
   expect(await highestVersion(db, 'tiny')).toBe(1);
 
-  const app = createApp({ context: broken, adminTokenSha256: sha256(adminToken), report: () => {} });
+  const app = createApp({ context: broken, authentication: await tokenAuthentication(), report: () => {} });
   const { limits } = broken;
   const endpoint = await serveHttp({ listen: { host: '127.0.0.1', port: 0 }, limits, fetch: app.fetch });
   const { url } = endpoint;

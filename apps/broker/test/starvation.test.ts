@@ -11,10 +11,10 @@ import { leasePageSchema } from '../src/routes/admin.ts';
 import { createApp, type BrokerApp } from '../src/routes/app.ts';
 import { claimInstance, onlyInstance, openStore } from '../src/store/index.ts';
 import { attest, createEnclave, refusalOf, type Answer, type AttestOptions } from './actors.ts';
-import { createContext } from './context.ts';
+import { createContext, tokenAuthentication } from './context.ts';
 import { freshDatabase } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
-import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
+import { adminToken, createWorld, dawn, type TestRelease, type World } from './world.ts';
 
 // Strangers who ask for as much as they are given, from many addresses: what is left for those who hold a lease.
 const directory = temporaryDirectory();
@@ -43,7 +43,7 @@ async function brokerWith(limits: BrokerLimitsInput): Promise<BrokerApp> {
   const claim = await claimInstance(db, onlyInstance, audit.head);
   const context = createContext({ world, db, claim, audit, now, limits });
   await registerRelease(context, registrationSchema.parse({ package: release.package, keys: release.keys }), {});
-  return createApp({ context, adminTokenSha256: sha256(adminToken), report: () => {} });
+  return createApp({ context, authentication: await tokenAuthentication(), report: () => {} });
 }
 
 /** A connection from `address`. */

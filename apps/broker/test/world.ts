@@ -46,7 +46,8 @@ export interface World {
     changes?: Partial<Release>,
     seal?: { modelId?: string; approvers?: string[]; kekId?: string },
   ): Promise<TestRelease>;
-  start(changes?: Partial<BrokerOptions>): Promise<Broker>;
+  /** `token: false`: without the administrators' bearer token. */
+  start(changes?: Partial<BrokerOptions>, options?: { readonly token?: boolean }): Promise<Broker>;
 }
 
 export async function createWorld(directory: string): Promise<World> {
@@ -143,7 +144,7 @@ export async function createWorld(directory: string): Promise<World> {
       const root = await keyStore.unwrap(wrapped, rootKeyContext(parseManifest(releasePackage.manifest)));
       return { directory: target, package: releasePackage, keys, digest, digestHex: toHex(digest), root };
     },
-    async start(changes = {}) {
+    async start(changes = {}, { token = true } = {}) {
       return await startBroker({
         listen: { host: '127.0.0.1', port: 0 },
         ...(changes.databasePath === undefined && changes.database === undefined
@@ -153,7 +154,7 @@ export async function createWorld(directory: string): Promise<World> {
         keyStore,
         signer: { keyStore, keyId: 'broker' },
         policy,
-        adminTokenSha256: sha256(adminToken),
+        ...(token ? { adminTokenSha256: sha256(adminToken) } : {}),
         anchors,
         now: () => clock.now,
         ...changes,

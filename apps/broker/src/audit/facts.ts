@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { lifecycleFacts, quorumFacts } from '../lifecycle/facts.ts';
 import { isPlatformName } from '../platform.ts';
 import { rcarFacts } from '../rcar/facts.ts';
+import { administratorFacts } from './administrator.ts';
 
 /**
  * What an audit entry may hold. Every kind of entry has one closed schema of small, typed facts: digests,
@@ -20,6 +21,7 @@ const platform = z.string().max(160).refine(isPlatformName);
 const count = z.number().int().nonnegative();
 const isoTime = z.iso.datetime({ precision: 3 });
 const sentence = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u);
+const by = administratorFacts.optional();
 const errorCode = z.custom<ErrorCode>(isErrorCode);
 
 /** What was being asked for when the broker refused. */
@@ -62,6 +64,7 @@ export const auditFacts = Object.freeze({
     version: count,
     approver: name,
     approvalDigest: digest,
+    by,
   }),
   'release-registered': z.strictObject({
     releaseDigest: digest,
@@ -73,6 +76,7 @@ export const auditFacts = Object.freeze({
     wrappingKeyVersion: count,
     /** The proposal that allowed it, where a quorum was needed. */
     proposal: hex(32).optional(),
+    by,
   }),
   refused: z.strictObject({
     operation: auditOperation,
@@ -85,6 +89,9 @@ export const auditFacts = Object.freeze({
     simulated: z.boolean().optional(),
     measurement: measurement.optional(),
     platform: platform.optional(),
+    /** Of an administrator's request that was refused for his roles. */
+    route: name.optional(),
+    by,
   }),
   'key-released': z.strictObject({
     releaseDigest: digest,
@@ -120,16 +127,29 @@ export const auditFacts = Object.freeze({
     value: z.string().regex(/^[ -~]{1,160}$/),
     reason: sentence,
     runningLeases: count,
+    by,
   }),
   ...lifecycleFacts,
   ...quorumFacts,
   ...rcarFacts,
-  'admin-auth-failure': z.strictObject({ route: name, presented: z.enum(['nothing', 'wrong-token', 'wrong-scheme']) }),
+  'admin-auth-failure': z.strictObject({
+    route: name,
+    presented: z.enum(['nothing', 'wrong-token', 'wrong-scheme', 'certificate', 'access-token']),
+    /** What was wrong with a certificate or an access token. */
+    code: errorCode.optional(),
+  }),
 });
 
 export type AuditKind = keyof typeof auditFacts;
 export type AuditFacts<K extends AuditKind> = z.infer<(typeof auditFacts)[K]>;
 export type AuditOperation = z.infer<typeof auditOperation>;
+
+/** Kinds of entries that say which administrator's request they are about. */
+export const administrativeKinds: ReadonlySet<AuditKind> = new Set(
+  Object.keys(auditFacts)
+    .filter(isAuditKind)
+    .filter((kind) => 'by' in auditFacts[kind].shape),
+);
 
 export function isAuditKind(value: unknown): value is AuditKind {
   return typeof value === 'string' && Object.hasOwn(auditFacts, value);

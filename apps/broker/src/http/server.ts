@@ -11,7 +11,12 @@ export interface ListenOptions {
   /** 0 takes a free port. */
   readonly port: number;
   /** PEM. Without it the broker speaks plain HTTP: keys are sealed anyway, but administrators are then let in from this machine only. */
-  readonly tls?: { readonly certificate: string; readonly privateKey: string };
+  readonly tls?: {
+    readonly certificate: string;
+    readonly privateKey: string;
+    /** Authorities (PEM) whose certificates clients are asked for. Absent: clients are not asked. */
+    readonly clientAuthorities?: string;
+  };
 }
 
 export interface HttpEndpoint {
@@ -53,6 +58,11 @@ export async function serveHttp(options: {
             cert: listen.tls.certificate,
             key: listen.tls.privateKey,
             minVersion: 'TLSv1.3',
+            // Asked for, not demanded: enclaves have none. The handshake proves possession; whose it is and whether it counts
+            // is decided at each request.
+            ...(listen.tls.clientAuthorities === undefined
+              ? {}
+              : { requestCert: true, rejectUnauthorized: false, ca: listen.tls.clientAuthorities }),
           },
         });
   if (!(server instanceof HttpServer || server instanceof HttpsServer)) throw new FastnessError('BROKER_INTERNAL');

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { requireRole } from '../admin/acting.ts';
+import { wrappingKeyRoles } from '../admin/roles.ts';
 import type { BrokerContext } from '../context.ts';
 import { readJsonBody } from '../http/body.ts';
 import { refuseWithoutQuorum } from '../quorum/decide.ts';
@@ -56,14 +58,6 @@ export const wrappingKeysSchema = z.strictObject({
 /** Body of `POST /v1/admin/revocations/preview`. */
 export const previewSchema = revocationSchema.pick({ kind: true, value: true });
 
-/** Paths of these routes and what they take. */
-export const lifecycleMethods: readonly (readonly [string, string])[] = Object.freeze([
-  ['/v1/admin/wrapped-keys', 'PUT'],
-  ['/v1/admin/wrapping-keys', 'GET, HEAD, POST'],
-  ['/v1/admin/policy', 'GET, HEAD, PUT'],
-  ['/v1/admin/revocations/preview', 'POST'],
-]);
-
 /** Routes of administrators for keys and policy. They stand behind the authentication of all admin routes. */
 export function addLifecycleRoutes(app: BrokerApp, context: BrokerContext, recording: RecordingAdmin): void {
   const limit = context.limits.body.admin;
@@ -93,9 +87,11 @@ export function addLifecycleRoutes(app: BrokerApp, context: BrokerContext, recor
 
   app.post('/v1/admin/wrapping-keys', async (c) =>
     c.json(
-      await recording('wrapping-key', async () =>
-        changeKey(context, await readJsonBody(c.req.raw, wrappingKeyChangeSchema, limit)),
-      ),
+      await recording('wrapping-key', async () => {
+        const request = await readJsonBody(c.req.raw, wrappingKeyChangeSchema, limit);
+        requireRole(wrappingKeyRoles[request.change]);
+        return await changeKey(context, request);
+      }),
     ),
   );
 

@@ -29,7 +29,7 @@ import {
   revocationSchema,
 } from '../register.ts';
 import { registrationSchema } from '../registration.ts';
-import { auditPageSchema, auditQuery, leasePageSchema, leaseQuery } from '../routes/admin.ts';
+import { adminIdentitySchema, auditPageSchema, auditQuery, leasePageSchema, leaseQuery } from '../routes/admin.ts';
 
 /** One operation of the broker. Paths have their parameters in braces. */
 export interface DescribedRoute {
@@ -108,6 +108,7 @@ const admin = (
 ): DescribedRoute => ({ method, path: `/v1/admin/${path}`, summary, who: 'administrator', ...shapes });
 
 const administrators: DescribedRoute[] = [
+  admin('get', 'identity', 'Who the broker takes the caller for.', { answer: adminIdentitySchema }),
   admin('put', 'releases', 'Registers a release.', { body: registrationSchema, answer: registeredReleaseSchema }),
   admin('post', 'revocations', 'Revokes, for good.', { body: revocationSchema, answer: recordedRevocationSchema }),
   admin('post', 'revocations/preview', 'Whom a revocation would hit.', {

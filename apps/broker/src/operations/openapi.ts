@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adminRouteOf } from '../admin/roles.ts';
 import { brokerPolicySchema } from '../policy.ts';
 import { describedRoutes, type DescribedRoute } from './described-routes.ts';
 
@@ -24,7 +25,17 @@ export function describeRoutes(): Json {
         GuestProblem: schemaOf(z.strictObject({ type: z.url(), detail: z.string() }), 'output'),
       },
       securitySchemes: {
-        administrator: { type: 'http', scheme: 'bearer', description: 'The token of the administrators.' },
+        administratorToken: { type: 'http', scheme: 'bearer', description: 'The one token, of an owner; may be off.' },
+        administratorCertificate: {
+          type: 'mutualTLS',
+          description: "A client certificate; the roles are the broker's.",
+        },
+        administratorAccessToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: "An access token of the configured OpenID provider; the roles are the broker's.",
+        },
         guestToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         guestSession: { type: 'apiKey', in: 'cookie', name: 'kbs-session-id' },
       },
@@ -32,11 +43,15 @@ export function describeRoutes(): Json {
   };
 }
 
-const security: Readonly<Record<DescribedRoute['who'], Json[]>> = {
-  everybody: [],
-  administrator: [{ administrator: [] }],
-  guest: [{ guestToken: [] }, { guestSession: [] }],
-};
+/** Each of these lets one in; what stands in a list are the roles that it takes (OpenAPI 3.1, Security Requirement Object). */
+function securityOf({ who, method, path }: DescribedRoute): Json[] {
+  if (who === 'everybody') return [];
+  if (who === 'guest') return [{ guestToken: [] }, { guestSession: [] }];
+  const roles = adminRouteOf(method.toUpperCase(), path)?.roles ?? [];
+  return ['administratorToken', 'administratorCertificate', 'administratorAccessToken'].map((scheme) => ({
+    [scheme]: roles,
+  }));
+}
 
 const problem = {
   type: 'object',
@@ -52,7 +67,8 @@ const problem = {
   },
 };
 
-function operationOf({ method, path, summary, who, query, body, answer }: DescribedRoute): Json {
+function operationOf(route: DescribedRoute): Json {
+  const { method, path, summary, query, body, answer } = route;
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -66,7 +82,7 @@ function operationOf({ method, path, summary, who, query, body, answer }: Descri
   return {
     operationId: `${method}${path.replaceAll(/[^A-Za-z0-9]+/g, '-').replace(/-$/, '')}`,
     summary,
-    security: security[who],
+    security: securityOf(route),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: json(schemaOf(body, 'input')) } }),
     responses: {

@@ -65,14 +65,8 @@ export const quorumViewSchema = z.strictObject({
   membership: membershipSchema,
 });
 
-/** Routes whose paths are fixed, and what they take. */
-export const quorumMethods: readonly (readonly [string, string])[] = Object.freeze([
-  ['/v1/admin/quorum', 'GET, HEAD'],
-  ['/v1/admin/proposals', 'GET, HEAD, POST'],
-]);
-
 /**
- * Routes of proposals. The administrator's token lets somebody make, see and carry approvals; what counts as an approval
+ * Routes of proposals. An administrator's role lets somebody make, see and carry approvals; what counts as an approval
  * are signatures of the members alone.
  */
 export function addQuorumRoutes(app: BrokerApp, context: BrokerContext, recording: RecordingAdmin): void {

@@ -21,9 +21,6 @@ export const resourceQuery = z.strictObject({
 /** Answer to `GET /v1/admin/resources?after=PATH&limit=N`. */
 export const resourcePageSchema = z.strictObject({ resources: z.array(registeredResourceSchema) });
 
-/** Paths and methods of these routes. */
-export const rcarAdminMethods: readonly (readonly [string, string])[] = [['/v1/admin/resources', 'GET, HEAD, PUT']];
-
 /** Routes of administrators for resources; whoever calls this has authentication in front of them. */
 export function addResourceAdminRoutes(app: BrokerApp, context: BrokerContext): void {
   const recording = recordingAdmin(context);

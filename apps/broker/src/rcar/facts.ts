@@ -1,5 +1,6 @@
 import { isErrorCode, type ErrorCode } from '@fastness/codec/errors';
 import { z } from 'zod';
+import { administratorFacts } from '../audit/administrator.ts';
 import { isPlatformName } from '../platform.ts';
 
 /** `REPOSITORY/TYPE/TAG`. No part is a dot or two: a path must mean the same to everybody on the way. */
@@ -13,6 +14,8 @@ const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$/);
 const count = z.number().int().nonnegative();
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 
+const by = administratorFacts.optional();
+
 /** Facts of audit entries about resources; see ../audit/facts.ts for the rules that they follow. */
 export const rcarFacts = Object.freeze({
   'resource-registered': z.strictObject({
@@ -21,8 +24,9 @@ export const rcarFacts = Object.freeze({
     guests: count,
     wrappingKey: name,
     wrappingKeyVersion: count,
+    by,
   }),
-  'resource-removed': z.strictObject({ resource: resourcePathSchema }),
+  'resource-removed': z.strictObject({ resource: resourcePathSchema, by }),
   'resource-released': z.strictObject({
     resource: resourcePathSchema,
     tee: name,

@@ -1,18 +1,17 @@
-import { FastnessError } from '@fastness/codec/errors';
-import type { HttpBindings } from '@hono/node-server';
 import { z } from 'zod';
+import { actingAdministrator } from '../admin/acting.ts';
+import { adminRoles } from '../admin/roles.ts';
 import { auditEntrySchema } from '../audit/entry.ts';
 import type { BrokerContext } from '../context.ts';
-import { presentedToken } from '../http/admin-auth.ts';
 import { checkShape, readJsonBody } from '../http/body.ts';
 import { refreshGovernance } from '../lifecycle/in-force.ts';
-import { addLifecycleRoutes, lifecycleMethods } from '../lifecycle/routes.ts';
+import { addLifecycleRoutes } from '../lifecycle/routes.ts';
 import { refuseWithoutQuorum } from '../quorum/decide.ts';
-import { addQuorumRoutes, quorumMethods } from '../quorum/routes.ts';
+import { addQuorumRoutes } from '../quorum/routes.ts';
 import { registerRelease, revocationSchema, revoke } from '../register.ts';
 import { registrationSchema } from '../registration.ts';
 import { asStoreError, listLeases, type StoredLease } from '../store/index.ts';
-import { remoteAddress, type BrokerApp, type RateLimiters } from './app.ts';
+import type { BrokerApp } from './app.ts';
 import { recordingAdmin } from './recording.ts';
 
 const limit = z.coerce.number().int().min(1).max(1000).default(100);
@@ -54,37 +53,24 @@ export const leasePageSchema = z.strictObject({
 });
 export type LeasePage = z.infer<typeof leasePageSchema>;
 
-/** The routes of administrators. Authentication comes before everything else, even before "no such route". */
-export function addAdminRoutes(
-  app: BrokerApp,
-  context: BrokerContext,
-  options: {
-    limiters: RateLimiters;
-    adminTokenSha256: string;
-    secureTransport: (bindings: HttpBindings) => boolean;
-  },
-): void {
-  const { limiters, adminTokenSha256, secureTransport } = options;
+/** Answer to `GET /v1/admin/identity`: who the broker takes the caller for. */
+export const adminIdentitySchema = z.strictObject({
+  name: z.string(),
+  via: z.enum(['token', 'certificate', 'oidc']),
+  roles: z.array(z.enum(adminRoles)),
+});
+export type AdminIdentityAnswer = z.infer<typeof adminIdentitySchema>;
 
-  app.use('/v1/admin/*', async (c, next) => {
-    const address = remoteAddress(c.env);
-    if (!secureTransport(c.env)) {
-      limiters.adminFailure.take(address);
-      throw new FastnessError('BROKER_ADMIN_TRANSPORT');
-    }
-    const presented = presentedToken(c.req.header('authorization'), adminTokenSha256);
-    if (presented !== 'right-token') {
-      limiters.adminFailure.take(address);
-      await context.noise.adminAuthFailure({ route: routeNames.get(c.req.path) ?? 'other', presented });
-      throw new FastnessError('BROKER_ADMIN_UNAUTHORIZED');
-    }
-    limiters.admin.take(address);
-    await next();
-  });
-
+/** The routes of administrators. Who may use which is in `adminRoutes`, and `guardAdminRoutes` sees to it. */
+export function addAdminRoutes(app: BrokerApp, context: BrokerContext): void {
   const recording = recordingAdmin(context);
   addLifecycleRoutes(app, context, recording);
   addQuorumRoutes(app, context, recording);
+
+  app.get('/v1/admin/identity', (c) => {
+    const { name, via, roles } = actingAdministrator();
+    return c.json({ name, via, roles: [...roles] } satisfies AdminIdentityAnswer);
+  });
 
   app.put('/v1/admin/releases', async (c) => {
     const registered = await recording('release-registration', async (trail) => {
@@ -118,14 +104,6 @@ export function addAdminRoutes(
     return c.json({ leases: leases.map(leaseRecord) } satisfies LeasePage);
   });
 }
-
-const routeNames: ReadonlyMap<string, string> = new Map([
-  ['/v1/admin/releases', 'releases'],
-  ['/v1/admin/revocations', 'revocations'],
-  ['/v1/admin/audit', 'audit'],
-  ['/v1/admin/leases', 'leases'],
-  ...[...lifecycleMethods, ...quorumMethods].map(([path]) => [path, path.slice('/v1/admin/'.length)] as const),
-]);
 
 function leaseRecord(lease: StoredLease): LeasePage['leases'][number] {
   return {

@@ -1,16 +1,17 @@
 import type { HttpBindings } from '@hono/node-server';
 import { FastnessError } from '@fastness/codec/errors';
 import { Hono } from 'hono';
+import type { AdminAuthentication } from '../admin/authenticate.ts';
+import { guardAdminRoutes } from '../admin/middleware.ts';
+import { adminMethods } from '../admin/roles.ts';
 import type { BrokerContext } from '../context.ts';
 import { isLoopback } from '../http/admin-auth.ts';
 import { fixedHeaders, problemResponse, publicError } from '../http/problem.ts';
-import { lifecycleMethods } from '../lifecycle/routes.ts';
 import { createRateLimiter, type BrokerLimits, type RateLimiter } from '../limits.ts';
-import { quorumMethods } from '../quorum/routes.ts';
 import type { BrokerMetrics } from '../operations/metrics.ts';
 import { describeRoutes } from '../operations/openapi.ts';
 import { routeName } from '../operations/routes.ts';
-import { addResourceAdminRoutes, rcarAdminMethods } from '../rcar/admin-routes.ts';
+import { addResourceAdminRoutes } from '../rcar/admin-routes.ts';
 import type { RcarOptions } from '../rcar/options.ts';
 import { addRcarRoutes } from '../rcar/routes.ts';
 import { addAdminRoutes } from './admin.ts';
@@ -23,7 +24,7 @@ export interface BrokerEnv {
 
 export type BrokerApp = Hono<BrokerEnv>;
 export type RateLimiters = Readonly<Record<keyof BrokerLimits['rates'], RateLimiter>>;
-type AddressRate = Exclude<keyof BrokerLimits['rates'], 'renewal'>;
+type AddressRate = Exclude<keyof BrokerLimits['rates'], 'renewal' | 'adminIdentity'>;
 
 /** Every route and its methods, for `BROKER_METHOD_NOT_ALLOWED`. */
 const methods: ReadonlyMap<string, string> = new Map([
@@ -31,29 +32,27 @@ const methods: ReadonlyMap<string, string> = new Map([
   ['/openapi.json', 'GET, HEAD'],
   ['/v1/challenges', 'POST'],
   ['/v1/key-releases', 'POST'],
-  ['/v1/admin/releases', 'PUT'],
-  ['/v1/admin/revocations', 'POST'],
-  ['/v1/admin/audit', 'GET, HEAD'],
-  ['/v1/admin/leases', 'GET, HEAD'],
-  ...lifecycleMethods,
-  ...quorumMethods,
+  ...adminMethods(),
 ]);
+
+/** Routes that there are only with the Trustee-compatible endpoints. */
+const resourceRoute = '/v1/admin/resources';
 
 /** The HTTP face of a broker. `report` receives errors that nobody foresaw; they are not told to the client. */
 export function createApp(options: {
   context: BrokerContext;
-  adminTokenSha256: string;
+  authentication: AdminAuthentication;
   report: (error: unknown) => void;
   /** Absent: no Trustee-compatible endpoints. */
   rcar?: RcarOptions;
   /** Absent: nothing is counted. */
   metrics?: BrokerMetrics;
 }): BrokerApp {
-  const { context, adminTokenSha256, report, rcar, metrics } = options;
+  const { context, authentication, report, rcar, metrics } = options;
   const observe = (error: unknown): void => {
     metrics?.refusal(publicError(error).code);
   };
-  const allowed = rcar === undefined ? methods : new Map([...methods, ...rcarAdminMethods]);
+  const allowed = new Map([...methods].filter(([path]) => rcar !== undefined || path !== resourceRoute));
   const counted = [...allowed.keys(), logPrefix];
   const { rates, maxAddresses } = context.limits;
   const clock = (): number => performance.now();
@@ -70,6 +69,13 @@ export function createApp(options: {
       clock,
     }),
     admin: limiter('admin'),
+    // Asked with who it is in place of an address.
+    adminIdentity: createRateLimiter({
+      perAddress: rates.adminIdentity,
+      global: rates.admin.global,
+      maxAddresses,
+      clock,
+    }),
     adminFailure: limiter('adminFailure'),
     log: limiter('log'),
     other: limiter('other'),
@@ -95,7 +101,8 @@ export function createApp(options: {
     return c.body(description, 200, { 'content-type': 'application/json' });
   });
   addKeyRoutes(app, context, limiters);
-  addAdminRoutes(app, context, { limiters, adminTokenSha256, secureTransport });
+  guardAdminRoutes(app, context, { limiters, authentication, secureTransport });
+  addAdminRoutes(app, context);
   if (context.transparency !== undefined) addLogRoutes(app, context.transparency, limiters, context.cosigning);
   if (rcar !== undefined) {
     addResourceAdminRoutes(app, context);

@@ -45,8 +45,38 @@ export const brokerErrors = Object.freeze({
 
   BROKER_ADMIN_UNAUTHORIZED: {
     class: 'unauthorized',
-    message: 'The administrator token is missing or wrong.',
-    next: 'Send the token whose SHA-256 the broker configuration names as "Authorization: Bearer TOKEN".',
+    message: 'The credential of an administrator is missing or wrong.',
+    next: 'Send the token whose SHA-256 the broker configuration names as "Authorization: Bearer TOKEN", or, where the configuration has administrators, an access token or a client certificate.',
+  },
+  BROKER_ADMIN_CERTIFICATE: {
+    class: 'unauthorized',
+    message: 'The client certificate does not count.',
+    next: 'The detail names what is wrong with it. It must be issued by one of the configured authorities itself, for TLS clients, be in time and not be revoked.',
+  },
+  BROKER_ADMIN_ACCESS_TOKEN: {
+    class: 'unauthorized',
+    message: 'The access token does not count.',
+    next: 'The detail names the claim or the code. Get a new token for the audience of this broker, and compare issuer, audience, algorithms and token type with the broker configuration.',
+  },
+  BROKER_ADMIN_IDENTITY_UNKNOWN: {
+    class: 'denied',
+    message: 'The credential is genuine, and the broker configuration gives it no role.',
+    next: 'Add the key, name or claim to the identities of administrators in the broker configuration, or use another credential.',
+  },
+  BROKER_ADMIN_FORBIDDEN: {
+    class: 'denied',
+    message: 'The roles of this administrator do not allow it.',
+    next: 'Ask somebody with one of the roles that the detail names; `GET /v1/admin/identity` says which roles you have.',
+  },
+  BROKER_ADMIN_ISSUER: {
+    class: 'unavailable',
+    message: "The keys of the access tokens' issuer could not be had.",
+    next: 'Try again in half a minute; check jwksUri and authorityPath in the broker configuration, and that the broker reaches the issuer.',
+  },
+  BROKER_ADMIN_REVOCATION_LIST: {
+    class: 'unavailable',
+    message: 'There is no current revocation list for the client certificate.',
+    next: 'Put a current list of every authority at revocationListPath; the broker reads the file again when it changes.',
   },
   BROKER_ADMIN_TRANSPORT: {
     class: 'denied',
