@@ -3,7 +3,12 @@ import { SNP_ENDORSEMENTS_TYPE, verifyEvidence } from '@fastness/attest';
 import { decodeSnpEndorsements } from '@fastness/attest/formats/snp';
 import { fakeKds, fakePcs, forgedKdsMaterial, forgedPcsMaterial } from '@fastness/testkit/services';
 import { forgeCollateral } from '@fastness/testkit';
-import { completeEndorsements, pccsServices } from '../src/endorsements/index.ts';
+import {
+  completeEndorsements,
+  encodeEndorsementBundle,
+  pccsServices,
+  readEndorsementBundle,
+} from '../src/endorsements/index.ts';
 import { prepare, type Scenario } from '../../attest/test/support/forge.ts';
 import { prepareDcap, type DcapScenario } from '../../attest/test/support/dcap-forge.ts';
 import { codeOf, fake, intelAt, later, now, sourceFor } from './support/endorsements.ts';
@@ -215,6 +220,9 @@ describe('Intel quotes without collateral', () => {
     // The rest is there: what came with the certificate is kept when something else has to be fetched.
     const without = await completeEndorsements({ ...options, source });
     await verifyEvidence({ ...options, endorsements: without.endorsements });
+    const bundle = encodeEndorsementBundle(completed.fetched, now);
+    const carried = readEndorsementBundle(bundle, { evidence: options.evidence });
+    await verifyEvidence({ ...options, endorsements: carried });
   });
 
   it('says so where no service can be asked for the PCK certificate', async () => {

@@ -9,6 +9,7 @@ import {
   basicConstraints,
   crlDistributionPoint,
   forgeAndroidStatus,
+  forgeTokenCrl,
   forgeTokenIssuer,
   instanceInfo,
   keyUsage,
@@ -36,6 +37,15 @@ import { prepareGcpVtpm } from '../../attest/test/support/gcp-vtpm-forge.ts';
 import { MAA_ISSUER, prepareToken, rootAnchors } from '../../attest/test/support/token-forge.ts';
 import { codeOf, fake, intelAt, later, now, sourceFor, temporaryDirectory } from './support/endorsements.ts';
 
+const HOST = 'privateca-content-1.storage.googleapis.com';
+
+/** An authority of Confidential Space that names where its issuer's list lies. */
+const spaceAuthority: ForgedExtension[] = [
+  basicConstraints({ ca: true }),
+  keyUsage('keyCertSign', 'cRLSign'),
+  crlDistributionPoint(`http://${HOST}/r/crl.crl`),
+];
+
 describe('tokens without the keys of their issuer', () => {
   it.each([
     ['azure-maa', '/certs', 'azureMaa'],
@@ -55,12 +65,38 @@ describe('tokens without the keys of their issuer', () => {
     await verifyEvidence({ ...options, endorsements: fresh.endorsements });
   });
 
-  it('of Confidential Space that carry their chain need none', async () => {
-    const options = await prepareToken({ service: 'gcp-confidential-space' });
+  it('of Confidential Space that carry their chain need the list that it names', async () => {
+    let list = new Uint8Array(0);
+    const options = await prepareToken({
+      service: 'gcp-confidential-space',
+      issuer: { levels: { intermediate: { extensions: spaceAuthority } } },
+      lists: async (issuer) => {
+        list = Uint8Array.from(await forgeTokenCrl(issuer, { now }));
+        return [];
+      },
+    });
+    expect(await codeOf(verifyEvidence(options))).toBe('TOKEN_CRL_MISSING');
+    const mirror = await fake(fakeDocuments({ [`/${HOST}/r/crl.crl`]: list }));
+    const source = sourceFor({ anchors: options.anchors, services: { vtpmMirror: mirror.url } });
+    const { endorsements, fetched } = await completeEndorsements({ ...options, source });
+    await verifyEvidence({ ...options, endorsements });
+    expect(mirror.requests).toHaveLength(1);
+    // One that came along and is current is kept, and a bundle carries it to where there is no network.
+    expect((await completeEndorsements({ ...options, endorsements, source })).fetched).toEqual([]);
+    const bundle = encodeEndorsementBundle(fetched, now);
+    const carried = readEndorsementBundle(bundle, { evidence: options.evidence });
+    await verifyEvidence({ ...options, endorsements: carried });
+    // Whoever forges a chain decides what it names: nothing is asked for before its root is known.
+    const strangers = sourceFor({ anchors: {}, services: { vtpmMirror: mirror.url } });
+    expect(await codeOf(completeEndorsements({ ...options, source: strangers }))).toBe('ENDORSEMENT_UNAUTHENTIC');
+    expect(mirror.requests).toHaveLength(1);
+  });
+
+  it('of Confidential Space without a chain need its keys', async () => {
     const keys = await fake(fakeDocuments({}));
     const services = { googleConfidentialSpaceKeys: keys.url };
+    const options = await prepareToken({ service: 'gcp-confidential-space' });
     const source = sourceFor({ anchors: options.anchors, services });
-    expect((await completeEndorsements({ ...options, endorsements: [], source })).endorsements).toEqual([]);
     const bare = await prepareToken({ service: 'gcp-confidential-space', jws: { header: { x5c: undefined } } });
     expect(await codeOf(completeEndorsements({ ...bare, endorsements: [], source }))).toBe('ENDORSEMENT_NOT_FOUND');
   });
@@ -182,7 +218,6 @@ describe('Android attestations', () => {
   });
 });
 
-const HOST = 'privateca-content-1.storage.googleapis.com';
 /** Says where the issuer's certificate lies. */
 const issuerAt = (url: string): ForgedExtension => ({
   oid: '1.3.6.1.5.5.7.1.1',

@@ -31,6 +31,8 @@ describe('the name of an endorsement', () => {
     `nvidia/ocsp/${digest}`,
     `vtpm/issuer-chain/${digest}`,
     `vtpm/crl/${digest}`,
+    `google/confidential-space-crl/${digest}`,
+    `intel/pck/0000/${'0a'.repeat(16)}/13/${digest}`,
   ])('is read and written the same: %s', (subject) => {
     expect(requestOf(subject).subject).toBe(subject);
     expect(requestOf(subject).signed).toBe(true);
@@ -56,6 +58,8 @@ describe('the name of an endorsement', () => {
     'nvidia/ocsp/short',
     'keys/nvidia-nras',
     'vtpm/crl/http:',
+    `intel/pck/0000/${'0a'.repeat(16)}/013/${digest}`,
+    `intel/pck/0000/${'0a'.repeat(16)}/13/${digest}/more`,
     '__proto__/constructor',
   ])('is refused when it is none: %s', async (subject) => {
     expect(await codeOf(async () => Promise.resolve(requestOf(subject)))).toBe('ENDORSEMENT_SUBJECT_UNKNOWN');

@@ -11,10 +11,11 @@ import {
   type IntelUpdate,
 } from './intel/documents.ts';
 import { pckCrlRequest, rootCrlRequest, type PckCa } from './intel/lists.ts';
+import { storedPckCertificateRequest } from './intel/pck-certificate.ts';
 import { storedOcspRequest } from './nvidia/ocsp.ts';
 import { RIM_ID, rimRequest } from './nvidia/rim.ts';
 import type { EndorsementRequest } from './types.ts';
-import { issuerChainRequest, vtpmCrlRequest } from './vtpm/requests.ts';
+import { confidentialSpaceCrlRequest, issuerChainRequest, vtpmCrlRequest } from './vtpm/requests.ts';
 
 type Parts = readonly string[];
 type Reader = (parts: Parts) => EndorsementRequest | undefined;
@@ -74,6 +75,18 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     'vtpm/crl',
     ([digest, ...rest]) => (isHex(digest, 32) && rest.length === 0 ? vtpmCrlRequest({ digest }) : undefined),
   ],
+  [
+    'google/confidential-space-crl',
+    ([digest, ...rest]) =>
+      isHex(digest, 32) && rest.length === 0 ? confidentialSpaceCrlRequest({ digest }) : undefined,
+  ],
+  [
+    'intel/pck',
+    ([pceId, cpuSvn, pceSvn, digest, ...rest]) =>
+      isHex(pceId, 2) && isHex(cpuSvn, 16) && isNumber(pceSvn) && isHex(digest, 32) && rest.length === 0
+        ? storedPckCertificateRequest({ pceId, cpuSvn, pceSvn: Number(pceSvn), encryptedPpidSha256: digest })
+        : undefined,
+  ],
   ['intel/root-crl', (parts) => (parts.length === 0 ? rootCrlRequest() : undefined)],
 ]);
 
@@ -109,5 +122,9 @@ function isHex(text: string | undefined, bytes: number): text is string {
 
 function updateOf(text: string | undefined): IntelUpdate | undefined {
   if (text === 'early' || text === 'standard') return text;
-  return text !== undefined && /^(?:0|[1-9]\d{0,5})$/.test(text) ? Number(text) : undefined;
+  return isNumber(text) ? Number(text) : undefined;
+}
+
+function isNumber(text: string | undefined): text is string {
+  return text !== undefined && /^(?:0|[1-9]\d{0,5})$/.test(text);
 }

@@ -15,6 +15,7 @@ const separateSchema = z.looseObject({
   qe_identity_issuer_chain: textField,
   root_ca_crl: textField.optional(),
   pck_crl: textField.optional(),
+  pck_certificate_chain: textField.nullish(),
 });
 /** Collateral in the form of {@link encodeDcapCollateral}. */
 const wholeSchema = z.strictObject({
@@ -24,6 +25,7 @@ const wholeSchema = z.strictObject({
   qeIdentityIssuerChain: textField,
   rootCaCrl: textField.optional(),
   pckCrl: textField.optional(),
+  pckCertificateChain: textField.optional(),
 });
 
 /** Collateral of Intel's PCS, in either form. Throws CLI_NOT_RECOGNISED. */
@@ -36,8 +38,8 @@ export function collateralOf(bytes: Uint8Array, path: string): Cmw {
   }
   const whole = wholeSchema.safeParse(value);
   if (whole.success) {
-    const { rootCaCrl, pckCrl, ...texts } = whole.data;
-    return encodeDcapCollateral({ ...texts, ...lists(rootCaCrl, pckCrl) });
+    const { rootCaCrl, pckCrl, pckCertificateChain, ...texts } = whole.data;
+    return encodeDcapCollateral({ ...texts, ...lists(rootCaCrl, pckCrl), ...chain(pckCertificateChain) });
   }
   const separate = separateSchema.safeParse(value);
   if (!separate.success) throw new FastnessError('CLI_NOT_RECOGNISED', `${path} is no collateral of Intel's PCS.`);
@@ -49,7 +51,12 @@ export function collateralOf(bytes: Uint8Array, path: string): Cmw {
     qeIdentity: `{"enclaveIdentity":${data.qe_identity},"signature":"${data.qe_identity_signature}"}`,
     qeIdentityIssuerChain: data.qe_identity_issuer_chain,
     ...lists(data.root_ca_crl, data.pck_crl),
+    ...chain(data.pck_certificate_chain),
   });
+}
+
+function chain(pckCertificateChain: string | null | undefined): { pckCertificateChain?: string } {
+  return typeof pckCertificateChain === 'string' ? { pckCertificateChain } : {};
 }
 
 function lists(

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import {
   AZURE_VTPM_EVIDENCE_TYPE,
+  GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
   GCP_VTPM_EVIDENCE_TYPE,
   isCmwCollection,
   NVIDIA_GPU_EVIDENCE_TYPE,
@@ -11,6 +13,7 @@ import {
   type Cmw,
   type CmwCollection,
 } from '@fastness/attest';
+import { encodeCrl } from '@fastness/attest/formats/gcp-confidential-space';
 import { encodeDcapCollateral, readPckFacts } from '@fastness/attest/formats/dcap';
 import { encodeVtpmEndorsements } from '@fastness/attest/formats/gcp-vtpm';
 import { encodeNvidiaEndorsements, neededEndorsements } from '@fastness/attest/formats/nvidia';
@@ -21,6 +24,7 @@ import { encodePem, utf8Decode } from '@fastness/codec/bytes';
 import { certificatesOf } from '../amd/certificates.ts';
 import { hardwareOf } from '../plan/vtpm.ts';
 import type { EndorsementItem } from '../types.ts';
+import { pckCertificatesOf } from '../intel/pck-certificate.ts';
 import { decodeEndorsementBundle } from './format.ts';
 
 /** An item, and what follows the kind in its subject. */
@@ -45,7 +49,7 @@ export function readEndorsementBundle(
   const { items } = decodeEndorsementBundle(bytes);
   const { evidence } = options;
   const records = evidence === undefined ? [] : isCmwCollection(evidence) ? [...evidence.records.values()] : [evidence];
-  const filters = records.map((record) => wantedBy(record));
+  const filters = records.map((record) => wantedBy(record, items));
   const wanted: Wanted = (kind, parts) => evidence === undefined || filters.some((wants) => wants(kind, parts));
   const find = (kind: string): Found[] =>
     items
@@ -59,6 +63,7 @@ export function readEndorsementBundle(
     ...(evidence === undefined ? collateral : collateral.slice(0, 1)),
     ...nvidiaEnvelopes(find),
     ...vtpmEnvelopes(find),
+    ...find('google/confidential-space-crl').map(({ item }) => encodeCrl(item.body)),
   ];
 }
 
@@ -74,6 +79,9 @@ function snpEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
 
 function dcapEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
   const [root] = find('intel/root-crl');
+  // Of several certificates none is anybody's in particular: which one it is, evidence says.
+  const named = find('intel/pck');
+  const [pckOf] = named.length === 1 ? named : [];
   const lists: readonly (Found | undefined)[] = find('intel/pck-crl');
   const byDefault = (found: Found) => (found.parts[2] === 'standard' ? 0 : 1);
   const infos = find('intel/tcb-info').toSorted((a, b) => byDefault(a) - byDefault(b));
@@ -88,6 +96,7 @@ function dcapEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
         qeIdentityIssuerChain: pemOf(identity.item),
         ...(root === undefined ? {} : { rootCaCrl: root.item.body }),
         ...(pck === undefined ? {} : { pckCrl: pck.item.body }),
+        ...(pckOf === undefined ? {} : { pckCertificateChain: utf8Decode(pckOf.item.body) + pemOf(pckOf.item) }),
       }),
     );
   });
@@ -105,23 +114,25 @@ function vtpmEnvelopes(find: (kind: string) => readonly Found[]): Cmw[] {
   return certificates.length + crls.length === 0 ? [] : [encodeVtpmEndorsements({ certificates, crls })];
 }
 
-function wantedBy(evidence: Cmw): Wanted {
+function wantedBy(evidence: Cmw, items: readonly EndorsementItem[]): Wanted {
   switch (evidence.type) {
     case SNP_EVIDENCE_TYPE:
     case TSM_REPORT_TYPE:
       return wantedBySnp(evidence);
     case TDX_QUOTE_TYPE:
     case SGX_QUOTE_TYPE:
-      return wantedByQuote(evidence);
+      return wantedByQuote(evidence, items);
     case NVIDIA_GPU_EVIDENCE_TYPE:
     case NVIDIA_NVSWITCH_EVIDENCE_TYPE:
       return wantedByNvidia(evidence);
     case GCP_VTPM_EVIDENCE_TYPE:
       return (kind) => kind.startsWith('vtpm/');
     case AZURE_VTPM_EVIDENCE_TYPE: {
-      const ofHardware = wantedBy(hardwareOf(evidence));
+      const ofHardware = wantedBy(hardwareOf(evidence), items);
       return (kind, parts) => kind.startsWith('vtpm/') || ofHardware(kind, parts);
     }
+    case GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE:
+      return (kind) => kind === 'google/confidential-space-crl';
     default:
       return () => false;
   }
@@ -147,10 +158,14 @@ function wantedByNvidia(evidence: Cmw): Wanted {
   return (kind, [name = '']) => (kind === 'nvidia/rim' ? ids.has(name) : kind === 'nvidia/ocsp');
 }
 
-function wantedByQuote(evidence: Cmw): Wanted {
+function wantedByQuote(evidence: Cmw, items: readonly EndorsementItem[]): Wanted {
   const tee = evidence.type === TDX_QUOTE_TYPE ? 'tdx' : 'sgx';
-  const { certificates } = tee === 'tdx' ? parseTdx(evidence) : parseSgx(evidence);
-  const [leaf, issuer] = certificates;
+  const { certificates, reference } = tee === 'tdx' ? parseTdx(evidence) : parseSgx(evidence);
+  const encrypted = reference?.encryptedPpid;
+  const ppid = encrypted === undefined ? undefined : createHash('sha256').update(encrypted).digest('hex');
+  const pckName = `intel/pck/${reference?.pceId}/${reference?.cpuSvn}/${reference?.pceSvn}/${ppid}`;
+  const pck = items.find(({ subject }) => subject === pckName);
+  const [leaf, issuer] = pck === undefined ? certificates : pckCertificatesOf(pck);
   const fmspc = leaf === undefined ? undefined : readPckFacts(leaf).fmspc;
   const ca = (issuer?.subject.commonName ?? '').endsWith('Processor CA') ? 'processor' : 'platform';
   return (kind, parts) => {
@@ -159,6 +174,8 @@ function wantedByQuote(evidence: Cmw): Wanted {
         return parts[0] === tee && parts[1] === fmspc;
       case 'intel/qe-identity':
         return parts[0] === tee;
+      case 'intel/pck':
+        return pck !== undefined && `intel/pck/${parts.join('/')}` === pckName;
       case 'intel/pck-crl':
         return parts[0] === ca;
       default:

@@ -1,10 +1,10 @@
 import { readPckFacts } from '@fastness/attest/formats/dcap';
 import { decodePem, toHex, utf8Decode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { parseCertificate } from '@fastness/codec/x509';
+import { parseCertificate, type Certificate } from '@fastness/codec/x509';
 import { under, withoutQuery } from '../http/url.ts';
 import { earliest, readable, readChain, requireSame, sha256Hex, verifyUpToPin } from '../judge.ts';
-import { NEVER, type EndorsementRequest } from '../types.ts';
+import { NEVER, type EndorsementRequest, type Received } from '../types.ts';
 import { issuerChainOf } from './issuer-chain.ts';
 
 /** What a quote of certification type 2 or 3 carries instead of a PCK certificate. */
@@ -32,7 +32,6 @@ export async function pckCertificateRequest(query: PckQuery): Promise<Endorsemen
     throw new FastnessError('ENDORSEMENT_EVIDENCE', 'An encrypted PPID has 256 or 384 bytes, a CPU SVN 16.');
   }
   if (!/^[0-9a-f]{4}$/.test(pceId)) throw new FastnessError('ENDORSEMENT_EVIDENCE', 'A PCE id has 4 hex digits.');
-  const subject = `intel/pck/${pceId}/${toHex(cpuSvn)}/${pceSvn}/${await sha256Hex(encryptedPpid)}`;
   const parameters = {
     encrypted_ppid: toHex(encryptedPpid),
     cpusvn: toHex(cpuSvn),
@@ -40,6 +39,22 @@ export async function pckCertificateRequest(query: PckQuery): Promise<Endorsemen
     pceid: pceId,
     ...(qeId === undefined ? {} : { qeid: toHex(qeId) }),
   };
+  const named = { pceId, cpuSvn: toHex(cpuSvn), pceSvn, encryptedPpidSha256: await sha256Hex(encryptedPpid) };
+  return Object.freeze({
+    ...storedPckCertificateRequest(named),
+    url: ({ intel }) => under(intel, '/sgx/certification/v4/pckcert', parameters),
+  } satisfies EndorsementRequest);
+}
+
+/** The same certificate by what it is kept under: it can be judged, and not fetched. Hex is lower-case. */
+export function storedPckCertificateRequest(named: {
+  readonly pceId: string;
+  readonly cpuSvn: string;
+  readonly pceSvn: number;
+  readonly encryptedPpidSha256: string;
+}): EndorsementRequest {
+  const { pceId, cpuSvn, pceSvn, encryptedPpidSha256 } = named;
+  const subject = `intel/pck/${pceId}/${cpuSvn}/${pceSvn}/${encryptedPpidSha256}`;
   return Object.freeze<EndorsementRequest>({
     subject,
     mediaType: 'application/x-pem-file',
@@ -47,7 +62,12 @@ export async function pckCertificateRequest(query: PckQuery): Promise<Endorsemen
     replaceable: true,
     refreshAfterMs: NEVER,
     maxBytes: MAX_CERTIFICATE,
-    url: ({ intel }) => under(intel, '/sgx/certification/v4/pckcert', parameters),
+    url: () => {
+      throw new FastnessError(
+        'ENDORSEMENT_EVIDENCE',
+        'Only a quote holds the encrypted PPID that this is asked for by.',
+      );
+    },
     receive: (answer) => {
       if (answer.body.length === 0) {
         throw new FastnessError('ENDORSEMENT_RESPONSE', `${withoutQuery(answer.url)}: no certificate.`);
@@ -70,6 +90,12 @@ export async function pckCertificateRequest(query: PckQuery): Promise<Endorsemen
       };
     },
   });
+}
+
+/** The chain of an item that was judged: PCK certificate, its issuer, the root. */
+export function pckCertificatesOf({ body, issuerChain }: Received): Certificate[] {
+  const [leaf = new Uint8Array(0)] = decodePem(utf8Decode(body), 'CERTIFICATE', { maxBlocks: 1 });
+  return [leaf, ...issuerChain].map((der) => parseCertificate(der));
 }
 
 /** As the service writes numbers of two bytes: little-endian hex. */

@@ -2,11 +2,11 @@ import { TDX_QUOTE_TYPE, type Cmw } from '@fastness/attest';
 import { encodeDcapCollateral, readPckFacts, type DcapCollateral } from '@fastness/attest/formats/dcap';
 import { parse as parseSgx } from '@fastness/attest/formats/sgx';
 import { parse as parseTdx, type ParsedQuote } from '@fastness/attest/formats/tdx';
-import { decodePem, encodePem, fromHex, utf8Decode } from '@fastness/codec/bytes';
+import { encodePem, fromHex, utf8Decode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { parseCertificate, type Certificate, type Crl } from '@fastness/codec/x509';
+import type { Certificate, Crl } from '@fastness/codec/x509';
 import { qeIdentityRequest, tcbInfoRequest, type IntelTee } from '../intel/documents.ts';
-import { pckCertificateRequest } from '../intel/pck-certificate.ts';
+import { pckCertificateRequest, pckCertificatesOf } from '../intel/pck-certificate.ts';
 import { pckCrlRequest, rootCrlRequest, type PckCa } from '../intel/lists.ts';
 import type { Endorsement } from '../types.ts';
 import { envelopeOf } from './dcap-envelope.ts';
@@ -18,7 +18,7 @@ export async function completeDcap(options: CompleteOptions): Promise<Completed>
   const tee: IntelTee = evidence.type === TDX_QUOTE_TYPE ? 'tdx' : 'sgx';
   const parsed = tee === 'tdx' ? parseTdx(evidence, endorsements) : parseSgx(evidence, endorsements);
   const pck = parsed.certificates.length > 0 ? undefined : await fetchPck(parsed, options);
-  const { leaf, ca, root } = rolesOf(pck === undefined ? parsed.certificates : certificatesOf(pck));
+  const { leaf, ca, root } = rolesOf(pck === undefined ? parsed.certificates : pckCertificatesOf(pck.item));
   const { fmspc } = readPckFacts(leaf);
 
   const old = prefer === 'given' ? parsed.collateral : undefined;
@@ -60,11 +60,6 @@ async function fetchPck(
   );
 }
 
-function certificatesOf({ item }: Endorsement): Certificate[] {
-  const [leaf = new Uint8Array(0)] = decodePem(utf8Decode(item.body), 'CERTIFICATE', { maxBlocks: 1 });
-  return [leaf, ...item.issuerChain].map((der) => parseCertificate(der));
-}
-
 /** The PCK chain of the quote, by place; which of the two CAs it is decides which list is asked for. */
 function rolesOf(certificates: readonly Certificate[]): { leaf: Certificate; ca: PckCa; root: Uint8Array } {
   const [leaf, issuer, root] = certificates;
@@ -104,7 +99,9 @@ function merge(given: Cmw | undefined, fetched: Fetched): DcapCollateral {
   const rootCaCrl = fetched.rootCaCrl?.item.body ?? old?.rootCaCrl;
   const pckCrl = fetched.pckCrl?.item.body ?? old?.pckCrl;
   const pckCertificateChain =
-    fetched.pck === undefined ? old?.pckCertificateChain : pemOf(certificatesOf(fetched.pck).map(({ raw }) => raw));
+    fetched.pck === undefined
+      ? old?.pckCertificateChain
+      : pemOf(pckCertificatesOf(fetched.pck.item).map(({ raw }) => raw));
   return {
     tcbInfo: tcbInfo.text,
     tcbInfoIssuerChain: tcbInfo.chain,

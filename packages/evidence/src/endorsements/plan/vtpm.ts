@@ -122,7 +122,8 @@ function isSelfIssued({ subject, issuer }: Certificate): boolean {
   return equalBytes(subject.raw, issuer.raw);
 }
 
-function isCurrentOf({ issuer, thisUpdate, nextUpdate }: Crl, authority: Certificate, now: Date): boolean {
+/** Whether a list is the one of this authority, and in its time. */
+export function isCurrentOf({ issuer, thisUpdate, nextUpdate }: Crl, authority: Certificate, now: Date): boolean {
   if (!equalBytes(issuer.raw, authority.subject.raw)) return false;
   return nextUpdate !== undefined && thisUpdate <= now && now <= nextUpdate;
 }

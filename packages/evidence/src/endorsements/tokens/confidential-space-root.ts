@@ -3,6 +3,7 @@ import { parseCertificate } from '@fastness/codec/x509';
 import { under } from '../http/url.ts';
 import { readable, verifyUpToPin } from '../judge.ts';
 import type { EndorsementRequest } from '../types.ts';
+import { confidentialSpacePins } from '../vtpm/requests.ts';
 
 /** Google's root for tokens of Confidential Space that carry their chain. It counts only if its key is pinned already. */
 export function confidentialSpaceRootRequest(): EndorsementRequest {
@@ -18,10 +19,7 @@ export function confidentialSpaceRootRequest(): EndorsementRequest {
     receive: ({ body }) => ({ body, issuerChain: [] }),
     judge: async ({ body }, { anchors }) => {
       const root = await readable(subject, () => parseCertificate(derOf(body)));
-      const pins = (anchors.tokens ?? []).filter(
-        ({ tee, kind }) => tee === 'gcp-confidential-space' && kind === 'authority',
-      );
-      await verifyUpToPin(subject, [root, root], pins);
+      await verifyUpToPin(subject, [root, root], confidentialSpacePins(anchors));
       return { issued: root.notBefore, expires: root.notAfter };
     },
   });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { TrustAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseCertificate, parseCrl, verifySignedBy, type Certificate } from '@fastness/codec/x509';
 import { under } from '../http/url.ts';
@@ -55,7 +56,7 @@ export function issuerChainRequest(
     judge: async (item, { anchors }) => {
       const certificate = await readable(subject, () => parseCertificate(item.body));
       const chain = [certificate, ...(await readChain(subject, item.issuerChain))];
-      await verifyUpToPin(subject, chain, [...(anchors.gcpVtpm ?? []), ...(anchors.azureVtpm ?? [])]);
+      await verifyUpToPin(subject, chain, vtpmPins(anchors));
       return {
         issued: certificate.notBefore,
         expires: earliest(certificate.notAfter, ...chain.map((each) => each.notAfter)),
@@ -68,14 +69,33 @@ function refuseToFetch(): never {
   throw new FastnessError('ENDORSEMENT_EVIDENCE', 'Only evidence says where this lies.');
 }
 
+/** Where a list lies that a certificate names, and who issues it; or the digest by which it is kept. */
+export type NamedList =
+  { readonly location: string; readonly chain: readonly Certificate[] } | { readonly digest: string };
+
 /**
- * A revocation list that a certificate names. `chain`: its issuer, and those above up to a pinned root. With a digest in place
- * of the location it can be judged, and not fetched.
+ * A revocation list that a certificate above a virtual TPM names. `chain`: its issuer, and those above up to a pinned root.
+ * With a digest in place of the location it can be judged, and not fetched.
  */
-export function vtpmCrlRequest(
-  where: { readonly location: string; readonly chain: readonly Certificate[] } | { readonly digest: string },
-): EndorsementRequest {
-  const subject = `vtpm/crl/${'digest' in where ? where.digest : digestOf(where.location)}`;
+export function vtpmCrlRequest(where: NamedList): EndorsementRequest {
+  return listRequest('vtpm/crl', vtpmPins, where);
+}
+
+/** As {@link vtpmCrlRequest}, of a certificate above a token of Confidential Space: Google keeps both in one place. */
+export function confidentialSpaceCrlRequest(where: NamedList): EndorsementRequest {
+  return listRequest('google/confidential-space-crl', confidentialSpacePins, where);
+}
+
+type Pins = (anchors: TrustAnchors) => readonly { readonly spkiSha256: string }[];
+
+const vtpmPins: Pins = ({ gcpVtpm = [], azureVtpm = [] }) => [...gcpVtpm, ...azureVtpm];
+
+/** Google's authorities for tokens that carry their chain. */
+export const confidentialSpacePins: Pins = ({ tokens = [] }) =>
+  tokens.filter(({ tee, kind }) => tee === 'gcp-confidential-space' && kind === 'authority');
+
+function listRequest(prefix: string, pins: Pins, where: NamedList): EndorsementRequest {
+  const subject = `${prefix}/${'digest' in where ? where.digest : digestOf(where.location)}`;
   const address = 'digest' in where ? undefined : addressOf(where.location);
   const asked = 'digest' in where ? undefined : where.chain.map(({ raw }) => raw);
   return Object.freeze<EndorsementRequest>({
@@ -90,7 +110,7 @@ export function vtpmCrlRequest(
     judge: async (item, { anchors }) => {
       const issuers = await readChain(subject, item.issuerChain);
       const crl = await readable(subject, () => parseCrl(item.body));
-      await verifyUpToPin(subject, issuers, [...(anchors.gcpVtpm ?? []), ...(anchors.azureVtpm ?? [])]);
+      await verifyUpToPin(subject, issuers, pins(anchors));
       const [issuer] = issuers;
       if (asked !== undefined && !includesBytes(asked.slice(0, 1), issuer?.raw ?? new Uint8Array(0))) {
         throw new FastnessError('ENDORSEMENT_MISMATCH', `${subject}: the list of another authority.`);
