@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
+import { trafficProfiles } from '@fastness/model/release';
 import { waivableChecks } from './start/waivers.ts';
 
 /**
@@ -38,9 +39,9 @@ const limitsSchema = z.strictObject({
   /** Tokens of one answer. */
   maxTokens: count(1_048_576).default(2048),
   requestSeconds: count(3600).default(300),
-  /** Tokens in one frame of a streamed answer: fewer means smoother, and more told to an observer. */
+  /** Tokens that the engine hands on at a time. */
   tokensPerFrame: count(64).default(8),
-  /** Milliseconds after which a frame goes out with fewer tokens. */
+  /** Milliseconds after which it hands on fewer, where the traffic has no pace of its own. */
   frameDelayMs: z.int().min(0).max(60_000).default(1000),
   /** Requests through the channel at the same time. */
   concurrent: count(4096).default(64),
@@ -56,6 +57,13 @@ const limitsSchema = z.strictObject({
   attestationsPerSecond: z.number().min(0.1).max(1000).default(20),
   /** Requests that one set of gateway keys answers before it is replaced. */
   replayEntries: count(4_194_304).default(262_144),
+});
+
+const trafficSchema = z.strictObject({
+  /** How sizes and times are hidden. The release can demand more than this and then has it. */
+  profile: z.enum(trafficProfiles).default('balanced'),
+  /** Milliseconds between frames, where longer than the profile's: for engines so slow that most frames would be empty. */
+  frameMs: z.int().min(25).max(2000).optional(),
 });
 
 export const configSchema = z.strictObject({
@@ -76,6 +84,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   engine: engineSchema.prefault({}),
   limits: limitsSchema.prefault({}),
+  traffic: trafficSchema.prefault({}),
   /** Seconds after which the gateway and receipt keys are replaced. Clients then verify the enclave anew. */
   keyRotationSeconds: count(30 * 24 * 3600).default(3600),
   waivers: z.array(waiverSchema).max(8).default([]),

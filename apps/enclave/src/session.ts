@@ -1,4 +1,5 @@
 import { FastnessError } from '@fastness/codec/errors';
+import { strongerTraffic } from '@fastness/model/release';
 import type { EnclaveKeys } from './boot/enclave-keys.ts';
 import type { ModelMemory } from './boot/model-memory.ts';
 import { openModel, type OpenedModel } from './boot/open-model.ts';
@@ -12,6 +13,7 @@ import { errorFields, type Log } from './log.ts';
 import { createInnerApi } from './serve/inner/app.ts';
 import { KeyRing } from './serve/key-ring.ts';
 import type { Serving } from './serve/serving.ts';
+import { shapeOf } from './serve/traffic/shape.ts';
 import type { EnclaveState } from './state.ts';
 
 export interface SessionOptions {
@@ -55,12 +57,15 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     rings.push(ring);
     const { limits } = config;
     const { modelId } = sealed.manifest;
-    const api = createInnerApi({ engine, modelId, limits, now: () => lease.now(), lease: stop }, (error) =>
+    const traffic = strongerTraffic(config.traffic.profile, sealed.release.traffic ?? 'off');
+    const shape = shapeOf(traffic, config.traffic.frameMs);
+    log('info', 'traffic', { profile: traffic, ...shape });
+    const api = createInnerApi({ engine, modelId, limits, shape, now: () => lease.now(), lease: stop }, (error) =>
       // Details count tokens of a prompt, or quote: inside the channel they may, here they may not.
       log('warn', 'request-failed', { code: error instanceof FastnessError ? error.code : 'unforeseen' }),
     );
     stop.throwIfAborted();
-    publish({ lease, ring, api, release: sealed.package, releaseDigest: sealed.releaseDigest });
+    publish({ lease, ring, api, shape, release: sealed.package, releaseDigest: sealed.releaseDigest });
     enter('serving');
     await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     return stop.reason;

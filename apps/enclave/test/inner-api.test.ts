@@ -5,6 +5,7 @@ import type { Engine, EngineRuntime } from '../src/engine/engine.ts';
 import { engineRuntime } from '../src/engine/select.ts';
 import { createInnerApi } from '../src/serve/inner/app.ts';
 import type { ApiLimits } from '../src/serve/inner/limits.ts';
+import { roundedFrames, shapeOf, type TrafficShape } from '../src/serve/traffic/shape.ts';
 import { classifierFiles, hasModels, heldOut, limits, triageFiles } from './models.ts';
 
 const apiLimits: ApiLimits = {
@@ -20,7 +21,10 @@ const { note } = heldOut();
 const user = { role: 'user', content: note } as const;
 
 /** The `openai` package in front of the API, without a network between them. */
-function clientOf(engine: Engine, changes: { lease?: AbortSignal; limits?: Partial<ApiLimits> } = {}) {
+function clientOf(
+  engine: Engine,
+  changes: { lease?: AbortSignal; limits?: Partial<ApiLimits>; shape?: TrafficShape } = {},
+) {
   const errors: unknown[] = [];
   const api = createInnerApi(
     {
@@ -28,6 +32,7 @@ function clientOf(engine: Engine, changes: { lease?: AbortSignal; limits?: Parti
       modelId: 'triage',
       limits: { ...apiLimits, ...changes.limits },
       now: () => new Date('2026-11-23T12:00:00Z'),
+      shape: changes.shape,
       lease: changes.lease ?? new AbortController().signal,
     },
     (error) => errors.push(error),
@@ -102,19 +107,26 @@ describe.skipIf(!hasModels)('the inner API over llama', () => {
     expect(usage).toEqual(whole.usage);
   });
 
-  it('streams frames of equal size whose sum is a size class', async () => {
-    const { post } = clientOf(engine);
-    const response = await post('/v1/chat/completions', {
-      model: 'triage',
-      messages: [user],
-      temperature: 0,
-      stream: true,
-    });
-    const sizes: number[] = [];
-    for await (const frame of response.body ?? []) sizes.push(frame.length);
-    expect(sizes.slice(1, -1).every((size) => size === 512)).toBe(true);
-    const total = sizes.reduce((sum, size) => sum + size, 0);
-    expect(Number.isInteger(Math.log2(total))).toBe(true);
+  it('streams frames of equal size and a rounded number, with an error that came in between', async () => {
+    const shape = { ...(shapeOf('balanced') as TrafficShape), frameMs: 1 };
+    const lease = new AbortController();
+    for (const lost of [false, true]) {
+      const { post } = clientOf(engine, { shape, lease: lease.signal });
+      const response = await post('/v1/chat/completions', {
+        model: 'triage',
+        messages: [user],
+        temperature: 0,
+        stream: true,
+      });
+      if (lost) lease.abort(new FastnessError('ENCLAVE_LEASE_LOST'));
+      const frames: Uint8Array[] = [];
+      for await (const frame of response.body ?? []) frames.push(frame);
+      expect(new Set(frames.map(({ length }) => length))).toEqual(new Set([shape.frameBytes]));
+      expect(roundedFrames(frames.length, shape)).toBe(frames.length);
+      const text = Buffer.concat(frames).toString();
+      expect(text.includes('data: [DONE]')).not.toBe(text.includes('"code":"ENCLAVE_LEASE_LOST"'));
+      if (!lost) expect(text).toContain('data: [DONE]');
+    }
   });
 
   it('completes a text, streamed and not', async () => {

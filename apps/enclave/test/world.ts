@@ -14,6 +14,7 @@ import {
   type ModelEngine,
   type ModelTask,
 } from '@fastness/model';
+import type { TrafficProfileName } from '@fastness/model/release';
 import { startSimulatedTee, type SimulatedTee } from '@fastness/testkit/simulated-tee';
 import type { EnclaveConfigInput } from '../src/config.ts';
 
@@ -24,6 +25,8 @@ export interface WorldOptions {
   readonly engine: ModelEngine;
   readonly task: ModelTask;
   readonly ttlSeconds?: number;
+  /** What the release promises. */
+  readonly traffic?: TrafficProfileName;
 }
 
 /** An owner, an approver, a broker and a simulated TEE, all real, around one sealed and released model. */
@@ -81,6 +84,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       expires: new Date(now.getTime() + 24 * 3600_000).toISOString(),
       measurements: [{ tee: 'sev-snp', simulated: true, value: tee.measurement }],
       brokerKey: await spki('broker'),
+      ...(options.traffic === undefined ? {} : { traffic: options.traffic }),
       logKey: (await brokerLogKey(await keyStore.publicKey('broker'))).text,
     },
   });

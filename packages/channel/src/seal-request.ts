@@ -74,12 +74,13 @@ export async function prepareSeal(target: SealTarget): Promise<PreparedSeal> {
 
 /**
  * Seals a request to a gateway. Requests are padded (see `paddedLength`).
+ * @param options.leastBytes requests below this many bytes share a bucket. Default: 512
  * @param options.prepared in place of `keyConfig`: a key agreement that was prepared and not used yet
  * @throws FastnessError `CHANNEL_KEY_CONFIG`, `CHANNEL_SUITE_UNSUPPORTED`, `CHANNEL_PREPARED_USED`, `CHANNEL_HTTP_*`,
  *   `CHANNEL_BODY_TYPE`
  */
 export async function sealRequest(
-  options: { request: BinaryRequest | Request } & (SealTarget | { prepared: PreparedSeal }),
+  options: { request: BinaryRequest | Request; leastBytes?: number } & (SealTarget | { prepared: PreparedSeal }),
 ): Promise<SealedRequest> {
   const request = binaryRequestOf(options.request);
   const prepared = 'prepared' in options ? options.prepared : await prepareSeal(options);
@@ -87,7 +88,7 @@ export async function sealRequest(
   const digest = startRequestDigest(request, primitives);
   const done = Promise.withResolvers<Uint8Array>();
   done.promise.catch(() => undefined);
-  const source = await messageOf(request, digest, done.resolve);
+  const source = await messageOf({ request, digest, finished: done.resolve, least: options.leastBytes ?? 0 });
   return {
     body: sealStream({ prefix: concatBytes(header, enc), source, seal: sealRequestChunk(context) }),
     keyId: header[0] ?? 0,
@@ -106,11 +107,13 @@ function take(prepared: PreparedSeal): Prepared {
 }
 
 /** The request as padded binary HTTP: of known length when its body is on hand, of indeterminate length otherwise. */
-async function messageOf(
-  request: BinaryRequest,
-  digest: MessageDigest,
-  finished: (digest: Promise<Uint8Array>) => void,
-): Promise<PlaintextSource> {
+async function messageOf(options: {
+  request: BinaryRequest;
+  digest: MessageDigest;
+  finished: (digest: Promise<Uint8Array>) => void;
+  least: number;
+}): Promise<PlaintextSource> {
+  const { request, digest, finished, least } = options;
   const control = controlOf(request);
   const fields = fieldLinesOf(request.headers);
   const { body } = request;
@@ -122,7 +125,7 @@ async function messageOf(
       tail: (before) => {
         finished(digest.finish());
         const trailers = encodeTrailers([]);
-        return Promise.resolve(concatBytes(trailers, paddingFor(before + trailers.length)));
+        return Promise.resolve(concatBytes(trailers, paddingFor(before + trailers.length, least)));
       },
     });
   }
@@ -130,5 +133,5 @@ async function messageOf(
   await digest.update(content);
   finished(digest.finish());
   const message = encodeKnownRequest({ ...control, fields, content });
-  return wholeMessage(concatBytes(message, paddingFor(message.length)));
+  return wholeMessage(concatBytes(message, paddingFor(message.length, least)));
 }

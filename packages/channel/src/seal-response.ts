@@ -1,3 +1,4 @@
+import { concatBytes } from '@fastness/codec/bytes';
 import { encodeResponseHead, encodeTrailers } from './bhttp/encode.ts';
 import { fieldLinesOf } from './bhttp/fields.ts';
 import { streamedMessage } from './bhttp/message-source.ts';
@@ -11,6 +12,9 @@ import type { Primitives } from './primitives.ts';
 import { bodySource, pullStream, type MessageBody, type StreamSource } from './stream-source.ts';
 import { randomBytes } from './web-crypto.ts';
 
+/** Bytes that a padded trailer section is a multiple of. */
+const trailerStep = 512;
+
 /** A response to send through the channel. */
 export interface GatewayResponse {
   /** 200 to 599. */
@@ -22,6 +26,12 @@ export interface GatewayResponse {
    * response is cut, which the client sees.
    */
   readonly trailers?: (end: { responseDigest: Uint8Array }) => Promise<HeadersInit> | HeadersInit;
+  /**
+   * Bytes of the body in one sealed chunk. Each leaves as soon as it is there, whatever the gateway's interval, never with
+   * bytes of the next, and what follows the body is padded to a multiple of 512 bytes: a body that comes in pieces of this
+   * size and at a pace of its own keeps both on the wire. Default: as the gateway gathers them, nothing padded.
+   */
+  readonly bodyChunk?: number;
   /** Stands between the sealed chunks and their reader. */
   readonly filter?: (sealed: StreamSource) => StreamSource;
 }
@@ -61,10 +71,14 @@ export function sealResponse(options: {
     head: encodeResponseHead({ status: response.status, fields: fieldLinesOf(response.headers) }),
     body: bodySource(response.body),
     observe: (bytes) => digest.update(bytes),
-    interval: chunkInterval,
+    interval: response.bodyChunk === undefined ? chunkInterval : 0,
+    ...(response.bodyChunk === undefined ? {} : { most: response.bodyChunk }),
     tail: async () => {
       const responseDigest = await digest.finish();
-      return encodeTrailers(fieldLinesOf(await response.trailers?.({ responseDigest })));
+      const trailers = encodeTrailers(fieldLinesOf(await response.trailers?.({ responseDigest })));
+      if (response.bodyChunk === undefined) return trailers;
+      const padded = Math.ceil(trailers.length / trailerStep) * trailerStep;
+      return concatBytes(trailers, new Uint8Array(padded - trailers.length));
     },
   });
   const sealed = sealSource({ prefix: responseNonce, source, seal });

@@ -38,6 +38,12 @@ export const clientPolicySchema = z.strictObject({
     .max(128)
     .exactOptional()
     .describe('The model that must be served. Absent: any of the owner.'),
+  traffic: z
+    .enum(['balanced', 'strict'])
+    .exactOptional()
+    .describe(
+      'The least that the release must promise about hiding sizes and times of answers; requests are padded to match: to 1 KiB at least for `balanced`, 4 KiB for `strict`. Absent: no promise is asked for.',
+    ),
   minimumVersion: z.int().min(1).exactOptional().describe('Oldest release that is accepted. Absent: any.'),
 });
 

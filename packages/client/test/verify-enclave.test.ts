@@ -193,6 +193,18 @@ describe('an enclave is refused', () => {
     await expectCode(() => verify({ policy: { client: { model: 'acme/other' } } }), 'CLIENT_MODEL_MISMATCH');
   });
 
+  it('when the release does not promise the shape of traffic that the policy asks for', async () => {
+    const asking = (traffic: string) => ({ policy: { client: { traffic } } });
+    await expectCode(() => verify(asking('balanced')), 'CLIENT_TRAFFIC');
+    const from = await forgeEnclave({ release: packageOf({ traffic: 'balanced' }) });
+    await expectCode(() => verify({ from, ...asking('strict') }), 'CLIENT_TRAFFIC');
+    const { checks } = await verify({ from, ...asking('balanced') });
+    expect(checks.find(({ code }) => code === 'CLIENT_TRAFFIC')).toMatchObject({
+      outcome: 'passed',
+      actual: 'balanced',
+    });
+  });
+
   it('when the bundle does not follow its schema', async () => {
     await expectCode(() => verify({ edit: (bundle) => ({ ...bundle, extra: 1 }) }), 'CHANNEL_WIRE_MALFORMED');
     await expectCode(() => verify({ edit: () => 'text' }), 'CHANNEL_WIRE_MALFORMED');

@@ -3,9 +3,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import type { EnclaveConfigInput } from '@fastness/enclave';
+import { trafficProfiles, type TrafficProfileName } from '@fastness/model/release';
 import { z } from 'zod';
 import { action } from '../support/command.ts';
 import { modelDirectory, readHomeConfig, writeJson } from '../support/home.ts';
@@ -19,6 +20,8 @@ export interface EnclaveOptions {
   readonly listen?: string;
   readonly broker?: string;
   readonly acceptSwap?: string;
+  readonly traffic?: TrafficProfileName;
+  readonly frameMs?: number;
 }
 
 export function enclaveCommand(): Command {
@@ -31,6 +34,12 @@ export function enclaveCommand(): Command {
       '--accept-swap <reason>',
       'run although this machine swaps; the reason goes into the log; refused on hardware unless the image allows it',
     )
+    .addOption(
+      new Option('--traffic <profile>', 'how sizes and times of answers are hidden; the release may demand more')
+        .choices(trafficProfiles)
+        .default('balanced'),
+    )
+    .option('--frame-ms <number>', 'a slower pace of frames, for slow engines', Number)
     .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
 }
 
@@ -52,6 +61,10 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
     listen,
     brokerUrl: options.broker ?? config.brokerUrl,
     modelDir,
+    traffic: {
+      ...(options.traffic === undefined ? {} : { profile: options.traffic }),
+      ...(options.frameMs === undefined ? {} : { frameMs: options.frameMs }),
+    },
     evidence: simulated ? { kind: 'simulated', socketPath } : 'auto',
     waivers: options.acceptSwap === undefined ? [] : [{ check: 'ENCLAVE_SWAP_ACTIVE', reason: options.acceptSwap }],
   } satisfies EnclaveConfigInput);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
@@ -11,7 +11,9 @@ import {
   releaseDigestOf,
   releaseSchema,
   releaseTees,
+  trafficProfiles,
   type Release,
+  type TrafficProfileName,
 } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
@@ -25,6 +27,7 @@ export interface SignOptions {
   readonly releaseVersion?: number;
   readonly expiresIn: number;
   readonly measurement?: string[];
+  readonly traffic?: TrafficProfileName;
 }
 
 const defaultLifetime = '90d';
@@ -63,6 +66,12 @@ export function signCommand(): Command {
       'measurement of an enclave that may open it, such as tdx:HEX or aws-nitro:HEX (without a TEE: sev-snp), repeatable (default with the simulated TEE: this checkout)',
       collect,
     )
+    .addOption(
+      new Option(
+        '--traffic <profile>',
+        'the least that enclaves do to hide sizes and times of answers (default: as the release before, or nothing promised)',
+      ).choices(trafficProfiles),
+    )
     .action(action<SignOptions>(async (context, options) => void (await signHome(context, options))));
 }
 
@@ -86,6 +95,7 @@ export async function signHome(
   await using owner = await openStore(home, 'owner');
   const brokerKey = await broker.publicKey(keyIds.broker);
   const now = new Date();
+  const traffic = options.traffic ?? previous?.traffic;
   const release: Release = releaseSchema.parse({
     format: 'fastness/release/v1',
     modelId: manifest.modelId,
@@ -96,6 +106,7 @@ export async function signHome(
     brokerKey: toBase64Url(brokerKey),
     // The log of a broker that was told no other name or key for it.
     logKey: (await brokerLogKey(brokerKey)).text,
+    ...(traffic === undefined ? {} : { traffic }),
   });
   await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
   const releaseDigest = toHex(await releaseDigestOf(await readText(join(dir, 'model.sig'))));

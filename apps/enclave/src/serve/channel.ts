@@ -19,7 +19,7 @@ export async function answerSealed(options: {
   readonly stallMs: number;
 }): Promise<Response> {
   const { request, place } = options;
-  const { lease, ring, api } = options.serving;
+  const { lease, ring, api, shape } = options.serving;
   if (request.headers.get('content-type') !== mediaTypes.chunkedRequest) {
     throw new FastnessError('ENCLAVE_REQUEST', `The media type must be ${mediaTypes.chunkedRequest}.`);
   }
@@ -50,6 +50,8 @@ export async function answerSealed(options: {
       lease.assertHeld();
       return trailers(end);
     },
+    // The frames of a stream stay what they are: each is sealed alone, and what follows them has one size too.
+    ...(shape === undefined ? {} : { bodyChunk: shape.frameBytes }),
     filter: (source) => whenClosed(source, () => place.leave(), options.stallMs),
   });
   return new Response(sealed, { headers: { 'content-type': mediaTypes.chunkedResponse } });

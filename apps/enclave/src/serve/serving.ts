@@ -1,6 +1,7 @@
 import type { ReleasePackage } from '@fastness/model/release';
 import type { Lease } from '../lease.ts';
 import type { KeyRing } from './key-ring.ts';
+import type { TrafficShape } from './traffic/shape.ts';
 
 /** What exists while the enclave serves, and is dropped as a whole when it stops. */
 export interface Serving {
@@ -8,6 +9,7 @@ export interface Serving {
   readonly ring: KeyRing;
   /** The inner API. */
   readonly api: (request: Request) => Promise<Response>;
+  readonly shape: TrafficShape | undefined;
   readonly release: ReleasePackage;
   readonly releaseDigest: Uint8Array;
 }

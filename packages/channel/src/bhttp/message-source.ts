@@ -29,6 +29,7 @@ export function wholeMessage(message: Uint8Array): PlaintextSource {
  * @param options.observe sees every part of the body in order
  * @param options.tail the bytes after the content's terminator; called once the body has ended, with the number of
  *   bytes before it
+ * @param options.most bytes of the body in one call at most
  */
 export function streamedMessage(options: {
   head: Uint8Array;
@@ -36,8 +37,9 @@ export function streamedMessage(options: {
   observe: (bytes: Uint8Array) => Promise<void> | undefined;
   tail: (before: number) => Promise<Uint8Array>;
   interval?: number;
+  most?: number;
 }): PlaintextSource {
-  const interval = options.interval ?? 0;
+  const { interval = 0, most = Number.POSITIVE_INFINITY } = options;
   let lastChunk = -Infinity;
   const body = options.body === undefined ? undefined : new BodyBuffer(options.body, options.observe);
   let before = 0;
@@ -69,7 +71,7 @@ export function streamedMessage(options: {
           if (early > 0) await body.gathered(early, max);
         }
         if (room > lengthRoom && body !== undefined && body.size > 0) {
-          const bytes = body.cut(room - lengthRoom);
+          const bytes = body.cut(Math.min(room - lengthRoom, most));
           lastChunk = globalThis.performance.now();
           put(encodeVarint(bytes.length));
           put(bytes);

@@ -16,7 +16,7 @@ export function paddedLength(length: number): number {
   return Math.ceil(length / step) * step;
 }
 
-/** The zeros that bring a message of `length` bytes to its bucket. */
-export function paddingFor(length: number): Uint8Array {
-  return new Uint8Array(paddedLength(length) - length);
+/** The zeros that bring a message of `length` bytes to its bucket, or to the bucket of `least` bytes. */
+export function paddingFor(length: number, least = 0): Uint8Array {
+  return new Uint8Array(paddedLength(Math.max(length, least)) - length);
 }

@@ -17,6 +17,9 @@ const defaultSessionSeconds = 600;
 const defaultAttestTimeoutMs = 15_000;
 const defaultResponseTimeoutMs = 150_000;
 
+/** Bytes of the smallest bucket that requests are padded to. */
+const leastRequestBytes = Object.freeze({ balanced: 1024, strict: 4096 });
+
 /** Answers of the gateway that a new verification can put right. */
 const keyErrors: ReadonlySet<string> = new Set(['CHANNEL_KEY_UNKNOWN', 'CHANNEL_REQUEST_UNOPENABLE']);
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -32,6 +35,7 @@ export function createClient(options: ClientOptions): FastnessClient {
   const now = options.now ?? (() => new Date());
   const tell = options.onEvent ?? (() => undefined);
   const { policy, anchors, maxResponseBytes, primitives } = options;
+  const leastBytes = policy.traffic === undefined ? 0 : leastRequestBytes[policy.traffic];
   const seconds = options.sessionSeconds ?? defaultSessionSeconds;
   if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
   const attestTimeoutMs = timeOption('attestTimeoutMs', options.attestTimeoutMs, defaultAttestTimeoutMs);
@@ -63,7 +67,7 @@ export function createClient(options: ClientOptions): FastnessClient {
     const headers = new Headers(inner.request.headers);
     headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
     const prepared = await ahead.take(enclave);
-    const sealed = await sealRequest({ prepared, request: { ...inner.request, headers } });
+    const sealed = await sealRequest({ prepared, request: { ...inner.request, headers }, leastBytes });
     const { method, path } = inner.request;
     const body = repeatable ? await collect(sealed.body, Number.MAX_SAFE_INTEGER) : sealed.body;
     tell({ type: 'sent', method, path, kem: sealed.kem });

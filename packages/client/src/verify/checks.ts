@@ -29,5 +29,8 @@ export function releaseChecks(verified: VerifiedRelease, policy: ClientPolicy): 
     policy.model === undefined
       ? { code: 'CLIENT_MODEL_MISMATCH', outcome: 'not-applicable', expected: 'the policy names no model', actual: '' }
       : passed('CLIENT_MODEL_MISMATCH', policy.model, release.modelId),
+    policy.traffic === undefined
+      ? { code: 'CLIENT_TRAFFIC', outcome: 'not-applicable', expected: 'the policy asks for no shape', actual: '' }
+      : passed('CLIENT_TRAFFIC', `at least ${policy.traffic}`, release.traffic ?? 'nothing'),
   ];
 }

@@ -22,7 +22,7 @@ import { evidenceDigestOf } from '@fastness/channel';
 import { attestationBundleSchema, parseWire } from '@fastness/channel/wire';
 import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { verifyRelease, type VerifiedRelease } from '@fastness/model/release';
+import { meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
 import type { ClientPolicy } from '../policy.ts';
 import { passed, releaseChecks } from './checks.ts';
 import type { DeploymentScope, VerifiedEnclave } from './verified-enclave.ts';
@@ -36,7 +36,7 @@ const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@f
  * @param options.bundle what `POST /attestation` answered; untrusted
  * @param options.nonce the 32 random bytes that the caller sent
  * @param options.anchors roots of the vendors. Default: AMD's, pinned
- * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `CLIENT_MODEL_MISMATCH`,
+ * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`,
  *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
  *   `verifyEvidence`
  */
@@ -65,6 +65,10 @@ export async function verifyEnclave(options: {
   const { modelId } = release.release;
   if (policy.model !== undefined && policy.model !== modelId) {
     throw new FastnessError('CLIENT_MODEL_MISMATCH', `${modelId} instead of ${policy.model}.`);
+  }
+  const { traffic } = release.release;
+  if (policy.traffic !== undefined && !meetsTraffic(traffic, policy.traffic)) {
+    throw new FastnessError('CLIENT_TRAFFIC', `${traffic ?? 'Nothing'} instead of ${policy.traffic}.`);
   }
   checks.push(...releaseChecks(release, policy));
 

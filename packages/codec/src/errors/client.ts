@@ -59,6 +59,11 @@ export const clientErrors = Object.freeze({
     message: 'The enclave serves another model than the policy asks for.',
     next: 'Check the URL, or the model in the policy.',
   },
+  CLIENT_TRAFFIC: {
+    class: 'denied',
+    message: 'The release does not promise to hide sizes and times as the policy asks.',
+    next: 'Ask the owner for a release signed with that traffic profile, or ask for less in the policy.',
+  },
   CLIENT_RECEIPT_MISSING: { class: 'invalid', message: 'The response has no receipt.', next: distrust },
   CLIENT_RECEIPT_INVALID: {
     class: 'invalid',

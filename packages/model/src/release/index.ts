@@ -28,6 +28,7 @@ export {
 } from './release-document.ts';
 export { parseReleasePackage, releasePackageSchema, type ReleasePackage } from './release-package.ts';
 export { parseStatement, type ModelStatement, type Resource, type Serialization } from './statement.ts';
+export { meetsTraffic, strongerTraffic, trafficProfiles, type TrafficProfileName } from './traffic-profile.ts';
 export {
   verifyOmsBundle,
   type CertificateTrust,

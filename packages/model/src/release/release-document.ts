@@ -3,6 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { modelIdPattern } from '../manifest.ts';
 import { parseJsonText } from './json.ts';
+import { trafficProfiles } from './traffic-profile.ts';
 import { algorithmOf } from './verify-key.ts';
 
 /**
@@ -76,6 +77,11 @@ export const releaseSchema = z
       .max(512)
       .regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/)
       .exactOptional(),
+    /**
+     * The least that an enclave must do to hide the sizes and times of its answers; the enclave obeys it whatever its
+     * configuration says. Absent: nothing is promised.
+     */
+    traffic: z.enum(trafficProfiles).exactOptional(),
   })
   .refine((release) => Date.parse(release.notBefore) < Date.parse(release.expires), { path: ['expires'] });
 

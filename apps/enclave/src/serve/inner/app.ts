@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
+import { isEventStream, shapedAnswer } from '../traffic/whole-answer.ts';
 import { ApiError, errorResponse } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 import { chatCompletion, textCompletion } from './generate.ts';
@@ -45,7 +46,7 @@ export function createInnerApi(
         if (request.model !== context.modelId) throw noSuchModel();
         scope.signal.throwIfAborted();
         const response = await endpoint(context, request, scope);
-        if (!isStream(response)) scope.done();
+        if (!isEventStream(response)) scope.done();
         return response;
       } catch (error) {
         scope.done();
@@ -66,11 +67,12 @@ export function createInnerApi(
     if (!(error instanceof ApiError) && !c.req.raw.signal.aborted) onError(error);
     return errorResponse(error);
   });
-  return async (request) => app.fetch(request);
-}
-
-function isStream(response: Response): boolean {
-  return response.headers.get('content-type') === 'text/event-stream';
+  const { shape } = context;
+  if (shape === undefined) return async (request) => app.fetch(request);
+  return async (request) => {
+    const began = performance.now();
+    return shapedAnswer(await app.fetch(request), { began, shape, signal: request.signal });
+  };
 }
 
 function noSuchModel(): ApiError {

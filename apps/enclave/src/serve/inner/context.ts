@@ -1,4 +1,5 @@
 import type { Engine } from '../../engine/engine.ts';
+import type { TrafficShape } from '../traffic/shape.ts';
 import type { ApiLimits } from './limits.ts';
 
 /** What the endpoints of the inner API work with. */
@@ -8,6 +9,8 @@ export interface ApiContext {
   readonly limits: ApiLimits;
   /** The enclave's time: the broker's, carried on by a clock that nobody outside can set. */
   readonly now: () => Date;
+  /** What answers look like from outside. Absent: as the engine makes them. */
+  readonly shape?: TrafficShape | undefined;
   /** Fires when the lease is lost. */
   readonly lease: AbortSignal;
 }

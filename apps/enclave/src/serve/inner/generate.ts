@@ -51,7 +51,7 @@ function messagesOf(request: ChatRequest, limit: number): ChatMessage[] {
 }
 
 function optionsOf(
-  { limits }: ApiContext,
+  { limits, shape }: ApiContext,
   request: ChatRequest | CompletionRequest,
   maxTokens: number | null | undefined,
   { signal }: RequestScope,
@@ -66,7 +66,8 @@ function optionsOf(
     stop: typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []),
     signal,
     tokensPerDelta: limits.tokensPerFrame,
-    maxDelayMs: limits.frameDelayMs,
+    // A frame leaves whether there is text for it or not, so none is kept back for the next.
+    maxDelayMs: shape?.frameMs ?? limits.frameDelayMs,
   };
 }
 
@@ -97,7 +98,7 @@ async function respond(
     const withUsage = request.stream_options?.include_usage === true;
     const format = streamFormat({ ...head, object: shape.chunk }, kind, withUsage);
     const { signal, cancel, done } = scope;
-    return eventStream({ items, format, signal, cancel, done });
+    return eventStream({ items, format, signal, cancel, done, shape: context.shape });
   }
   let text = '';
   for await (const item of items) {

@@ -1,70 +1,111 @@
 import type { GenerationItem } from '../../engine/engine.ts';
+import { shapedStream, type EventSink } from '../traffic/shaped-stream.ts';
+import type { TrafficShape } from '../traffic/shape.ts';
 import { errorBody } from './api-error.ts';
-import { paddedEnd, paddedFrame } from './padding.ts';
 
 type End = Extract<GenerationItem, { kind: 'end' }>;
 
 /** How an endpoint writes its events; each string is one or more whole events. */
 export interface StreamFormat {
-  /** Goes out with the first delta. */
+  /** Goes out first. */
   readonly start: string;
   delta(text: string): string;
   end(end: End): string;
 }
 
+export interface EventStreamOptions {
+  readonly items: AsyncIterable<GenerationItem>;
+  readonly format: StreamFormat;
+  readonly signal: AbortSignal;
+  readonly cancel: (reason: unknown) => void;
+  readonly done: () => void;
+  /** Undefined: events leave as the engine makes them, and an observer counts them. */
+  readonly shape: TrafficShape | undefined;
+}
+
+const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
+const encoder = new TextEncoder();
+
+/** Server-sent events of one generation. */
+export function eventStream(options: EventStreamOptions): Response {
+  return new Response(options.shape === undefined ? plainStream(options) : shaped(options, options.shape), { headers });
+}
+
 /**
- * Server-sent events: deltas as frames of equal size, then the end and `[DONE]` in one frame. A failure is sent as an
- * event with OpenAI's error shape and then cuts the stream, so that nobody takes part of an answer for the whole.
+ * In shape, a failure is an event with OpenAI's error shape, without `[DONE]`, in a stream that ends like any other: who
+ * watches does not see which answers failed, who reads cannot take it for an answer.
  */
-export function eventStream(options: {
-  items: AsyncIterable<GenerationItem>;
-  format: StreamFormat;
-  signal: AbortSignal;
-  cancel: (reason: unknown) => void;
-  done: () => void;
-}): Response {
-  const { format, signal } = options;
-  const iterator = options.items[Symbol.asyncIterator]();
-  let sent = 0;
+function shaped(options: EventStreamOptions, shape: TrafficShape): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { items, format, signal, cancel, done } = options;
+  const iterator = items[Symbol.asyncIterator]();
+  const generate = async (sink: EventSink): Promise<void> => {
+    await sink.event(format.start);
+    for (;;) {
+      const { value, done: over } = await iterator.next();
+      signal.throwIfAborted();
+      if (over === true) throw new Error('the generation has no end');
+      if (value.kind === 'delta') await sink.text(value.text);
+      else {
+        await sink.event(`${format.end(value)}data: [DONE]\n\n`);
+        return;
+      }
+    }
+  };
+  const produce = async (sink: EventSink): Promise<void> => {
+    try {
+      await generate(sink);
+    } catch (cause) {
+      await sink.event(failureEvent(cause));
+    } finally {
+      done();
+      await iterator.return?.().catch(() => undefined);
+    }
+  };
+  return shapedStream({ shape, textEvent: (text) => format.delta(text), produce, cancel });
+}
+
+/** Without a shape a failure cuts the stream, after the event that explains it. */
+function plainStream(options: EventStreamOptions): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { items, format, signal, cancel, done } = options;
+  const iterator = items[Symbol.asyncIterator]();
   let waiting = format.start;
   let failure: unknown;
-  const body = new ReadableStream<Uint8Array>(
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         if (failure !== undefined) {
           controller.error(failure);
           return;
         }
-        const send = (bytes: Uint8Array): void => {
-          sent += bytes.length;
-          controller.enqueue(bytes);
-        };
+        const send = (text: string): void => controller.enqueue(encoder.encode(text));
         try {
-          const { value, done } = await iterator.next();
+          const { value, done: over } = await iterator.next();
           signal.throwIfAborted();
-          if (done === true) throw new Error('the generation has no end');
+          if (over === true) throw new Error('the generation has no end');
           if (value.kind === 'delta') {
-            send(paddedFrame(waiting + format.delta(value.text)));
+            send(waiting + format.delta(value.text));
             waiting = '';
             return;
           }
-          send(paddedEnd(`${waiting}${format.end(value)}data: [DONE]\n\n`, sent));
+          send(`${waiting}${format.end(value)}data: [DONE]\n\n`);
           controller.close();
         } catch (cause) {
-          // The error cuts the stream at the next pull, after the event that explains it.
           failure = cause;
-          send(paddedFrame(`data: ${JSON.stringify(errorBody(cause).body)}\n\n`));
+          send(failureEvent(cause));
         }
-        options.done();
+        done();
         await iterator.return?.();
       },
       async cancel(reason) {
-        options.cancel(reason);
-        options.done();
+        cancel(reason);
+        done();
         await iterator.return?.();
       },
     },
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } });
+}
+
+function failureEvent(cause: unknown): string {
+  return `data: ${JSON.stringify(errorBody(cause).body)}\n\n`;
 }
