@@ -2,7 +2,7 @@
 // same evidence. Run: npm run bench:verify. Needs the recorded vectors; the peers are installed on the first run.
 import { verify as opensslVerify, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { VerificationCache, verifyEvidence, type VerifyEvidenceOptions } from '@fastness/attest';
-import { nativeVerifier } from '@fastness/evidence/native-verifier';
+import { nativeMeans } from '@fastness/evidence/native-verifier';
 import { bundleForBrowser, chromiumPresent, withPage } from '../packages/attest/test/support/browser/chromium.ts';
 import { toWire } from '../packages/attest/test/support/browser/wire.ts';
 import { vectorsPresent } from '../packages/attest/test/support/vectors.ts';
@@ -36,9 +36,9 @@ async function measure(recorded: Recorded, peers: readonly Peer[]): Promise<void
     repeated(async () => verifyEvidence({ ...recorded.options, ...means }));
   const contenders: Record<string, () => Promise<number>> = {
     floor: repeated(floorOf(recorded.floor)),
-    native: ours({ signatures: nativeVerifier }),
+    native: ours(nativeMeans),
     web: ours({}),
-    cached: ours({ signatures: nativeVerifier, cache }),
+    cached: ours({ ...nativeMeans, cache }),
   };
   const refusals: string[] = [];
   for (const peer of peers) {

@@ -32,6 +32,12 @@ export function knownRoot(code: ErrorCode, root: Certificate): SignatureOutcome 
   return { code, expected: `${nameOf(root)} signed itself`, holds: true, actual: 'the pinned certificate' };
 }
 
+/** Whoever pinned the root knows, byte for byte, that its key signed this certificate. */
+export function knownIssued(code: ErrorCode, child: Certificate, issuer: Certificate): SignatureOutcome {
+  const expected = `${nameOf(issuer)} signed ${nameOf(child)}`;
+  return { code, expected, holds: true, actual: 'a certificate known to be its own' };
+}
+
 /**
  * Never rejects, so that signatures can be verified at once: which failure is reported is decided afterwards, in a fixed
  * order that does not depend on timing.

@@ -1,5 +1,5 @@
 import { toHex } from '@fastness/codec';
-import { parseCertificate } from '@fastness/codec/x509';
+import { parseCertificate, verifySignedBy } from '@fastness/codec/x509';
 import { describe, expect, it } from 'vitest';
 import {
   amdAnchors,
@@ -23,6 +23,9 @@ describe('pinned AMD roots', () => {
     expect(
       Object.isFrozen(amdAnchors) && Object.isFrozen(amdRoots) && amdRoots.every((root) => Object.isFrozen(root)),
     ).toBe(true);
+    expect(amdRoots.flatMap(({ intermediates = [] }) => [intermediates, ...intermediates]).every(Object.isFrozen)).toBe(
+      true,
+    );
     expect(new Set(amdRoots.map((root) => root.spkiSha256)).size).toBe(amdRoots.length);
   });
 
@@ -36,6 +39,22 @@ describe('pinned AMD roots', () => {
       const ark = certificates.find((certificate) => certificate.subject.commonName === root.name);
       expect(await sha256(ark?.raw ?? new Uint8Array(0))).toBe(root.certificateSha256);
       expect(await sha256(ark?.spki ?? new Uint8Array(0))).toBe(root.spkiSha256);
+    });
+
+    it.each(amdRoots)('$name issued the intermediates that it is known for', async (root) => {
+      const names = [`SEV-${root.product}`, `SEV-VLEK-${root.product}`];
+      expect(root.intermediates?.map(({ name }) => name)).toEqual(names);
+      for (const { name, certificateSha256 } of root.intermediates ?? []) {
+        const row = rows.find((candidate) => candidate['subject_cn'] === name);
+        expect(row).toMatchObject({ issuer: root.name, cert_sha256: certificateSha256 });
+        const certificates = readCertificates(row?.['file'] ?? '').map((der) => parseCertificate(der));
+        const found = (wanted: string) => certificates.find(({ subject }) => subject.commonName === wanted);
+        const [intermediate, ark] = [found(name), found(root.name)];
+        if (intermediate === undefined || ark === undefined) throw new Error(`${name} is not recorded`);
+        expect(await sha256(intermediate.raw)).toBe(certificateSha256);
+        expect(await sha256(ark.spki)).toBe(root.spkiSha256);
+        await verifySignedBy(intermediate, ark);
+      }
     });
 
     it('leave out no recorded ARK', () => {

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, sign, constants, type KeyObject } from
 import { FastnessError } from '@fastness/codec/errors';
 import { parseSpki, webCryptoVerifier, type SignatureAlgorithm, type SignatureVerifier } from '@fastness/codec/x509';
 import { describe, expect, it } from 'vitest';
-import { nativeVerifier } from '@fastness/evidence/native-verifier';
+import { nativeMeans, nativeSha256, nativeVerifier } from '@fastness/evidence/native-verifier';
 
 const message = createHash('sha256').update('message').digest();
 
@@ -84,5 +84,17 @@ describe.each(verifiers)('%s', (_, verifier) => {
     const holder = parseSpki(spkiOf(publicKey));
     const check = { holder, algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-256' } as const, signature: message, message };
     expect(await codeOf(verifier(check))).toBe('X509_KEY');
+  });
+});
+
+describe('native means', () => {
+  it('are the verifier and a digest that leaves what it reads as it is', async () => {
+    expect(nativeMeans).toEqual({ signatures: nativeVerifier, sha256: nativeSha256 });
+    expect(Object.isFrozen(nativeMeans)).toBe(true);
+    const part = Uint8Array.from({ length: 300 }, (_, index) => index & 255).subarray(3, 207);
+    const expected = new Uint8Array(await crypto.subtle.digest('SHA-256', part));
+    const digest = await nativeSha256(part);
+    expect(digest).toEqual(expected);
+    expect(Object.getPrototypeOf(digest)).toBe(Uint8Array.prototype);
   });
 });

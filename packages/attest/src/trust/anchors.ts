@@ -8,6 +8,14 @@ import type { TokenTrustAnchor } from './tokens.ts';
 export const snpProductNames = Object.freeze(['Milan', 'Genoa', 'Turin'] as const);
 export type SnpProductName = (typeof snpProductNames)[number];
 
+/** A certificate that a pinned root is known to have issued. */
+export interface KnownCertificate {
+  /** Common name. */
+  readonly name: string;
+  /** SHA-256 of the whole certificate, lower-case hex. */
+  readonly certificateSha256: string;
+}
+
 /** One pinned root. The key is what is pinned: a certificate that AMD issues anew for the same key stays trusted. */
 export interface SnpTrustAnchor {
   /** Common name of the root certificate. */
@@ -21,6 +29,11 @@ export interface SnpTrustAnchor {
    * key is accepted as well, if that key signed it. This one is known to be, so its own signature need not be verified.
    */
   readonly certificateSha256: string;
+  /**
+   * Intermediates that the root is known to have issued, at the time of writing. Not pins: others are accepted as well, if
+   * the root's key signed them. The root's signature on these need not be verified; validity and revocation still count.
+   */
+  readonly intermediates?: readonly KnownCertificate[];
   /** Where the vendor publishes the certificate. */
   readonly source: string;
 }

@@ -51,7 +51,7 @@ export async function authenticateQuote<Body>(
   const anchors = options.anchors.intel ?? [];
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
-  const { leaf, issuer, root, rootKnown } = await selectPckChain(parsed.certificates, anchors, checks);
+  const { leaf, issuer, root, rootKnown } = await selectPckChain(parsed.certificates, anchors, checks, options);
   const [vouching, ...outcomes] = await Promise.all([
     vouchingReportData(quote, options),
     rootKnown ? knownRoot('DCAP_ROOT_SIGNATURE', root) : issued('DCAP_ROOT_SIGNATURE', root, root, options),

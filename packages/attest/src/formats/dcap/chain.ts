@@ -2,6 +2,7 @@ import { equalBytes } from '@fastness/codec';
 import type { Certificate } from '@fastness/codec/x509';
 import { anyOf, type Checklist } from '../../checks.ts';
 import { fingerprintsOf } from '../../digest.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { nameOf } from '../../signatures.ts';
 import type { IntelTrustAnchor } from '../../trust/anchors.ts';
 
@@ -26,6 +27,7 @@ export async function selectPckChain(
   certificates: readonly Certificate[],
   anchors: readonly IntelTrustAnchor[],
   checks: Checklist,
+  means: VerificationMeans,
 ): Promise<PckChain> {
   checks.require('DCAP_PCK_MISSING', certificates.length > 0, {
     expected: 'a PCK certificate in the quote or handed in',
@@ -37,7 +39,7 @@ export async function selectPckChain(
     expected: 'PCK certificate, its issuer and the root',
     actual: `${certificates.length} certificates`,
   });
-  const { spki: actual, whole } = await fingerprintsOf(root);
+  const { spki: actual, whole } = await fingerprintsOf(root, means);
   const anchor = anchors.find(({ spkiSha256 }) => spkiSha256 === actual);
   checks.require('DCAP_ROOT_NOT_PINNED', anchor !== undefined, {
     expected: anyOf(anchors.map(({ spkiSha256 }) => spkiSha256)),

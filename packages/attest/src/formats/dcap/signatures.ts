@@ -1,8 +1,8 @@
-import { concatBytes, equalBytes, fromHex, plainBytes, toHex } from '@fastness/codec';
+import { concatBytes, equalBytes, fromHex, toHex } from '@fastness/codec';
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import { parseSpki, verifyRawSignature, type Certificate, type KeyHolder } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { endorsementVerifier, evidenceVerifier, readOnce, type VerificationMeans } from '../../means.ts';
+import { endorsementVerifier, evidenceVerifier, readOnce, sha256By, type VerificationMeans } from '../../means.ts';
 import { nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
 import type { SignedDocument } from './collateral.ts';
 import type { Quote } from './quote.ts';
@@ -60,12 +60,8 @@ export async function vouchingReportData(
   { attestationKey, authData }: Quote,
   means: VerificationMeans,
 ): Promise<Uint8Array> {
+  const padded = async (message: Uint8Array) => concatBytes(await sha256By(means, message), new Uint8Array(32));
   return readOnce('vouching', concatBytes(attestationKey, authData), padded, means);
-}
-
-async function padded(message: Uint8Array): Promise<Uint8Array> {
-  const digest = await globalThis.crypto.subtle.digest('SHA-256', plainBytes(message));
-  return concatBytes(new Uint8Array(digest), new Uint8Array(32));
 }
 
 /** The report of the quoting enclave vouches for the attestation key. */

@@ -34,7 +34,7 @@ export async function authenticate(
   const { kind, document, leaf, authorities } = parsed;
   const checks: Checklist = new Checklist(policy.waivers, { checks: parsed.checks, waivers: [] });
 
-  const chain = await selectChain(authorities, leaf, options.anchors.nitro ?? [], checks);
+  const chain = await selectChain(authorities, leaf, options.anchors.nitro ?? [], checks, options);
   checkChainShape(chain, checks);
   await checkSignatures(chain, message, checks, options);
   checkValidity(chain, now, checks);

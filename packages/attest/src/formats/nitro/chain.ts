@@ -2,6 +2,7 @@ import { equalBytes } from '@fastness/codec';
 import { extensionOids, type Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
 import { fingerprintsOf } from '../../digest.ts';
+import type { VerificationMeans } from '../../means.ts';
 import { nameOf } from '../../signatures.ts';
 import type { NitroTrustAnchor } from '../../trust/aws.ts';
 
@@ -25,9 +26,10 @@ export async function selectChain(
   leaf: Certificate,
   anchors: readonly NitroTrustAnchor[],
   checks: Checklist,
+  means: VerificationMeans,
 ): Promise<Chain> {
   const [root = leaf, ...intermediates] = authorities;
-  const { spki, whole } = await fingerprintsOf(root);
+  const { spki, whole } = await fingerprintsOf(root, means);
   const anchor = anchors.find(({ spkiSha256 }) => spkiSha256 === spki);
   checks.require('NITRO_ROOT_NOT_PINNED', anchor !== undefined, {
     expected: anchors.map(({ spkiSha256 }) => spkiSha256).join(' or ') || 'no root at all',

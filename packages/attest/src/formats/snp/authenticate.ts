@@ -36,7 +36,7 @@ export async function authenticate(
 
   const roots = acceptedRoots(simulated, policy, options.anchors, checks);
   const signingKey = checkHeader(report, checks);
-  const chain = await selectChain(parsed.certificates, signingKey, roots, checks);
+  const chain = await selectChain(parsed.certificates, signingKey, roots, checks, options);
   const crls = selectCrls(parsed.crls, chain);
   checkChainShape(chain, checks);
   const outcomes = await verifySignatures(chain, crls, signed, options);

@@ -2,8 +2,9 @@ import { equalBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
-import { fingerprintsOf } from '../../digest.ts';
-import { snpProductNames, type SnpProductName } from '../../trust/anchors.ts';
+import { certificateSha256Of, fingerprintsOf } from '../../digest.ts';
+import type { VerificationMeans } from '../../means.ts';
+import { snpProductNames, type KnownCertificate, type SnpProductName } from '../../trust/anchors.ts';
 import { snpProducts, type SnpProduct } from './products.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface Chain {
   readonly ark: Certificate;
   /** Whether `ark` is, byte for byte, the certificate known for the pinned key. */
   readonly arkKnown: boolean;
+  /** Whether `intermediate` is, byte for byte, one that the root is known to have issued. */
+  readonly intermediateKnown: boolean;
 }
 
 /** A root that evidence may end in: its key, and the product it vouches for where that is pinned too. */
@@ -24,6 +27,8 @@ export interface AcceptedRoot {
   readonly spkiSha256: string;
   /** The certificate known for the key; it needs no check of its own signature. */
   readonly certificateSha256?: string;
+  /** Certificates known to be issued by it; they need no check of its signature. */
+  readonly intermediates?: readonly KnownCertificate[];
   /** Absent for the simulated root, whose self-signed name says which product it plays. */
   readonly product?: SnpProductName;
 }
@@ -40,10 +45,12 @@ export async function selectChain(
   kind: KeyKind,
   roots: readonly AcceptedRoot[],
   checks: Checklist,
+  means: VerificationMeans,
 ): Promise<Chain> {
   const leaf = selectLeaf(certificates, kind, checks);
   const intermediate = onlyIssuerOf(leaf, certificates, 'SNP_INTERMEDIATE_MISSING');
-  const { ark, root, arkKnown } = await selectRoot(intermediate, certificates, roots, checks);
+  const { root, ...selected } = await selectRoot(intermediate, certificates, roots, checks, means);
+  const { ark } = selected;
 
   const name = ark.subject.commonName ?? '';
   const product = root.product ?? snpProductNames.find((candidate) => name === ROOT_PREFIX + candidate);
@@ -51,7 +58,7 @@ export async function selectChain(
     expected: product === undefined ? `${ROOT_PREFIX} and a product` : ROOT_PREFIX + product,
     actual: name,
   });
-  const chain = { product: snpProducts[product], leaf, intermediate, ark, arkKnown };
+  const chain = { product: snpProducts[product], leaf, intermediate, ...selected };
   checks.require(
     'SNP_INTERMEDIATE_KIND_MISMATCH',
     intermediate.subject.commonName === intermediatePrefixes[kind] + chain.product.name,
@@ -81,19 +88,24 @@ async function selectRoot(
   certificates: readonly Certificate[],
   roots: readonly AcceptedRoot[],
   checks: Checklist,
-): Promise<{ ark: Certificate; root: AcceptedRoot; arkKnown: boolean }> {
+  means: VerificationMeans,
+): Promise<Pick<Chain, 'ark' | 'arkKnown' | 'intermediateKnown'> & { root: AcceptedRoot }> {
   const candidates = issuersOf(intermediate, certificates);
   if (candidates.length === 0)
     throw new FastnessError('SNP_ARK_MISSING', `Issuer ${intermediate.issuer.commonName ?? 'without a name'}.`);
-  const digested = await Promise.all(
-    candidates.map(async (ark) => {
-      const { spki, whole } = await fingerprintsOf(ark);
+  const anyKnown = roots.some(({ intermediates = [] }) => intermediates.length > 0);
+  const [known, ...digested] = await Promise.all([
+    anyKnown ? certificateSha256Of(intermediate, means) : undefined,
+    ...candidates.map(async (ark) => {
+      const { spki, whole } = await fingerprintsOf(ark, means);
       return { ark, spki, whole };
     }),
-  );
+  ]);
   const [first] = digested.flatMap(({ ark, spki, whole }) => {
     const root = roots.find((accepted) => accepted.spkiSha256 === spki);
-    return root === undefined ? [] : [{ ark, root, arkKnown: root.certificateSha256 === whole }];
+    if (root === undefined) return [];
+    const intermediateKnown = root.intermediates?.some(({ certificateSha256 }) => certificateSha256 === known) === true;
+    return [{ ark, root, arkKnown: root.certificateSha256 === whole, intermediateKnown }];
   });
   checks.require('SNP_ARK_NOT_PINNED', first !== undefined, {
     expected: roots.map((root) => root.spkiSha256).join(' or ') || 'no root at all',

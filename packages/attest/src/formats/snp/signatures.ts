@@ -1,6 +1,6 @@
 import { verifyRawSignature } from '@fastness/codec/x509';
 import { evidenceVerifier, type VerificationMeans } from '../../means.ts';
-import { issued, knownRoot, nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
+import { issued, knownIssued, knownRoot, nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
 import type { Chain } from './certificates.ts';
 import type { CrlSelection } from './revocation.ts';
 import type { SignedReport } from './stages.ts';
@@ -12,7 +12,7 @@ export interface SignatureOutcomes {
 
 /** Verifies every signature at once: they do not depend on each other, and the keys they use are already chosen. */
 export async function verifySignatures(
-  { ark, arkKnown, intermediate, leaf }: Chain,
+  { ark, arkKnown, intermediate, intermediateKnown, leaf }: Chain,
   crls: CrlSelection,
   { message, signature }: SignedReport,
   means: VerificationMeans,
@@ -24,7 +24,9 @@ export async function verifySignatures(
       verifyRawSignature({ holder: leaf, algorithm, signature, message }, evidenceVerifier(means)),
     ),
     arkKnown ? knownRoot('SNP_ARK_SIGNATURE', ark) : issued('SNP_ARK_SIGNATURE', ark, ark, means),
-    issued('SNP_INTERMEDIATE_SIGNATURE', intermediate, ark, means),
+    intermediateKnown
+      ? knownIssued('SNP_INTERMEDIATE_SIGNATURE', intermediate, ark)
+      : issued('SNP_INTERMEDIATE_SIGNATURE', intermediate, ark, means),
     issued('SNP_LEAF_SIGNATURE', leaf, intermediate, means),
     ...crls.issued.map(async (crl) => issued('SNP_CRL_SIGNATURE', crl, ark, means)),
   ]);
