@@ -52,8 +52,9 @@ const limitsSchema = z.strictObject({
   arriveSeconds: seconds.default(30),
   /** How long a reader may pause in the middle of an answer. */
   stallSeconds: seconds.default(30),
-  /** Attestations that wait for the one that is being made, and how many may be made in a second. */
-  attestationQueue: z.int().min(0).max(1024).default(32),
+  /** Nonces that wait for the quote that is being made (the next one answers them all), for how long, and quotes in a second. */
+  attestationQueue: count(4096).default(4096),
+  attestationWaitSeconds: seconds.default(10),
   attestationsPerSecond: z.number().min(0.1).max(1000).default(20),
   /** Requests that one set of gateway keys answers before it is replaced. */
   replayEntries: count(4_194_304).default(262_144),

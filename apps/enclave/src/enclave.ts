@@ -17,7 +17,6 @@ import { readHardening, type HardeningFacts } from './memory/index.ts';
 import { requireHardwareRules } from './start/waivers.ts';
 import { listen, type Listener } from './serve/node-http.ts';
 import { createOuter } from './serve/outer.ts';
-import { Quota } from './serve/quota.ts';
 import { runSession } from './session.ts';
 import type { Serving } from './serve/serving.ts';
 import type { EnclaveState } from './state.ts';
@@ -98,7 +97,11 @@ class Enclave {
       serving: () => this.#requireServing(),
       health: () => healthOf(this.#facts, this.#serving?.lease),
       collect: (reportData) => this.#collect(reportData),
-      quota: new Quota({ queue: limits.attestationQueue, perSecond: limits.attestationsPerSecond }),
+      attestation: {
+        waiting: limits.attestationQueue,
+        perSecond: limits.attestationsPerSecond,
+        waitMs: limits.attestationWaitSeconds * 1000,
+      },
       admission: {
         concurrent: limits.concurrent,
         arriving: limits.arriving,
@@ -108,7 +111,8 @@ class Enclave {
       stallMs: limits.stallSeconds * 1000,
       log: this.#log,
     });
-    this.#listener = await listen(outer, {
+    this.#listener = await listen(outer.handler, {
+      whole: outer.whole,
       ...this.#config.listen,
       idleMs: (limits.requestSeconds + 60) * 1000,
       requestMs: (limits.arriveSeconds + 5) * 1000,

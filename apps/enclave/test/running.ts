@@ -5,6 +5,7 @@ import {
   parseAttestationPolicy,
   reportDataOf,
   verifyEvidence,
+  verifyNonceProof,
 } from '@fastness/attest';
 import { evidenceDigestOf, sealRequest } from '@fastness/channel';
 import { attestationBundleSchema, evidenceHeader, mediaTypes, receiptTrailer } from '@fastness/channel/wire';
@@ -65,9 +66,14 @@ export async function connect(url: string, world: World) {
   const receiptKey = fromBase64Url(bundle.receiptKey);
   const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });
   const evidence = cmwFromJson(bundle.evidence);
+  const { batch } = bundle;
+  const root = batch === undefined ? undefined : fromBase64Url(batch.root);
+  if (batch !== undefined && root !== undefined) {
+    await verifyNonceProof(nonce, { ...batch, root, hashes: batch.hashes.map(fromBase64Url) });
+  }
   const expectedReportData = await reportDataOf({
-    purpose: 'client',
-    nonce,
+    purpose: root === undefined ? 'client' : 'client-batch',
+    nonce: root ?? nonce,
     keyConfigDigest,
     releaseDigest: Uint8Array.from(Buffer.from(world.releaseDigest, 'hex')),
     deviceEvidenceDigest: null,

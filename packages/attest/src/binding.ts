@@ -6,9 +6,12 @@ import type { Tee } from './tees.ts';
 
 /** What a verifier and an enclave agree on for one exchange; every piece of evidence of the exchange is bound to it. */
 export interface SessionBinding {
-  /** Evidence for a broker cannot be replayed to a client, nor the other way round. */
-  readonly purpose: 'key-release' | 'client';
-  /** The verifier's fresh nonce, 32 bytes. */
+  /**
+   * Evidence for a broker cannot be replayed to a client, nor the other way round. `client-batch`: for every client whose
+   * nonce is under a root (`gatherNonces`), so that a root cannot pass for a nonce that a client chose, nor a nonce for a root.
+   */
+  readonly purpose: 'key-release' | 'client' | 'client-batch';
+  /** The verifier's fresh nonce, 32 bytes; of a batch, its root. */
   readonly nonce: Uint8Array;
   /** {@link keyConfigDigestOf} the enclave's public keys, 32 bytes. */
   readonly keyConfigDigest: Uint8Array;
@@ -33,7 +36,7 @@ const DEVICE_NONCE_LABEL = 'fastness/device-nonce/v1';
 const KEY_CONFIG_LABEL = 'fastness/key-config-digest/v1';
 const DIGEST_BYTES = 32;
 const MAX_KEY_CONFIG_BYTES = 65_536;
-const purposes: ReadonlySet<string> = new Set(['key-release', 'client']);
+const purposes: ReadonlySet<string> = new Set(['key-release', 'client', 'client-batch']);
 
 /**
  * The 64 bytes of report data: SHA-512 over label, purpose, nonce, key configuration digest, release digest and device

@@ -1,45 +1,73 @@
-import { cmwToJson, reportDataOf } from '@fastness/attest';
-import { collect as collectBytes } from '@fastness/channel';
-import { attestationRequestSchema, parseWireJson, wireLimits, type AttestationBundle } from '@fastness/channel/wire';
+import { cmwToJson, reportDataOf, type NonceProof } from '@fastness/attest';
+import {
+  attestationRequestSchema,
+  parseWireJson,
+  wireLimits,
+  type AttestationBundle,
+  type NonceBatchJson,
+} from '@fastness/channel/wire';
 import { fromBase64Url, toBase64Url } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
+import type { ReleasePackage } from '@fastness/model/release';
 import type { CollectEvidence } from '../boot/request-key.ts';
-import type { Quota } from './quota.ts';
+import { AttestationBatches, type BatchLimits } from './attestation-batches.ts';
 import type { Serving } from './serving.ts';
 
+/** Everything in a bundle but the nonce and its proof. */
+type Common = Omit<AttestationBundle, 'format' | 'nonce' | 'batch' | 'release'>;
+
 /**
- * POST /attestation: fresh evidence over the client's nonce, the current keys and the release, with everything a client
- * needs to verify it. Throws CHANNEL_WIRE_*, ENCLAVE_BUSY, and what the collector throws.
+ * Answers `POST /attestation`: fresh evidence over the client's nonce, or over a root that it is under, over the current keys
+ * and the release, with everything a client needs to verify it, as JSON. A body of undefined was too long. The answer throws CHANNEL_WIRE_*, ENCLAVE_BUSY,
+ * ENCLAVE_TIME_LIMIT, and what `serving` and the collector throw.
  */
-export async function attest(
-  body: ReadableStream<Uint8Array> | null,
-  serving: Serving,
-  collect: CollectEvidence,
-  quota: Quota,
-): Promise<AttestationBundle> {
-  const limit = wireLimits.attestationRequest;
-  const bytes = body === null ? new Uint8Array(0) : await collectBytes(body, limit);
-  if (bytes === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `At most ${limit} bytes.`);
-  const { nonce } = parseWireJson(attestationRequestSchema, bytes, limit);
-  return quota.run(async () => {
-    serving.lease.assertHeld();
-    const keys = serving.ring.current.keys.public;
+export function createAttestation(options: {
+  readonly serving: () => Serving;
+  readonly collect: CollectEvidence;
+  readonly limits: BatchLimits;
+}): (body: Uint8Array | undefined, signal: AbortSignal) => Promise<string> {
+  // What is the same for everybody is written once a quote: a release is most of an answer.
+  const batches = new AttestationBatches<string>(options.limits, async (asked) => {
+    const { lease, ring, release, releaseDigest } = options.serving();
+    lease.assertHeld();
+    const keys = ring.current.keys.public;
     const reportData = await reportDataOf({
-      purpose: 'client',
-      nonce: fromBase64Url(nonce),
+      ...asked,
       keyConfigDigest: keys.digest,
-      releaseDigest: serving.releaseDigest,
+      releaseDigest,
       deviceEvidenceDigest: null,
     });
-    const { evidence, endorsements } = await collect(reportData);
-    return {
-      format: 'fastness/attestation/v1',
-      nonce,
+    const { evidence, endorsements } = await options.collect(reportData);
+    const common: Common = {
       evidence: cmwToJson(evidence),
       endorsements: endorsements.map(cmwToJson),
       keyConfig: toBase64Url(keys.keyConfig),
       receiptKey: toBase64Url(keys.receiptKey),
-      release: serving.release,
     };
+    return `${JSON.stringify(common).slice(0, -1)},"release":${releaseText(release)}}`;
   });
+  return async (body, signal) => {
+    const limit = wireLimits.attestationRequest;
+    if (body === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `At most ${limit} bytes.`);
+    const { nonce } = parseWireJson(attestationRequestSchema, body, limit);
+    const { answer, proof } = await batches.ask(fromBase64Url(nonce), signal);
+    const own: Pick<AttestationBundle, 'format' | 'nonce' | 'batch'> = {
+      format: 'fastness/attestation/v1',
+      nonce,
+      ...(proof === undefined ? {} : { batch: proofJson(proof) }),
+    };
+    return `${JSON.stringify(own).slice(0, -1)},${answer.slice(1)}`;
+  };
+}
+
+const releaseTexts = new WeakMap<ReleasePackage, string>();
+
+function releaseText(release: ReleasePackage): string {
+  const text = releaseTexts.get(release) ?? JSON.stringify(release);
+  releaseTexts.set(release, text);
+  return text;
+}
+
+function proofJson({ root, size, index, hashes }: NonceProof): NonceBatchJson {
+  return { root: toBase64Url(root), size, index, hashes: hashes.map(toBase64Url) };
 }

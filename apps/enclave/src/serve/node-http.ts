@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { FastnessError } from '@fastness/codec/errors';
+import { answerWhole, type WholeRoute } from './whole-message.ts';
 
 export interface Listener {
   readonly url: string;
@@ -18,13 +19,20 @@ const DISCARD_MS = 1000;
  * Plain HTTP in front of a handler: what matters is sealed inside the messages. `handler` must not throw. A response
  * whose body fails is cut off, and nothing is said about why: the reason may quote what is inside. Headers must be here
  * within five seconds and a whole request within `requestMs`; connections on which nothing moves for `idleMs` are ended.
+ * `whole`: requests by method and path (`POST /x`) that are answered in one piece.
  * Throws ENCLAVE_LISTEN.
  */
 export async function listen(
   handler: Handler,
-  options: { host: string; port: number; idleMs?: number; requestMs?: number },
+  options: {
+    host: string;
+    port: number;
+    idleMs?: number;
+    requestMs?: number;
+    whole?: ReadonlyMap<string, WholeRoute>;
+  },
 ): Promise<Listener> {
-  const { host, port, idleMs = 0, requestMs = 35_000 } = options;
+  const { host, port, idleMs = 0, requestMs = 35_000, whole } = options;
   const server = createServer(
     {
       maxHeaderSize: 16_384,
@@ -35,7 +43,13 @@ export async function listen(
       keepAliveTimeout: 30_000,
     },
     (incoming, outgoing) => {
-      answer(handler, incoming, outgoing).catch(() => outgoing.destroy());
+      const route = whole?.get(`${incoming.method ?? ''} ${incoming.url ?? ''}`);
+      const answered =
+        route === undefined ? answer(handler, incoming, outgoing) : answerWhole(route, incoming, outgoing);
+      answered.then(
+        () => (incoming.complete ? undefined : discard(incoming)),
+        () => outgoing.destroy(),
+      );
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
@@ -55,7 +69,6 @@ async function answer(handler: Handler, incoming: IncomingMessage, outgoing: Ser
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   if (response.body !== null) await send(response.body, outgoing, gone.signal);
   outgoing.end();
-  if (!incoming.complete) discard(incoming);
 }
 
 /** Skips what nobody read of a request that was refused, and ends the connection of who goes on sending. */

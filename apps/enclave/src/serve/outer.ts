@@ -1,22 +1,30 @@
+import { wireLimits } from '@fastness/channel/wire';
 import { FastnessError } from '@fastness/codec/errors';
 import type { CollectEvidence } from '../boot/request-key.ts';
 import { errorFields, type Log } from '../log.ts';
-import { attest } from './attestation.ts';
-import { Admission, arrivingBody, type AdmissionLimits } from './admission.ts';
+import type { BatchLimits } from './attestation-batches.ts';
+import { createAttestation } from './attestation.ts';
+import { Admission, type AdmissionLimits } from './admission.ts';
 import { answerSealed } from './channel.ts';
-import type { Quota } from './quota.ts';
 import type { Serving } from './serving.ts';
+import type { WholeAnswer, WholeRoute } from './whole-message.ts';
 
 export interface OuterOptions {
   /** Throws ENCLAVE_NOT_SERVING or ENCLAVE_LEASE_LOST. */
   readonly serving: () => Serving;
   readonly health: () => { readonly healthy: boolean; readonly body: object };
   readonly collect: CollectEvidence;
-  readonly quota: Quota;
+  readonly attestation: BatchLimits;
   readonly admission: AdmissionLimits;
   /** Milliseconds that a reader of an answer may pause. */
   readonly stallMs: number;
   readonly log: Log;
+}
+
+export interface Outer {
+  readonly handler: (request: Request) => Promise<Response>;
+  /** What the listener answers in one piece. */
+  readonly whole: ReadonlyMap<string, WholeRoute>;
 }
 
 const paths: ReadonlyMap<string, string> = new Map([
@@ -29,7 +37,7 @@ const paths: ReadonlyMap<string, string> = new Map([
  * What the network sees: three paths. Whoever carries the requests learns their sizes and times; content is inside the
  * channel. Errors are problem documents (RFC 9457).
  */
-export function createOuter(options: OuterOptions): (request: Request) => Promise<Response> {
+export function createOuter(options: OuterOptions): Outer {
   const admission = new Admission(options.admission);
   const sealed = async (request: Request): Promise<Response> => {
     const serving = options.serving();
@@ -44,17 +52,19 @@ export function createOuter(options: OuterOptions): (request: Request) => Promis
   };
   // Asking for an attestation holds no engine, so it takes no place in that house; being slow about it is as short.
   const asking = new Admission({ ...options.admission, concurrent: Number.POSITIVE_INFINITY });
-  const attestation = async (request: Request): Promise<Response> => {
-    const serving = options.serving();
-    const place = asking.enter();
-    try {
-      const body = request.body === null ? null : arrivingBody(request.body, place);
-      return json(await attest(body, serving, options.collect, options.quota), 200);
-    } finally {
-      place.leave();
-    }
+  const { serving, collect } = options;
+  const attest = createAttestation({ serving, collect, limits: options.attestation });
+  const refuse = (error: unknown): WholeAnswer => problemText(told(error, options.log));
+  const attestation: WholeRoute = {
+    limit: wireLimits.attestationRequest,
+    enter: () => {
+      serving();
+      return asking.enter();
+    },
+    answer: async (body, signal) => ({ status: 200, headers: jsonHeaders, body: await attest(body, signal) }),
+    refuse,
   };
-  return async (request) => {
+  const handler = async (request: Request): Promise<Response> => {
     try {
       const { pathname } = new URL(request.url);
       const method = paths.get(pathname);
@@ -66,28 +76,37 @@ export function createOuter(options: OuterOptions): (request: Request) => Promis
         return json(body, healthy ? 200 : 503);
       }
       if (pathname === '/ohttp') return await sealed(request);
-      return await attestation(request);
+      // The exact path with a query, or so: the listener knows only the path itself.
+      return problem(new FastnessError('ENCLAVE_ROUTE'), 404);
     } catch (error) {
-      if (error instanceof FastnessError) {
-        if (error.class === 'internal') options.log('error', 'request-failed', errorFields(error));
-        return problem(error);
-      }
-      options.log('error', 'request-failed', errorFields(error));
-      return problem(new FastnessError('ENCLAVE_ENGINE_FAILED'));
+      return problem(told(error, options.log));
     }
   };
+  return { handler, whole: new Map([['POST /attestation', attestation]]) };
 }
 
+/** What may be said of an error to the network; what nobody foresaw goes into the log. */
+function told(error: unknown, log: Log): FastnessError {
+  const known = error instanceof FastnessError;
+  if (!known || error.class === 'internal') log('error', 'request-failed', errorFields(error));
+  return known ? error : new FastnessError('ENCLAVE_ENGINE_FAILED');
+}
+
+const jsonHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+
 function json(body: object, status: number): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  });
+  return new Response(JSON.stringify(body), { status, headers: jsonHeaders });
 }
 
 function problem(error: FastnessError, status = error.httpStatus, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify({ ...error.toProblem(), status }), {
+  const whole = problemText(error, status);
+  return new Response(whole.body, { status, headers: { ...whole.headers, ...headers } });
+}
+
+function problemText(error: FastnessError, status = error.httpStatus): WholeAnswer {
+  return {
     status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
-  });
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ ...error.toProblem(), status }),
+  };
 }

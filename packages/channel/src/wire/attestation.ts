@@ -1,3 +1,4 @@
+import { NONCE_BATCH_MAX } from '@fastness/attest';
 import { releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
 import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema, evidenceJsonSchema } from './fields.ts';
@@ -6,14 +7,28 @@ import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema, evidenceJsonSchema } f
 export const attestationRequestSchema = z.strictObject({ nonce: base64Url32Schema });
 export type AttestationRequest = z.infer<typeof attestationRequestSchema>;
 
+/** That the evidence answers this nonce among others: `root`, `size`, `index` and `hashes` of a `NonceProof`. */
+export const nonceBatchSchema = z.strictObject({
+  root: base64Url32Schema,
+  size: z.int().min(1).max(NONCE_BATCH_MAX),
+  index: z
+    .int()
+    .min(0)
+    .max(NONCE_BATCH_MAX - 1),
+  hashes: z.array(base64Url32Schema).max(Math.ceil(Math.log2(NONCE_BATCH_MAX))),
+});
+export type NonceBatchJson = z.infer<typeof nonceBatchSchema>;
+
 /**
  * Answer to `POST /attestation`: everything that a client needs to verify the enclave without another call.
  * `keyConfig` is an RFC 9458 key configuration list, `receiptKey` a raw Ed25519 public key (32 bytes); the evidence's
- * report data commits to the nonce, to both keys and to the release.
+ * report data commits to the nonce, to both keys and to the release. With `batch` it commits to the root in place of the nonce,
+ * for another purpose, and `batch` proves the nonce to be under that root.
  */
 export const attestationBundleSchema = z.strictObject({
   format: z.literal('fastness/attestation/v1'),
   nonce: base64Url32Schema,
+  batch: nonceBatchSchema.exactOptional(),
   evidence: evidenceJsonSchema,
   endorsements: z.array(cmwJsonSchema).max(16),
   keyConfig: base64UrlUpTo(16 * 1024),

@@ -1,8 +1,10 @@
 export {
   attestationBundleSchema,
   attestationRequestSchema,
+  nonceBatchSchema,
   type AttestationBundle,
   type AttestationRequest,
+  type NonceBatchJson,
 } from './attestation.ts';
 export {
   base64Url32Schema,

@@ -12,14 +12,16 @@ import {
   toEar,
   vendorAnchors,
   verifyEvidence,
+  verifyNonceProof,
   withChecks,
   withMeasurements,
   type CheckRecord,
+  type SessionBinding,
   type Tee,
   type TrustAnchors,
 } from '@fastness/attest';
 import { evidenceDigestOf } from '@fastness/channel';
-import { attestationBundleSchema, parseWire } from '@fastness/channel/wire';
+import { attestationBundleSchema, parseWire, type AttestationBundle } from '@fastness/channel/wire';
 import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
@@ -36,7 +38,8 @@ const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@f
  * @param options.bundle what `POST /attestation` answered; untrusted
  * @param options.nonce the 32 random bytes that the caller sent
  * @param options.anchors roots of the vendors. Default: AMD's, pinned
- * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`,
+ * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `ATTEST_NONCE_BATCH_SHAPE`,
+ *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`,
  *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
  *   `verifyEvidence`
  */
@@ -51,6 +54,7 @@ export async function verifyEnclave(options: {
   const bundle = parseWire(attestationBundleSchema, options.bundle);
   if (!equalBytes(fromBase64Url(bundle.nonce), nonce)) throw new FastnessError('CLIENT_NONCE_MISMATCH');
   const checks: CheckRecord[] = [passed('CLIENT_NONCE_MISMATCH', toBase64Url(nonce), bundle.nonce)];
+  const asked = await nonceOf(bundle, nonce, checks);
 
   const release = await verifyRelease({
     package: bundle.release,
@@ -82,7 +86,7 @@ export async function verifyEnclave(options: {
     endorsements: bundle.endorsements.map((endorsement) => cmwFromJson(endorsement)),
     policy: attestationPolicyFor(policy, release, processorEvidenceOf(evidence).type),
     anchors: options.anchors ?? vendorAnchors,
-    session: { purpose: 'client', nonce, keyConfigDigest, releaseDigest },
+    session: { ...asked, keyConfigDigest, releaseDigest },
     now,
   }).catch((error: unknown) => {
     throw afterChecks(error, checks);
@@ -113,6 +117,20 @@ export async function verifyEnclave(options: {
     verifiedAt: now,
     validUntil: new Date(release.release.expires),
   };
+}
+
+/** What the evidence must answer: the nonce itself, or a root that the nonce is proved to be under. */
+async function nonceOf(
+  { batch }: AttestationBundle,
+  nonce: Uint8Array,
+  checks: CheckRecord[],
+): Promise<Pick<SessionBinding, 'purpose' | 'nonce'>> {
+  if (batch === undefined) return { purpose: 'client', nonce };
+  const { size, index } = batch;
+  const root = fromBase64Url(batch.root);
+  await verifyNonceProof(nonce, { root, size, index, hashes: batch.hashes.map((hash) => fromBase64Url(hash)) });
+  checks.push(passed('ATTEST_NONCE_BATCH_PROOF', `under root ${batch.root}`, `nonce ${index + 1} of ${size}`));
+  return { purpose: 'client-batch', nonce: root };
 }
 
 /** What was checked before the evidence is part of how far the verification got. */

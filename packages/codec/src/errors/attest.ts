@@ -76,6 +76,16 @@ export const attestErrors = Object.freeze({
     message: 'A field of the report-data binding is missing or has the wrong length.',
     next: 'Pass digests and nonces of exactly 32 bytes.',
   },
+  ATTEST_NONCE_BATCH_SHAPE: {
+    class: 'invalid',
+    message: 'A batch of nonces, or the proof of one in it, has no possible shape.',
+    next: 'Ask for a new attestation with a new nonce; whoever made this proof counts nonces in another way.',
+  },
+  ATTEST_NONCE_BATCH_PROOF: {
+    class: 'invalid',
+    message: 'The nonce is not among those that the evidence answers.',
+    next: 'Do not use the answer: the evidence is not fresh. Ask for a new attestation with a new nonce.',
+  },
   ATTEST_BINDING_UNCHECKED: {
     class: 'denied',
     message: 'The evidence was verified without a challenge: nobody knows whether it is fresh or whose keys it means.',

@@ -66,7 +66,7 @@ const digest = z
   .regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex')
   .transform((text) => fromHex(text));
 const sessionSchema = z.strictObject({
-  purpose: z.enum(['key-release', 'client']),
+  purpose: z.enum(['key-release', 'client', 'client-batch']),
   nonce: digest,
   keyConfigDigest: digest,
   releaseDigest: digest,
