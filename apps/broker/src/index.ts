@@ -34,7 +34,7 @@ export {
 export * from './governance-api.ts';
 export { registrationSchema, type Registration } from './registration.ts';
 export { adminRoles, adminRoutes, type AdminRole, type AdminRoute } from './admin/roles.ts';
-export { administratorsSchema, type AdministratorsInput } from './admin/options.ts';
+export { administratorsAt, administratorsSchema, type AdministratorsInput } from './admin/options.ts';
 export {
   adminIdentitySchema,
   auditPageSchema,

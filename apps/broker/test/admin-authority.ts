@@ -26,8 +26,8 @@ export function usableFor(...names: (keyof typeof purposes)[]): ForgedExtension 
 }
 
 /** Subject alternative names, by their number in GeneralName. */
-export function alternativeNames(...names: [number, string][]): ForgedExtension {
-  const list = names.map(([tag, text]) => der.implicit(tag, utf8Encode(text)));
+export function alternativeNames(...names: [number, string | Uint8Array][]): ForgedExtension {
+  const list = names.map(([tag, name]) => der.implicit(tag, typeof name === 'string' ? utf8Encode(name) : name));
   return { oid: '2.5.29.17', value: der.sequence(...list) };
 }
 
@@ -52,13 +52,11 @@ export interface Authority {
 
 const name = 'Administrators';
 
-export async function createAuthority(extensions?: readonly ForgedExtension[]): Promise<Authority> {
+/** `validity`: of its own certificate and of those it issues. */
+export async function createAuthority(validity: ForgeCertificateOptions['validity'] = inTime): Promise<Authority> {
   const keys = await generateKeys('p-256');
-  const own = extensions ?? [basicConstraints({ ca: true }), keyUsage('keyCertSign', 'cRLSign')];
-  const pem = encodePem(
-    await forgeCertificate({ subject: name, keys, validity: inTime, extensions: own }),
-    'CERTIFICATE',
-  );
+  const extensions = [basicConstraints({ ca: true }), keyUsage('keyCertSign', 'cRLSign')];
+  const pem = encodePem(await forgeCertificate({ subject: name, keys, validity, extensions }), 'CERTIFICATE');
   let serial = 1;
   return {
     keys,
@@ -70,7 +68,7 @@ export async function createAuthority(extensions?: readonly ForgedExtension[]): 
         subject: 'someone',
         keys: subject,
         issuer: { name, keys },
-        validity: inTime,
+        validity,
         serial,
         extensions: forClients,
         ...options,

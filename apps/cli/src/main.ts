@@ -43,6 +43,7 @@ const commands: Record<string, () => Promise<Command>> = {
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
   proposal: async () => (await import('./commands/proposal.ts')).proposalCommand(),
   rotate: async () => (await import('./commands/rotate.ts')).rotateCommand(),
+  whoami: async () => (await import('./commands/whoami.ts')).whoamiCommand(),
   revoke: async () => (await import('./commands/revoke.ts')).revokeCommand(),
   attest: async () => (await import('./commands/attest.ts')).attestCommand(),
   policy: async () => (await import('./commands/policy.ts')).policyCommand(),

@@ -19,6 +19,7 @@ export {
   type WrappedKeyJson,
 } from './wrapped-key.ts';
 export { readPassphraseFile } from './passphrase.ts';
+export { readPrivateFile, type ReadPrivateFileOptions } from './private-file.ts';
 export { createSoftwareKeyStore, openSoftwareKeyStore } from './software/store.ts';
 export type { SoftwareKeyStoreOptions } from './software/store-file.ts';
 export { defaultKdfCost, kdfBounds, type KdfCost } from './software/kdf.ts';

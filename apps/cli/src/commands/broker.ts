@@ -1,22 +1,25 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { vendorAnchors } from '@fastness/attest';
 import { openEndorsements, parseBrokerPolicy, startBroker } from '@fastness/broker';
-import { utf8Encode } from '@fastness/codec';
 import { action } from '../support/command.ts';
 import { completionOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
+import {
+  brokerAdministrators,
+  withAdministratorsOptions,
+  type AdministratorsOptions,
+} from '../support/broker-administrators.ts';
 import { brokerDatabaseOptions, withDatabaseOptions, type DatabaseOptions } from '../support/broker-database.ts';
 import { brokerWitnesses, withWitnessOptions, type WitnessOptions } from '../support/broker-witnesses.ts';
 import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '../support/freshness.ts';
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
-import { readHomeConfig, readText } from '../support/home.ts';
+import { readHomeConfig } from '../support/home.ts';
 import { homeQuorum } from '../support/quorum.ts';
-import { listenAddress } from '../support/listen.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
-interface BrokerOptions extends SourceOptions, FreshnessOptions, DatabaseOptions, WitnessOptions {
+interface BrokerOptions
+  extends SourceOptions, FreshnessOptions, DatabaseOptions, WitnessOptions, AdministratorsOptions {
   readonly listen?: string;
 }
 
@@ -24,7 +27,9 @@ export function brokerCommand(): Command {
   return withWitnessOptions(
     withFreshnessOptions(
       withDatabaseOptions(
-        withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+        withAdministratorsOptions(
+          withSourceOptions(new Command('broker'), 'fetch what enclaves do not send, and keep it in this folder'),
+        ),
       ),
     ),
   )
@@ -36,7 +41,6 @@ export function brokerCommand(): Command {
         const { policy } = parseBrokerPolicy((await readPolicyDocument(home.brokerPolicyFile, new Date())).document);
         await using keyStore = await openStore(home, 'kek');
         await using signer = await openStore(home, 'broker');
-        const adminToken = (await readText(home.adminTokenFile)).trim();
         const { endorsementsCache: cachePath, kds, pccs, offline = false } = options;
         const { update } = completionOf(options);
         const freshness = brokerFreshness(options, output);
@@ -58,14 +62,13 @@ export function brokerCommand(): Command {
                   { anchors: vendorAnchors },
                 ),
               }),
-          listen: listenAddress(options.listen ?? config.brokerUrl),
+          ...(await brokerAdministrators(home, options.listen ?? config.brokerUrl, options)),
           ...brokerDatabaseOptions(home, config.brokerDatabase, options),
           auditPath: join(home.brokerDirectory, 'audit.jsonl'),
           keyStore,
           signer: { keyStore: signer, keyId: keyIds.broker },
           policy,
           ...(await homeQuorum(home)),
-          adminTokenSha256: createHash('sha256').update(utf8Encode(adminToken)).digest('hex'),
         });
         output.step('listening', `Broker on ${broker.url}`, {
           url: broker.url,

@@ -28,6 +28,8 @@ const storeUri = z
   .regex(/^(?:pkcs11|aws-kms|google-kms):/)
   .max(4096);
 
+const file = z.string().min(1).max(4096);
+
 const homeConfigSchema = z.strictObject({
   format: z.literal('fastness/home/v1'),
   tee: z.enum(['simulated', 'auto']),
@@ -46,6 +48,14 @@ const homeConfigSchema = z.strictObject({
       broker: storeUri.exactOptional(),
       approvers: z.record(z.string(), storeUri).exactOptional(),
     })
+    .exactOptional(),
+  /** What the commands of administrators present to the broker. Absent: the token that `init` made. Paths are relative to the home. */
+  admin: z
+    .union([
+      z.strictObject({ certificatePath: file, privateKeyPath: file, authorityPath: file.exactOptional() }),
+      z.strictObject({ tokenPath: file, authorityPath: file.exactOptional() }),
+      z.strictObject({ authorityPath: file }),
+    ])
     .exactOptional(),
   /** Keys that hardware must keep: those that wrap models' keys, or all. Absent: a software store is used where nothing else is named. */
   requireHardware: z.enum(['wrapping', 'all']).exactOptional(),
