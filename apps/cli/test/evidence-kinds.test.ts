@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { evidenceFormats, formatOf, isCmwCollection } from '@fastness/attest';
@@ -39,6 +39,17 @@ describe('--format', () => {
   it('takes every kind of evidence by its name', () => {
     for (const { tee } of evidenceFormats) expect(formatNames).toContain(tee);
     expect(new Set(formatNames).size).toBe(formatNames.length);
+  });
+});
+
+describe('a file', () => {
+  it('that is larger than any evidence is refused for its size, not as a stranger', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'fastness-large-')), 'disk.img');
+    await writeFile(path, '');
+    // Sparse: it takes no space.
+    await truncate(path, 64 * 1024 * 1024);
+    await expect(loadEvidence(path, 'auto')).rejects.toMatchObject({ code: 'CLI_FILE_TOO_LARGE', exitCode: 9 });
+    await rm(dirname(path), { recursive: true });
   });
 });
 

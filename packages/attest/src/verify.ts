@@ -1,4 +1,5 @@
 import { FastnessError } from '@fastness/codec/errors';
+import { requireArguments } from './arguments.ts';
 import type { SessionBinding } from './binding.ts';
 import type { Cmw } from './cmw.ts';
 import { isCmwCollection } from './cmw-collection.ts';
@@ -36,15 +37,13 @@ export async function verifyEvidence(options: VerifySessionOptions): Promise<Att
 export async function verifyEvidence(
   options: VerifyEvidenceOptions | VerifySessionOptions,
 ): Promise<AttestationVerdict | CompositeVerdict> {
-  const { evidence, endorsements, anchors } = options;
+  requireArguments(options);
+  const { evidence } = options;
   const policy = parseAttestationPolicy(options.policy);
   const now = requireTime(options.now);
-  if (!Array.isArray(endorsements) || typeof anchors !== 'object' || anchors === null) {
-    throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'endorsements must be a list, and anchors must be given.');
-  }
   const session = 'session' in options ? options.session : undefined;
   const expected = 'expectedReportData' in options ? options.expectedReportData : undefined;
-  if ((session === undefined) === (expected === undefined)) {
+  if (session !== undefined && expected !== undefined) {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'Give expectedReportData or session, and not both.');
   }
   if (isCmwCollection(evidence)) {

@@ -13,6 +13,7 @@ import { snpWaivableChecks } from './formats/snp/waivable.ts';
 import { tokenWaivableChecks } from './formats/token/waivable.ts';
 import { tdxWaivableChecks } from './formats/tdx/waivable.ts';
 import { tpmWaivableChecks } from './formats/tpm/waivable.ts';
+import type { PolicySectionName } from './tees.ts';
 
 /**
  * Checks that a policy may waive by name; each format lists its own and says what is lost. The set is short on purpose: a
@@ -37,6 +38,27 @@ export const waivableChecks = Object.freeze([
   ...armPsaWaivableChecks,
   ...armCcaWaivableChecks,
 ] as const);
+
+/** Which of them a section of a policy is about: what a waiver can name beside evidence of these kinds. */
+export const waivableChecksOf: Readonly<Record<PolicySectionName, readonly WaivableCheck[]>> = Object.freeze({
+  snp: snpWaivableChecks,
+  tdx: Object.freeze([...dcapWaivableChecks, ...tdxWaivableChecks]),
+  sgx: Object.freeze([...dcapWaivableChecks, ...sgxWaivableChecks]),
+  nitro: nitroWaivableChecks,
+  nitroTpm: nitroWaivableChecks,
+  nvidiaGpu: nvidiaWaivableChecks,
+  nvidiaNvswitch: nvidiaWaivableChecks,
+  tpm: Object.freeze([]),
+  gcpVtpm: tpmWaivableChecks,
+  azureVtpm: Object.freeze([...tpmWaivableChecks, ...snpWaivableChecks, ...dcapWaivableChecks, ...tdxWaivableChecks]),
+  androidKey: androidKeyWaivableChecks,
+  azureMaa: Object.freeze([...tokenWaivableChecks, ...azureMaaWaivableChecks]),
+  intelTrustAuthority: Object.freeze([...tokenWaivableChecks, ...intelTrustAuthorityWaivableChecks]),
+  gcpConfidentialSpace: Object.freeze([...tokenWaivableChecks, ...gcpConfidentialSpaceWaivableChecks]),
+  nvidiaNras: Object.freeze([...tokenWaivableChecks, ...nvidiaNrasWaivableChecks]),
+  armPsa: armPsaWaivableChecks,
+  armCca: armCcaWaivableChecks,
+});
 
 export type WaivableCheck = (typeof waivableChecks)[number];
 

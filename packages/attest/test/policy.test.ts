@@ -1,6 +1,7 @@
 import { factsOf, isErrorCode } from '@fastness/codec/errors';
 import { describe, expect, it } from 'vitest';
 import { parseAttestationPolicy, waivableChecks, withMeasurements } from '../src/index.ts';
+import { waivableChecksOf } from '../src/waivers.ts';
 
 const measurement = 'ab'.repeat(48);
 const policy = {
@@ -96,7 +97,29 @@ describe('attestation policy', () => {
     expect(Object.isFrozen(waivableChecks)).toBe(true);
     expect(waivableChecks.every((code) => isErrorCode(code))).toBe(true);
   });
+
+  it('names the checks that a section can waive, and not those of every other', () => {
+    const message = messageOf(withRoot({ waivers: [{ check: 'SNP_REPORT_SIGNATURE', reason: 'please' }] }));
+    expect(message).toContain('waivers.0.check: SNP_REPORT_SIGNATURE is no check that can be waived');
+    expect(message).toContain(`these can: ${waivableChecksOf.snp.join(', ')} for snp`);
+    expect(message).not.toContain('NVIDIA');
+    expect(messageOf(withRoot({ waivers: [{ check: 7, reason: 'please' }] }))).toContain('expected a check; these can');
+    expect(messageOf({ version: 1, id: 'x', waivers: [{ check: 'X', reason: 'please' }] })).toContain('it has none');
+  });
+
+  it('knows for every waivable check which sections it is about', () => {
+    expect(new Set(Object.values(waivableChecksOf).flat())).toEqual(new Set(waivableChecks));
+  });
 });
+
+function messageOf(policy: unknown): string {
+  try {
+    parseAttestationPolicy(policy);
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+}
 
 describe('withMeasurements', () => {
   it('fills in a release and checks what it fills in', () => {

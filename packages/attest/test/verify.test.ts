@@ -62,14 +62,30 @@ describe('verifyEvidence', () => {
   });
 
   it('needs endorsements, if only an empty list, and roots', async () => {
-    for (const name of ['endorsements', 'anchors']) {
-      const missing = { ...options };
-      Reflect.deleteProperty(missing, name);
-      expect(await codeOf(verifyEvidence(missing))).toBe('ATTEST_ARGUMENT_INVALID');
+    for (const change of [{ endorsements: options.endorsements[0] }, { anchors: 'Intel' }] as object[]) {
+      expect(await codeOf(verifyEvidence({ ...options, ...change }))).toBe('ATTEST_ARGUMENT_INVALID');
     }
-    const empty = { ...options };
-    Reflect.deleteProperty(empty, 'evidence');
-    expect(await codeOf(verifyEvidence(empty))).toBe('CMW_MALFORMED');
+  });
+
+  it.each(['evidence', 'endorsements', 'policy', 'anchors', 'now', 'expectedReportData'])(
+    'names the argument that is missing: %s',
+    async (name) => {
+      for (const value of [undefined, null]) {
+        const attempt = verifyEvidence({ ...options, [name]: value });
+        await expect(attempt).rejects.toMatchObject({ code: 'ATTEST_ARGUMENT_INVALID' });
+        await expect(attempt).rejects.toThrow(`Missing: ${name}`);
+      }
+    },
+  );
+
+  it('says what it takes when it is given nothing', async () => {
+    const call = verifyEvidence as (options?: unknown) => Promise<unknown>;
+    for (const nothing of [undefined, null, 'evidence']) {
+      const attempt = call(nothing);
+      await expect(attempt).rejects.toMatchObject({ code: 'ATTEST_ARGUMENT_INVALID' });
+      await expect(attempt).rejects.toThrow('evidence, endorsements, policy, anchors, now');
+    }
+    await expect(call({})).rejects.toThrow('Missing: evidence, endorsements, policy, anchors, now, expectedReportData');
   });
 
   it('reads a handful of endorsements, not any number', async () => {

@@ -2,11 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { ByteReader, fromBase64, toHex, utf8Decode, utf8Encode } from '@fastness/codec';
-import { SIMULATED_SNP_EVIDENCE_TYPE, SNP_EVIDENCE_TYPE, cmwFromJson, type Cmw } from '@fastness/attest';
+import {
+  SIMULATED_SNP_EVIDENCE_TYPE,
+  SNP_EVIDENCE_TYPE,
+  cmwFromJson,
+  isCmwCollection,
+  type Cmw,
+} from '@fastness/attest';
 import { encodeSnpEvidence, parse as parseSnp, REPORT_BYTES } from '@fastness/attest/formats/snp';
 import { floeHeaderLength, parseManifest, readReleasePackage } from '@fastness/model';
 import { parseOmsBundle, parseRelease, parseStatement, releaseDigestOf } from '@fastness/model/release';
 import { z } from 'zod';
+import { describeEvidence } from './attest/describe-evidence.ts';
+import { evidenceIn } from './attest/evidence-file.ts';
 import { formatBytes } from './format.ts';
 
 const objectSchema = z.record(z.string(), z.unknown());
@@ -23,12 +31,22 @@ export function describeBytes(bytes: Uint8Array, size: number): Description {
   const first = bytes[0];
   if (first === 0x7b || first === 0x5b) return describeJson(bytes, size);
   if (first === 0 && bytes[1] === 0 && size > floeHeaderLength) return describeFloe(bytes, size);
-  return describeReport(evidenceOf(bytes));
+  return describeAny(bytes, size) ?? describeReport({ type: SNP_EVIDENCE_TYPE, value: bytes });
 }
 
-/** The evidence envelope has the same content for genuine and simulated reports; a bare file does not say which it is. */
-function evidenceOf(bytes: Uint8Array): Cmw {
-  return { type: SNP_EVIDENCE_TYPE, value: bytes };
+/** Evidence in any form that can be verified. Undefined: it is none. */
+function describeAny(bytes: Uint8Array, size: number): Description | undefined {
+  const found = bytes.length === size ? evidenceIn(bytes) : undefined;
+  if (found === undefined) return undefined;
+  const { evidence } = found;
+  return isCmwCollection(evidence) ? describeEvidence(evidence) : describeRecord(evidence);
+}
+
+/** The envelope of SEV-SNP has the same content for genuine and simulated reports; its type says which it is. */
+function describeRecord(evidence: Cmw): Description {
+  return [SNP_EVIDENCE_TYPE, SIMULATED_SNP_EVIDENCE_TYPE].includes(evidence.type)
+    ? describeReport(evidence)
+    : describeEvidence(evidence);
 }
 
 function describeReport(evidence: Cmw): Description {
@@ -96,13 +114,14 @@ function describeJson(bytes: Uint8Array, size: number): Description {
   } catch (cause) {
     throw new FastnessError('CLI_NOT_RECOGNISED', 'It begins like JSON and is none.', { cause });
   }
-  if (Array.isArray(value)) return describeReport(cmwFromJson(value));
-  const object = objectSchema.parse(value);
+  const any = Array.isArray(value) || !('format' in objectSchema.parse(value)) ? describeAny(bytes, size) : undefined;
+  if (any !== undefined) return any;
+  const object = objectSchema.parse(Array.isArray(value) ? {} : value);
   if ('dsseEnvelope' in object || 'mediaType' in object) return describeBundle(utf8Decode(bytes));
   if ('payloadType' in object && typeof object['payload'] === 'string') return describeApproval(object['payload']);
   if (typeof object['format'] !== 'string') throw new FastnessError('CLI_NOT_RECOGNISED');
   const { evidence, ...rest } = object;
-  const nested = Array.isArray(evidence) ? { evidence: describeReport(cmwFromJson(evidence)) } : {};
+  const nested = Array.isArray(evidence) ? { evidence: describeRecord(cmwFromJson(evidence)) } : {};
   return { kind: object['format'], facts: { ...shorten(rest), ...nested } };
 }
 

@@ -4,7 +4,7 @@ import { CMW_MAX_RECORDS } from '../cmw-collection.ts';
 import { deviceKinds } from '../roles.ts';
 import { policySectionNames, policySections } from './sections.ts';
 import { policySectionOf, type PolicySectionName, type Tee } from '../tees.ts';
-import { waivableChecks } from '../waivers.ts';
+import { waivableChecks, waivableChecksOf } from '../waivers.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex');
 
@@ -85,12 +85,32 @@ export function parseAttestationPolicy(value: unknown): AttestationPolicy {
   if (!result.success) {
     const faults = result.error.issues
       .slice(0, 5)
-      .map((issue) => `${issue.path.join('.') || 'policy'}: ${issue.message}`);
+      .map((issue) => `${issue.path.join('.') || 'policy'}: ${waiverFault(value, issue.path) ?? issue.message}`);
     throw new FastnessError('ATTEST_POLICY_INVALID', faults.join('; '));
   }
   const policy = deepFreeze(result.data);
   parsed.set(policy, policy);
   return policy;
+}
+
+/** For a waiver of a check that cannot be waived: those that can, of the kinds of evidence that the policy speaks of. */
+function waiverFault(policy: unknown, [list, index, member]: readonly PropertyKey[]): string | undefined {
+  if (list !== 'waivers' || typeof index !== 'number' || member !== 'check') return undefined;
+  const waiver = memberOf(memberOf(policy, 'waivers'), index);
+  const check = memberOf(waiver, 'check');
+  const what = typeof check === 'string' ? `${check.slice(0, 64)} is no check that can be waived` : 'expected a check';
+  const sections = policySectionNames.filter((name) => memberOf(policy, name) !== undefined);
+  const lists = sections.map((name) => {
+    const checks = waivableChecksOf[name];
+    return `${checks.length === 0 ? 'none' : checks.join(', ')} for ${name}`;
+  });
+  return `${what}; these can: ${lists.length === 0 ? 'those of its sections, and it has none' : lists.join('; ')}`;
+}
+
+function memberOf(value: unknown, name: string | number): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 /** The section that speaks for a TEE. Throws ATTEST_TEE_NOT_ALLOWED when the policy has none. */

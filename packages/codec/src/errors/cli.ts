@@ -33,6 +33,11 @@ export const cliErrors = Object.freeze({
     message: 'The file could not be read.',
     next: 'Check the path and its permissions.',
   },
+  CLI_FILE_TOO_LARGE: {
+    class: 'limit',
+    message: 'The file is larger than anything of its kind, and was not read.',
+    next: 'Give the evidence or endorsements by themselves, not an archive or a disk image.',
+  },
   CLI_FILE_UNWRITABLE: {
     class: 'usage',
     message: 'The file could not be written.',

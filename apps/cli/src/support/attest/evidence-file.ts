@@ -28,7 +28,7 @@ const maxBytes = 2 * CMW_MAX_COLLECTION;
 export async function readLimited(path: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
-    if (size > maxBytes) throw new FastnessError('CLI_NOT_RECOGNISED', `${path}: ${size} bytes; at most ${maxBytes}.`);
+    if (size > maxBytes) throw new FastnessError('CLI_FILE_TOO_LARGE', `${path}: ${size} bytes; at most ${maxBytes}.`);
     return new Uint8Array(await readFile(path));
   } catch (cause) {
     if (cause instanceof FastnessError) throw cause;
@@ -51,7 +51,7 @@ export const formatNames: readonly string[] = Object.freeze([
 export async function loadEvidence(path: string, format: string): Promise<LoadedEvidence> {
   const wanted = teesOf(format);
   const bytes = await readLimited(path);
-  const loaded = recognise(bytes, wanted) ?? recogniseText(bytes, wanted);
+  const loaded = evidenceIn(bytes, wanted);
   if (loaded === undefined) {
     const kinds = rawFormats.filter(({ tee }) => wanted.includes(tee)).map(({ what }) => what);
     throw new FastnessError('CLI_NOT_RECOGNISED', `${path} is no CMW, nor ${kinds.join(', nor ')}.`);
@@ -60,6 +60,11 @@ export async function loadEvidence(path: string, format: string): Promise<Loaded
   if (!isCmwCollection(evidence) && format !== 'auto' && !wanted.includes(formatOf(evidence).tee))
     throw new FastnessError('CLI_NOT_RECOGNISED', `${path} holds evidence of type ${evidence.type}, not ${format}.`);
   return loaded;
+}
+
+/** The evidence that these bytes hold, whatever they are called. Undefined: none that is known. */
+export function evidenceIn(bytes: Uint8Array, wanted: readonly Tee[] = teesOf('auto')): LoadedEvidence | undefined {
+  return recognise(bytes, wanted) ?? recogniseText(bytes, wanted);
 }
 
 function teesOf(format: string): readonly Tee[] {
