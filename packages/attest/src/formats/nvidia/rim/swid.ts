@@ -14,7 +14,8 @@ const MAX_ALTERNATIVES = 64;
  * Reads a reference document in the form that NVIDIA's RIM service serves: a SWID tag (ISO/IEC 19770-2) of the TCG Reference
  * Integrity Manifest model with measurements in its payload, signed. Nothing is authenticated.
  *
- * CoRIM, in which NVIDIA means to publish such documents too, is refused: none could be had to test a reader with.
+ * NVIDIA publishes SWID for GPUs and switches, and CoRIM for the firmware of its network adapters alone ("RIM Guide" of its
+ * attestation suite; "Device Attestation and CoRIM-based Reference Measurement Sharing", version 4.0), so CoRIM is refused here.
  * Throws NVIDIA_RIM_FORMAT, NVIDIA_RIM_STRUCTURE, NVIDIA_RIM_SIGNATURE_FORM, CODEC and X509 errors.
  */
 export function readRim(bytes: Uint8Array, means: VerificationMeans = {}): RimDocument {
