@@ -71,6 +71,7 @@ export { CPU_SUBMODULE, toEar, trustworthinessOf } from './ear/to-ear.ts';
 export type { EvidenceFormat, VerifyEvidenceOptions, VerifySessionOptions } from './formats/format.ts';
 export { evidenceFormats } from './formats/registry.ts';
 export type { Sha256, VerificationMeans } from './means.ts';
+export { gatherNonces, NONCE_BATCH_MAX, verifyNonceProof, type NonceBatch, type NonceProof } from './nonce-batch.ts';
 export {
   ANDROID_KEY_EVIDENCE_TYPE,
   ANDROID_STATUS_TYPE,
