@@ -21,6 +21,7 @@ interface Entry {
 export class VerificationCache {
   readonly #entries = new Map<string, Entry>();
   readonly #maxBytes: number;
+  readonly #issued = new Map<string, WeakMap<object, WeakSet<object>>>();
   #bytes = 0;
 
   /** `maxBytes`: bytes of input that are remembered at most. */
@@ -53,6 +54,23 @@ export class VerificationCache {
       if (holds) this.#store(key, copies, true);
       return holds;
     };
+  }
+
+  /** Whether {@link noteIssued} was called with the same two values: not with others that are equal to them. */
+  knowsIssued(how: string, issuer: object, child: object): boolean {
+    return this.#issued.get(how)?.get(child)?.has(issuer) === true;
+  }
+
+  /**
+   * Notes that `issuer` is known to have issued `child`, as `how` checks it. Both are what readers made of bytes, which does
+   * not change; they are known for as long as they are kept.
+   */
+  noteIssued(how: string, issuer: object, child: object): void {
+    let children = this.#issued.get(how);
+    if (children === undefined) this.#issued.set(how, (children = new WeakMap()));
+    let issuers = children.get(child);
+    if (issuers === undefined) children.set(child, (issuers = new WeakSet()));
+    issuers.add(issuer);
   }
 
   #find(key: string, parts: readonly Uint8Array[]): Entry | undefined {

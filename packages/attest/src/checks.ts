@@ -69,8 +69,10 @@ export class Checklist {
 
   /** Records the check when `passed`; otherwise throws it. */
   require(code: ErrorCode, passed: boolean, compared: Compared): asserts passed {
-    if (!passed) throw withChecks(failed(code, compared), { before: this.#records, failed: { code, ...compared } });
-    this.#records.push(Object.freeze({ code, outcome: 'passed', ...compared }));
+    const { expected, actual } = compared;
+    if (!passed)
+      throw withChecks(failed(code, compared), { before: this.#records, failed: { code, expected, actual } });
+    this.#records.push(Object.freeze({ code, outcome: 'passed', expected, actual }));
   }
 
   /** As {@link require}, but a waiver that names this check lets it pass and is reported. Returns whether it was waived. */

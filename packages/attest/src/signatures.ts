@@ -22,9 +22,34 @@ export async function issued(
   means: VerificationMeans,
 ): Promise<SignatureOutcome> {
   const what = child.kind === 'crl' ? 'its revocation list' : nameOf(child);
-  return outcomeOf(code, `${nameOf(issuer)} signed ${what}`, async () =>
+  return issuedOnce('x509', { code, expected: `${nameOf(issuer)} signed ${what}`, issuer, child }, means, async () =>
     verifySignedBy(child, issuer, endorsementVerifier(means)),
   );
+}
+
+/**
+ * What became of a signature on what endorses evidence. A cache that saw it hold, on the very values that it keeps, saves
+ * verifying it again. `how` names what `verification` looks at: what one check found says nothing about another.
+ */
+export async function issuedOnce(
+  how: string,
+  {
+    code,
+    expected,
+    issuer,
+    child,
+  }: { readonly code: ErrorCode; readonly expected: string; readonly issuer: Certificate; readonly child: object },
+  { cache }: VerificationMeans,
+  verification: () => Promise<void>,
+): Promise<SignatureOutcome> {
+  if (cache?.knowsIssued(how, issuer, child) === true) return held(code, expected);
+  const outcome = await outcomeOf(code, expected, verification);
+  if (outcome.holds) cache?.noteIssued(how, issuer, child);
+  return outcome;
+}
+
+function held(code: ErrorCode, expected: string): SignatureOutcome {
+  return { code, expected, holds: true, actual: 'it did' };
 }
 
 /** Whoever pinned the certificate knows that its own key signed it. */
@@ -49,7 +74,7 @@ export async function outcomeOf(
 ): Promise<SignatureOutcome> {
   try {
     await verification();
-    return { code, expected, holds: true, actual: 'it did' };
+    return held(code, expected);
   } catch (error) {
     const outcome = { code, expected, holds: false, actual: 'it did not' };
     return error instanceof FastnessError && error.code === 'X509_SIGNATURE' ? outcome : { ...outcome, fault: error };

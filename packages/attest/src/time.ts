@@ -9,3 +9,15 @@ export function requireTime(now: Date): Date {
     throw new FastnessError('ATTEST_ARGUMENT_INVALID', 'now must be a valid date.');
   return new Date(now);
 }
+
+const texts = new WeakMap<Date, { readonly time: number; readonly text: string }>();
+
+/** The time in ISO 8601. The dates of what a cache keeps are written for every verification, so their text is kept too. */
+export function isoOf(date: Date): string {
+  const time = date.getTime();
+  const known = texts.get(date);
+  if (known?.time === time) return known.text;
+  const text = date.toISOString();
+  texts.set(date, { time, text });
+  return text;
+}

@@ -44,6 +44,9 @@ export async function verifyOne(
   const format = formatOf(options.evidence);
   requireEndorsements(options.endorsements, [format]);
   requireSection(options.policy, format);
+  if (!('purpose' in bound) && format.readsAtOnce === true) {
+    return format.verify({ ...options, expectedReportData: bound });
+  }
   // The caller's buffers may change while digests and signatures are computed.
   const evidence = copyOf(options.evidence);
   const endorsements = options.endorsements.map(copyOf);

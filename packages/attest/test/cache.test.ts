@@ -57,6 +57,22 @@ describe.each(formats)('a verification cache and $name', ({ prepare: make, fresh
     expect(await verifyEvidence(options)).toEqual(cold);
   });
 
+  it('answers for what it was given, whatever the buffers hold later', async () => {
+    const options = await make();
+    const copied = (cmw: Cmw): Cmw => ({ ...cmw, value: cmw.value.slice() });
+    const cache = new VerificationCache();
+    const [cold, warm, without] = [cache, cache, undefined].map(async (used) => {
+      const evidence = copied(options.evidence);
+      const endorsements = options.endorsements.map(copied);
+      const means = used === undefined ? {} : { cache: used };
+      const verdict = verifyEvidence({ ...options, ...means, evidence, endorsements });
+      for (const { value } of [evidence, ...endorsements]) value.fill(0);
+      return verdict;
+    });
+    const expected = await verifyEvidence(options);
+    expect([await cold, await warm, await without]).toEqual([expected, expected, expected]);
+  });
+
   it('refuses with the same code, warm or not', async () => {
     const options = await make();
     const cache = new VerificationCache();
@@ -115,6 +131,18 @@ describe('a verification cache', () => {
     await expect(
       verifyEvidence({ ...options, endorsements: [{ ...endorsement, value }], cache }),
     ).rejects.toMatchObject({ code: 'SNP_CRL_SIGNATURE' });
+  });
+
+  it('knows an issuer by what it checked, and by these very values', () => {
+    const cache = new VerificationCache();
+    const [issuer, child] = [{ name: 'issuer' }, { name: 'child' }];
+    cache.noteIssued('one', issuer, child);
+    expect(cache.knowsIssued('one', issuer, child)).toBe(true);
+    expect(cache.knowsIssued('another', issuer, child)).toBe(false);
+    expect(cache.knowsIssued('one', child, issuer)).toBe(false);
+    expect(cache.knowsIssued('one', { ...issuer }, child)).toBe(false);
+    expect(cache.knowsIssued('one', issuer, { ...child })).toBe(false);
+    expect(new VerificationCache().knowsIssued('one', issuer, child)).toBe(false);
   });
 
   it('forgets what it has no room for, and still verifies', async () => {

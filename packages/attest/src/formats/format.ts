@@ -45,5 +45,10 @@ export interface EvidenceFormat {
   readonly endorsementTypes: readonly string[];
   /** How far the claims support trust, and what waivers take away from it. */
   readonly trustworthiness: Trustworthiness;
+  /**
+   * `verify` has read evidence and endorsements, and has copied what it keeps of them, when it first waits for something.
+   * Absent: it is handed copies, as the caller's buffers may change meanwhile.
+   */
+  readonly readsAtOnce?: true;
   readonly verify: (options: VerifyEvidenceOptions) => Promise<AttestationVerdict>;
 }

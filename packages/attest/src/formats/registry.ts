@@ -62,6 +62,7 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     evidenceTypes: snpEvidenceTypes,
     endorsementTypes: Object.freeze([SNP_ENDORSEMENTS_TYPE]),
     trustworthiness: snpTrustworthiness,
+    readsAtOnce: true,
     verify,
   }),
   Object.freeze({
@@ -69,6 +70,7 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     evidenceTypes: Object.freeze([TDX_QUOTE_TYPE]),
     endorsementTypes: Object.freeze([DCAP_COLLATERAL_TYPE]),
     trustworthiness: dcapTrustworthiness,
+    readsAtOnce: true,
     verify: verifyTdx,
   }),
   Object.freeze({
@@ -76,6 +78,7 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     evidenceTypes: Object.freeze([SGX_QUOTE_TYPE]),
     endorsementTypes: Object.freeze([DCAP_COLLATERAL_TYPE]),
     trustworthiness: dcapTrustworthiness,
+    readsAtOnce: true,
     verify: verifySgx,
   }),
   Object.freeze({
@@ -83,6 +86,7 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
     evidenceTypes: Object.freeze([NITRO_EVIDENCE_TYPE]),
     endorsementTypes: Object.freeze([]),
     trustworthiness: nitroTrustworthiness,
+    readsAtOnce: true,
     verify: verifyNitro,
   }),
   Object.freeze({

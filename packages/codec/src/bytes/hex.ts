@@ -1,11 +1,15 @@
 import { FastnessError } from '../errors/index.ts';
 
 const DIGITS = '0123456789abcdef';
+const OCTETS: readonly string[] = Array.from(
+  { length: 256 },
+  (_, octet) => `${DIGITS.charAt(octet >> 4)}${DIGITS.charAt(octet & 15)}`,
+);
 
 /** Lower-case hexadecimal, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += `${DIGITS[byte >> 4] ?? ''}${DIGITS[byte & 15] ?? ''}`;
+  for (const byte of bytes) text += OCTETS[byte] ?? '';
   return text;
 }
 

@@ -45,7 +45,7 @@ export function decodeBitString(content: Uint8Array): { unusedBits: number; byte
 export function decodeOid(content: Uint8Array): string {
   if (content.length === 0) throw new FastnessError('CODEC_MALFORMED', 'An empty OBJECT IDENTIFIER.');
   if (content.length > 64) throw new FastnessError('CODEC_LIMIT', 'An OBJECT IDENTIFIER of more than 64 octets.');
-  const arcs: number[] = [];
+  let text = '';
   let arc = 0;
   let started = false;
   for (const byte of content) {
@@ -54,12 +54,16 @@ export function decodeOid(content: Uint8Array): string {
     if (arc > Number.MAX_SAFE_INTEGER) throw new FastnessError('CODEC_LIMIT', 'An OID arc above 2^53.');
     started = byte >= 0x80;
     if (!started) {
-      arcs.push(arc);
+      text += text === '' ? firstArcs(arc) : `.${arc}`;
       arc = 0;
     }
   }
   if (started) throw new FastnessError('CODEC_TRUNCATED', 'An OID ends inside an arc.');
-  const joined = arcs[0] ?? 0;
+  return text;
+}
+
+/** The first two arcs, which are written as one. */
+function firstArcs(joined: number): string {
   const root = Math.min(2, Math.floor(joined / 40));
-  return [root, joined - root * 40, ...arcs.slice(1)].join('.');
+  return `${root}.${joined - root * 40}`;
 }

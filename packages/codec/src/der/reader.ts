@@ -24,44 +24,40 @@ const MAX_DEPTH = 24;
 export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #depth: number;
-  #offset = 0;
+  #offset: number;
+  /** Where the elements end, which is before the end of the bytes for a reader inside another. */
+  readonly #end: number;
+  /** Where the content of the element read last begins; it ends at the offset. */
+  #content = 0;
 
-  constructor(bytes: Uint8Array, depth = 0) {
+  constructor(bytes: Uint8Array, depth = 0, span?: { readonly start: number; readonly end: number }) {
     if (depth > MAX_DEPTH) throw new FastnessError('CODEC_LIMIT', `DER nested deeper than ${MAX_DEPTH} levels.`);
     this.#bytes = plainView(bytes);
     this.#depth = depth;
+    this.#offset = span?.start ?? 0;
+    this.#end = span?.end ?? this.#bytes.length;
   }
 
   /** Bytes left. */
   get remaining(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#end - this.#offset;
   }
 
   /** The identifier octet of the next element; undefined at the end. */
   peek(): number | undefined {
-    return this.#bytes[this.#offset];
+    return this.#offset < this.#end ? this.#bytes[this.#offset] : undefined;
   }
 
   /** Reads the next element, whatever its tag is. */
   element(): DerElement {
     const start = this.#offset;
-    const tag = this.#byte();
-    if ((tag & 0x1f) === 0x1f) throw new FastnessError('CODEC_UNSUPPORTED', 'A DER tag above 30.');
-    if (tag === 0) throw new FastnessError('CODEC_MALFORMED', 'DER tag 0.');
-    const length = this.#length();
-    if (length > this.remaining) {
-      throw new FastnessError('CODEC_TRUNCATED', `A DER element of ${length} bytes, ${this.remaining} left.`);
-    }
-    const content = this.#bytes.subarray(this.#offset, this.#offset + length);
-    this.#offset += length;
-    return { tag, content, raw: this.#bytes.subarray(start, this.#offset) };
+    const tag = this.#skip();
+    return { tag, content: this.#lastContent(), raw: this.#bytes.subarray(start, this.#offset) };
   }
 
   /** Reads the next element, which must carry `tag`. */
   expect(tag: number): DerElement {
-    const found = this.peek();
-    if (found === undefined) throw new FastnessError('CODEC_TRUNCATED', `DER tag ${tag} is missing.`);
-    if (found !== tag) throw new FastnessError('CODEC_MALFORMED', `DER tag ${tag} expected, ${found} found.`);
+    this.#require(tag);
     return this.element();
   }
 
@@ -77,51 +73,50 @@ export class DerReader {
 
   /** A reader over the next element's content; the element must be a SEQUENCE. */
   sequence(): DerReader {
-    return this.inside(this.expect(derTags.sequence));
+    return this.#enter(derTags.sequence);
   }
 
   /** A reader over the next element's content; the element must be a SET. */
   set(): DerReader {
-    return this.inside(this.expect(derTags.set));
+    return this.#enter(derTags.set);
   }
 
   /** A reader over the content of [number], or undefined when the next element is another one. */
   explicit(number: number): DerReader | undefined {
-    const element = this.optional(contextConstructed(number));
-    return element === undefined ? undefined : this.inside(element);
+    const tag = contextConstructed(number);
+    return this.peek() === tag ? this.#enter(tag) : undefined;
   }
 
   /** The two's complement octets of an INTEGER, in their shortest form. */
   integer(): Uint8Array {
-    return decodeInteger(this.expect(derTags.integer).content);
+    return decodeInteger(this.#contentOf(derTags.integer));
   }
 
   /** An INTEGER from 0 to 2^31-1. */
   smallInteger(): number {
-    return decodeSmallInteger(this.expect(derTags.integer).content);
+    return decodeSmallInteger(this.#contentOf(derTags.integer));
   }
 
   boolean(): boolean {
-    return decodeBoolean(this.expect(derTags.boolean).content);
+    return decodeBoolean(this.#contentOf(derTags.boolean));
   }
 
   null(): void {
-    if (this.expect(derTags.null).content.length > 0)
-      throw new FastnessError('CODEC_MALFORMED', 'A NULL with content.');
+    if (this.#contentOf(derTags.null).length > 0) throw new FastnessError('CODEC_MALFORMED', 'A NULL with content.');
   }
 
   /** Dotted form of an OBJECT IDENTIFIER. */
   oid(): string {
-    return decodeOid(this.expect(derTags.oid).content);
+    return decodeOid(this.#contentOf(derTags.oid));
   }
 
   octetString(): Uint8Array {
-    return this.expect(derTags.octetString).content;
+    return this.#contentOf(derTags.octetString);
   }
 
   /** The octets of a BIT STRING that uses all of its bits, as keys and signatures do. */
   bitString(): Uint8Array {
-    const { unusedBits, bytes } = decodeBitString(this.expect(derTags.bitString).content);
+    const { unusedBits, bytes } = decodeBitString(this.#contentOf(derTags.bitString));
     if (unusedBits !== 0) throw new FastnessError('CODEC_MALFORMED', 'A BIT STRING that is not whole bytes.');
     return bytes;
   }
@@ -131,7 +126,7 @@ export class DerReader {
    * `trailingZeros: 'ignore'` reads them all the same.
    */
   namedBits(options: { readonly trailingZeros?: 'refuse' | 'ignore' } = {}): boolean[] {
-    const { unusedBits, bytes } = decodeBitString(this.expect(derTags.bitString).content);
+    const { unusedBits, bytes } = decodeBitString(this.#contentOf(derTags.bitString));
     const flags: boolean[] = [];
     for (const byte of bytes) for (let bit = 7; bit >= 0; bit -= 1) flags.push(((byte >> bit) & 1) === 1);
     flags.length -= unusedBits;
@@ -148,7 +143,8 @@ export class DerReader {
 
   /** A UTCTime (1950..2049) or GeneralizedTime, in UTC and with seconds, as RFC 5280 profiles them. */
   time(): Date {
-    return decodeTime(this.element());
+    const tag = this.#skip();
+    return decodeTime({ tag, content: this.#lastContent() });
   }
 
   /** @throws CODEC_TRAILING when elements are left. */
@@ -156,8 +152,46 @@ export class DerReader {
     if (this.remaining > 0) throw new FastnessError('CODEC_TRAILING', `${this.remaining} bytes of DER are left.`);
   }
 
+  #require(tag: number): void {
+    const found = this.peek();
+    if (found === undefined) throw new FastnessError('CODEC_TRUNCATED', `DER tag ${tag} is missing.`);
+    if (found !== tag) throw new FastnessError('CODEC_MALFORMED', `DER tag ${tag} expected, ${found} found.`);
+  }
+
+  /** Reads the next element, which must carry `tag`; returns its content. */
+  #contentOf(tag: number): Uint8Array {
+    this.#require(tag);
+    this.#skip();
+    return this.#lastContent();
+  }
+
+  /** A reader over the content of the next element, which must carry `tag`: over the same bytes, without a view of them. */
+  #enter(tag: number): DerReader {
+    this.#require(tag);
+    this.#skip();
+    return new DerReader(this.#bytes, this.#depth + 1, { start: this.#content, end: this.#offset });
+  }
+
+  #lastContent(): Uint8Array {
+    return this.#bytes.subarray(this.#content, this.#offset);
+  }
+
+  /** Reads the next element's header and goes behind its content; returns the tag. */
+  #skip(): number {
+    const tag = this.#byte();
+    if ((tag & 0x1f) === 0x1f) throw new FastnessError('CODEC_UNSUPPORTED', 'A DER tag above 30.');
+    if (tag === 0) throw new FastnessError('CODEC_MALFORMED', 'DER tag 0.');
+    const length = this.#length();
+    if (length > this.remaining) {
+      throw new FastnessError('CODEC_TRUNCATED', `A DER element of ${length} bytes, ${this.remaining} left.`);
+    }
+    this.#content = this.#offset;
+    this.#offset += length;
+    return tag;
+  }
+
   #byte(): number {
-    const byte = this.#bytes[this.#offset];
+    const byte = this.peek();
     if (byte === undefined) throw new FastnessError('CODEC_TRUNCATED', 'DER ends inside a header.');
     this.#offset += 1;
     return byte;

@@ -1,8 +1,8 @@
 import { FastnessError } from '../errors/index.ts';
 import { derTags } from './tags.ts';
 
-const UTC_TIME = /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/;
-const GENERALIZED_TIME = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/;
+const ZERO = 0x30;
+const Z = 0x5a;
 
 /**
  * A UTCTime or GeneralizedTime as RFC 5280 (section 4.1.2.5) profiles them: UTC, seconds, no fractions.
@@ -13,20 +13,36 @@ export function decodeTime(element: { readonly tag: number; readonly content: Ui
   if (!short && element.tag !== derTags.generalizedTime) {
     throw new FastnessError('CODEC_MALFORMED', `A time expected, DER tag ${element.tag} found.`);
   }
-  if (element.content.length > 15)
-    throw new FastnessError('CODEC_NOT_CANONICAL', 'A time with fractions or an offset.');
-  const text = String.fromCodePoint(...element.content);
-  const match = (short ? UTC_TIME : GENERALIZED_TIME).exec(text);
-  if (match === null) throw new FastnessError('CODEC_NOT_CANONICAL', 'A time outside the profile of RFC 5280.');
-  const [written = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
-  const year = short ? written + (written < 50 ? 2000 : 1900) : written;
+  const { content } = element;
+  if (content.length > 15) throw new FastnessError('CODEC_NOT_CANONICAL', 'A time with fractions or an offset.');
+  const digits = short ? 12 : 14;
+  if (content.length !== digits + 1 || content[digits] !== Z) throw outsideProfile();
+  const pair = (place: number): number => 10 * digitAt(content, place) + digitAt(content, place + 1);
+  const start = digits - 10;
+  const written = pair(start - 2);
+  const year = short ? written + (written < 50 ? 2000 : 1900) : pair(0) * 100 + written;
+  const [month, day, hour] = [pair(start), pair(start + 2), pair(start + 4)];
+  const [minute, second] = [pair(start + 6), pair(start + 8)];
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second);
-  const fields = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours()];
-  const same = fields.every((field, index) => field === [year, month, day, hour][index]);
-  if (!same || date.getUTCMinutes() !== minute || date.getUTCSeconds() !== second) {
-    throw new FastnessError('CODEC_MALFORMED', 'A time that the calendar lacks.');
-  }
+  const same =
+    date.getUTCFullYear() === year &&
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    date.getUTCHours() === hour &&
+    date.getUTCMinutes() === minute &&
+    date.getUTCSeconds() === second;
+  if (!same) throw new FastnessError('CODEC_MALFORMED', 'A time that the calendar lacks.');
   return date;
+}
+
+function digitAt(content: Uint8Array, place: number): number {
+  const digit = (content[place] ?? 0) - ZERO;
+  if (digit < 0 || digit > 9) throw outsideProfile();
+  return digit;
+}
+
+function outsideProfile(): FastnessError {
+  return new FastnessError('CODEC_NOT_CANONICAL', 'A time outside the profile of RFC 5280.');
 }

@@ -4,6 +4,7 @@ import { anyOf, type Checklist } from '../../checks.ts';
 import { fingerprintsOf } from '../../digest.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { nameOf } from '../../signatures.ts';
+import { isoOf } from '../../time.ts';
 import type { IntelTrustAnchor } from '../../trust/anchors.ts';
 
 /** The certificates between a pinned root and a quote. */
@@ -74,7 +75,7 @@ export function selectTcbSigner(chain: readonly Certificate[], quoteRoot: Certif
 
 /** Both ends included; dates have whole seconds. */
 export function checkCertificateWindows(certificates: readonly Certificate[], now: Date, checks: Checklist): void {
-  const actual = now.toISOString();
+  const actual = isoOf(now);
   const outside = certificates.find(
     ({ notBefore, notAfter }) => now < notBefore || now.getTime() >= notAfter.getTime() + 1000,
   );
@@ -82,7 +83,7 @@ export function checkCertificateWindows(certificates: readonly Certificate[], no
     expected:
       outside === undefined
         ? 'the time within every certificate'
-        : `${nameOf(outside)} from ${outside.notBefore.toISOString()} to ${outside.notAfter.toISOString()}`,
+        : `${nameOf(outside)} from ${isoOf(outside.notBefore)} to ${isoOf(outside.notAfter)}`,
     actual,
   });
 }

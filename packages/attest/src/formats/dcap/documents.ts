@@ -1,4 +1,5 @@
 import { anyOf, type Checklist } from '../../checks.ts';
+import { isoOf } from '../../time.ts';
 import type { ParsedCollateral } from './collateral.ts';
 import type { DcapFlavour } from './flavour.ts';
 import type { PckFacts } from './pck.ts';
@@ -51,7 +52,7 @@ function checkWindow(
   checks: Checklist,
 ): void {
   checks.require(code, issueDate <= now && now <= nextUpdate, {
-    expected: `from ${issueDate.toISOString()} to ${nextUpdate.toISOString()}`,
-    actual: now.toISOString(),
+    expected: `from ${isoOf(issueDate)} to ${isoOf(nextUpdate)}`,
+    actual: isoOf(now),
   });
 }

@@ -2,6 +2,7 @@ import { equalBytes, toHex } from '@fastness/codec';
 import type { Certificate, Crl } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
 import { nameOf } from '../../signatures.ts';
+import { isoOf } from '../../time.ts';
 
 /** Requires a list and that it is the issuer's own. Its signature is verified apart. */
 export function requireCrl(crl: Crl | undefined, issuer: Certificate, checks: Checklist): void {
@@ -30,17 +31,17 @@ export function checkRevocation(
     }
     return;
   }
-  const actual = now.toISOString();
+  const actual = isoOf(now);
   const { thisUpdate, nextUpdate } = crl;
   checks.require('DCAP_CRL_NOT_YET_VALID', thisUpdate <= now, {
-    expected: `at or after ${thisUpdate.toISOString()}`,
+    expected: `at or after ${isoOf(thisUpdate)}`,
     actual,
   });
   checks.requireUnlessWaived(
     'DCAP_CRL_EXPIRED',
     nextUpdate !== undefined && now.getTime() < nextUpdate.getTime() + 1000,
     {
-      expected: nextUpdate === undefined ? 'a list that says when it expires' : `until ${nextUpdate.toISOString()}`,
+      expected: nextUpdate === undefined ? 'a list that says when it expires' : `until ${isoOf(nextUpdate)}`,
       actual,
     },
   );

@@ -3,7 +3,7 @@ import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import { parseSpki, verifyRawSignature, type Certificate, type KeyHolder } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
 import { endorsementVerifier, evidenceVerifier, readOnce, sha256By, type VerificationMeans } from '../../means.ts';
-import { nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
+import { issuedOnce, nameOf, outcomeOf, type SignatureOutcome } from '../../signatures.ts';
 import type { SignedDocument } from './collateral.ts';
 import type { Quote } from './quote.ts';
 
@@ -15,10 +15,12 @@ const P256_SPKI = fromHex('3059301306072a8648ce3d020106082a8648ce3d0301070342000
 export async function documentSigned(
   code: ErrorCode,
   holder: Certificate,
-  { signed: message, signature }: SignedDocument<unknown>,
+  document: SignedDocument<unknown>,
   means: VerificationMeans,
 ): Promise<SignatureOutcome> {
-  return outcomeOf(code, `${nameOf(holder)} signed the document`, async () =>
+  const { signed: message, signature } = document;
+  const expected = `${nameOf(holder)} signed the document`;
+  return issuedOnce('dcap-document', { code, expected, issuer: holder, child: document }, means, async () =>
     verifyRawSignature({ holder, algorithm, signature, message }, endorsementVerifier(means)),
   );
 }

@@ -39,9 +39,15 @@ export function reaches(values: readonly number[], level: readonly { readonly sv
   return level.every(({ svn }, index) => index < from || (values[index] ?? -1) >= svn);
 }
 
+/** Hex digits of 32 bits. */
+const WORD = 8;
+
 /** Compares `actual` with `expected` under `mask`; all hex of one length. */
 export function equalUnderMask(actual: string, expected: string, mask: string): boolean {
   if (actual.length !== mask.length || expected.length !== mask.length) return false;
-  const bits = BigInt(`0x${mask}`);
-  return (BigInt(`0x${actual}`) & bits) === (BigInt(`0x${expected}`) & bits);
+  for (let start = 0; start < mask.length; start += WORD) {
+    const word = (hex: string) => Number.parseInt(hex.slice(start, start + WORD), 16);
+    if (((word(actual) ^ word(expected)) & word(mask)) !== 0) return false;
+  }
+  return true;
 }

@@ -4,6 +4,7 @@ import type { Checklist } from '../../checks.ts';
 import { fingerprintsOf } from '../../digest.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { nameOf } from '../../signatures.ts';
+import { isoOf } from '../../time.ts';
 import type { NitroTrustAnchor } from '../../trust/aws.ts';
 
 /** The certificates of a document in the order of its bundle: root, intermediates, leaf. */
@@ -81,8 +82,8 @@ export function checkValidity({ root, intermediates, leaf }: Chain, now: Date, c
   ];
   for (const [code, { notBefore, notAfter }] of periods) {
     checks.require(code, notBefore <= now && now.getTime() < notAfter.getTime() + 1000, {
-      expected: `${notBefore.toISOString()} to ${notAfter.toISOString()}`,
-      actual: now.toISOString(),
+      expected: `${isoOf(notBefore)} to ${isoOf(notAfter)}`,
+      actual: isoOf(now),
     });
   }
   const hours = (leaf.notAfter.getTime() - leaf.notBefore.getTime()) / HOUR;

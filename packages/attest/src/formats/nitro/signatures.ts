@@ -3,7 +3,14 @@ import { verifyRawSignature, verifySignature, type Certificate } from '@fastness
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { Checklist } from '../../checks.ts';
 import { endorsementVerifier, evidenceVerifier, type VerificationMeans } from '../../means.ts';
-import { knownRoot, nameOf, outcomeOf, requireSignatures, type SignatureOutcome } from '../../signatures.ts';
+import {
+  issuedOnce,
+  knownRoot,
+  nameOf,
+  outcomeOf,
+  requireSignatures,
+  type SignatureOutcome,
+} from '../../signatures.ts';
 import type { Chain } from './chain.ts';
 
 /**
@@ -40,7 +47,8 @@ async function issued(
 ): Promise<SignatureOutcome> {
   const { signatureAlgorithm: algorithm, signature, tbs: signedPart } = child;
   const verifier = endorsementVerifier(means);
-  return outcomeOf(code, `${nameOf(issuer)} signed ${nameOf(child)}`, async () =>
+  const expected = `${nameOf(issuer)} signed ${nameOf(child)}`;
+  return issuedOnce('nitro', { code, expected, issuer, child }, means, async () =>
     verifySignature({ holder: issuer, algorithm, signature, message: signedPart, verifier }),
   );
 }

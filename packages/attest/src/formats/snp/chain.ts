@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@fastness/codec/errors';
 import { extensionOids, type Certificate, type KeyUsage } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { isoOf } from '../../time.ts';
 import type { Chain } from './certificates.ts';
 
 /** What the certificates of a chain may say, whoever signed them; signatures are verified elsewhere. */
@@ -31,8 +32,8 @@ export function checkValidity(chain: Chain, now: Date, checks: Checklist): void 
   ] as const;
   for (const [code, { notBefore, notAfter }] of periods) {
     checks.require(code, notBefore <= now && now.getTime() < notAfter.getTime() + 1000, {
-      expected: `${notBefore.toISOString()} to ${notAfter.toISOString()}`,
-      actual: now.toISOString(),
+      expected: `${isoOf(notBefore)} to ${isoOf(notAfter)}`,
+      actual: isoOf(now),
     });
   }
 }

@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from '@fastness/codec';
 import type { Crl } from '@fastness/codec/x509';
 import type { Checklist } from '../../checks.ts';
+import { isoOf } from '../../time.ts';
 import type { Chain } from './certificates.ts';
 
 /**
@@ -56,9 +57,9 @@ export function checkRevocation(selection: CrlSelection, chain: Chain, now: Date
     }
     return;
   }
-  const actual = now.toISOString();
+  const actual = isoOf(now);
   checks.require('SNP_CRL_NOT_YET_VALID', latest.thisUpdate <= now, {
-    expected: `at or after ${latest.thisUpdate.toISOString()}`,
+    expected: `at or after ${isoOf(latest.thisUpdate)}`,
     actual,
   });
   const { nextUpdate } = latest;
@@ -66,8 +67,7 @@ export function checkRevocation(selection: CrlSelection, chain: Chain, now: Date
     'SNP_CRL_EXPIRED',
     nextUpdate !== undefined && now.getTime() < nextUpdate.getTime() + 1000,
     {
-      expected:
-        nextUpdate === undefined ? 'a list that says when it expires' : `at or before ${nextUpdate.toISOString()}`,
+      expected: nextUpdate === undefined ? 'a list that says when it expires' : `at or before ${isoOf(nextUpdate)}`,
       actual,
     },
   );
