@@ -28,7 +28,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const node = ['--disable-warning=ExperimentalWarning', '--conditions=source'];
 
 // Without a C compiler there is no library to load; the refusals themselves are tested in apps/enclave as well.
-describe.skipIf(cc === undefined)('an environment that names a library of the operator', { timeout: 120_000 }, () => {
+describe.skipIf(cc === undefined)('an environment that names a library of the operator', { timeout: 600_000 }, () => {
   let world: World;
   let folder: string;
   let library: string;

@@ -13,7 +13,7 @@ import { createWorld, signAndApprove, type Service, type World } from './support
 
 // The operator talks to the broker himself, with evidence that is genuine in its signatures and wrong in one thing.
 
-describe('evidence that asks the running broker for a key', { timeout: 120_000 }, () => {
+describe('evidence that asks the running broker for a key', { timeout: 600_000 }, () => {
   let world: World;
   let broker: Service;
   let tee: SimulatedTee;
@@ -34,7 +34,7 @@ describe('evidence that asks the running broker for a key', { timeout: 120_000 }
       startSimulatedTee({ stateDir, socketPath, image, root: import.meta.dirname });
     tee = await start(join(world.home, 'simulated-tee'), join(folder, 'tee.sock'));
     stranger = await start(join(folder, 'stranger'), join(folder, 'stranger.sock'));
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await tee[Symbol.asyncDispose]();
     await stranger[Symbol.asyncDispose]();

@@ -13,7 +13,7 @@ import { createWorld, defaultModel, startStack, type Stack, type World } from '.
 const marker = 'zebra-quartz-7731';
 const note = `72F c/o chest pain since this morning (${marker}). Denies SOB. BP 84/52.`;
 
-describe('after a conversation', { timeout: 120_000 }, () => {
+describe('after a conversation', { timeout: 600_000 }, () => {
   let world: World;
   let stack: Stack;
   let answer: string;
@@ -32,7 +32,7 @@ describe('after a conversation', { timeout: 120_000 }, () => {
     secrets = await collectSecrets();
     // Whatever is written at the end must be searched too.
     for (const service of [stack.enclave, stack.relay, stack.broker]) await service.stop();
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await world.dispose();
   });

@@ -8,14 +8,14 @@ import { createWorld, startStack, type Stack, type World } from './support/world
 
 const anyPort = 'http://127.0.0.1:0';
 
-describe('policies and services', { timeout: 180_000 }, () => {
+describe('policies and services', { timeout: 600_000 }, () => {
   let world: World;
   let stack: Stack;
 
   beforeAll(async () => {
     world = await createWorld();
     stack = await startStack(world);
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await world.dispose();
   });
@@ -65,7 +65,7 @@ describe('policies and services', { timeout: 180_000 }, () => {
     const port = new URL(stack.broker.url).port;
     const enclave = startCli(world.home, ['enclave', '--listen', anyPort, '--broker', stack.broker.url]);
     try {
-      await expect.poll(() => enclave.stderr(), { timeout: 60_000 }).toContain('ENCLAVE_BROKER_UNAVAILABLE');
+      await expect.poll(() => enclave.stderr(), { timeout: 240_000 }).toContain('ENCLAVE_BROKER_UNAVAILABLE');
       await world.start('broker', ['--listen', `http://127.0.0.1:${port}`]);
       await enclave.waitFor((event) => event['event'] === 'listening', 90_000);
     } finally {

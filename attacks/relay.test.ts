@@ -26,14 +26,14 @@ const askLong = async (client: FastnessClient): Promise<string> => {
   return response.text();
 };
 
-describe('an evil relay between a client and the running enclave', { timeout: 60_000 }, () => {
+describe('an evil relay between a client and the running enclave', { timeout: 600_000 }, () => {
   let world: World;
   let stack: Stack;
 
   beforeAll(async () => {
     world = await createWorld();
     stack = await startStack(world);
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await world.dispose();
   });

@@ -9,7 +9,7 @@ import { createWorld, signAndApprove, type Service, type World } from './support
 
 const anyPort = 'http://127.0.0.1:0';
 
-describe('releases', { timeout: 180_000 }, () => {
+describe('releases', { timeout: 600_000 }, () => {
   let world: World;
   let broker: Service;
   let shortSignedAt: number;
@@ -25,7 +25,7 @@ describe('releases', { timeout: 180_000 }, () => {
     shortSignedAt = Date.now();
     await signAndApprove(world, ['--expires-in', '60s']);
     await world.copyModel('short', async () => {});
-  }, 180_000);
+  }, 600_000);
   afterAll(async () => {
     await world.dispose();
   });

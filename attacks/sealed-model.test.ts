@@ -13,7 +13,7 @@ const floe = 'files/triage.gguf.floe';
 const headerLength = 74;
 const mebibyte = 2 ** 20;
 
-describe('a sealed model that the operator damaged', { timeout: 120_000 }, () => {
+describe('a sealed model that the operator damaged', { timeout: 600_000 }, () => {
   let world: World;
   let requests = 0;
   const broker = createServer((_request, response) => {
