@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { defaultChunkInterval } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 import { trafficProfiles } from '@fastness/model/release';
 import { waivableChecks } from './start/waivers.ts';
@@ -43,6 +44,8 @@ const limitsSchema = z.strictObject({
   tokensPerFrame: count(64).default(8),
   /** Milliseconds after which it hands on fewer, where the traffic has no pace of its own. */
   frameDelayMs: z.int().min(0).max(60_000).default(1000),
+  /** Milliseconds that parts of an answer gather before they are sealed, where the traffic has no pace of its own. */
+  gatherMs: z.int().min(0).max(1000).default(defaultChunkInterval),
   /** Requests through the channel at the same time. */
   concurrent: count(4096).default(64),
   /** Requests whose last byte has not arrived yet; a further one takes the place of the oldest. */

@@ -128,6 +128,7 @@ function keyRing({ config, sealed, keys, grant, request }: SessionOptions, lease
     replayEntries: config.limits.replayEntries,
     // Chunks, padding and headers add less than this to a body.
     requestBytes: config.limits.bodyBytes * 2 + 65_536,
+    chunkInterval: config.limits.gatherMs,
     clock: request.clock,
     now: () => lease.now(),
   });

@@ -22,6 +22,8 @@ export interface EnclaveOptions {
   readonly acceptSwap?: string;
   readonly traffic?: TrafficProfileName;
   readonly frameMs?: number;
+  readonly tokensPerEvent?: number;
+  readonly gatherMs?: number;
 }
 
 export function enclaveCommand(): Command {
@@ -40,6 +42,8 @@ export function enclaveCommand(): Command {
         .default('balanced'),
     )
     .option('--frame-ms <number>', 'a slower pace of frames, for slow engines', Number)
+    .option('--gather-ms <number>', 'how long parts of an answer gather where nothing else paces them', Number)
+    .option('--tokens-per-event <number>', 'tokens that the engine hands on at a time (default: 8)', Number)
     .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
 }
 
@@ -61,6 +65,10 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
     listen,
     brokerUrl: options.broker ?? config.brokerUrl,
     modelDir,
+    limits: {
+      ...(options.tokensPerEvent === undefined ? {} : { tokensPerFrame: options.tokensPerEvent }),
+      ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
+    },
     traffic: {
       ...(options.traffic === undefined ? {} : { profile: options.traffic }),
       ...(options.frameMs === undefined ? {} : { frameMs: options.frameMs }),

@@ -27,6 +27,8 @@ export interface KeyRingOptions {
   readonly collect: CollectEvidence;
   readonly replayEntries: number;
   readonly requestBytes: number;
+  /** See `createGateway`. */
+  readonly chunkInterval: number;
   readonly clock: Clock;
   readonly now: () => Date;
 }
@@ -84,6 +86,7 @@ async function generationOf(options: KeyRingOptions, keys: EnclaveKeys, evidence
       keys: keys.gateway,
       replayCache: createReplayCache({ capacity: options.replayEntries }),
       limits: { requestBytes: options.requestBytes },
+      chunkInterval: options.chunkInterval,
     }),
     receipts: createReceiptIssuer({
       receiptKey: keys.receipt,
