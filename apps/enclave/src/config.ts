@@ -91,6 +91,12 @@ export const configSchema = z.strictObject({
   traffic: trafficSchema.prefault({}),
   /** Seconds after which the gateway and receipt keys are replaced. Clients then verify the enclave anew. */
   keyRotationSeconds: count(30 * 24 * 3600).default(3600),
+  /** Seconds for which replaced keys still answer: longer than a client goes without verifying anew, which is 600. */
+  keyOverlapSeconds: z
+    .int()
+    .min(0)
+    .max(24 * 3600)
+    .default(900),
   waivers: z.array(waiverSchema).max(8).default([]),
 });
 

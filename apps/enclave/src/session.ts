@@ -76,6 +76,7 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     lease.end();
     if (lease.signal.aborted) enter('lease-lost', lease.signal.reason);
     publish(undefined);
+    rings[0]?.close();
     // Requests in progress have the signal; then the model goes.
     await engine?.close().catch((error: unknown) => log('error', 'engine-close', errorFields(error)));
     model?.close();
@@ -131,5 +132,6 @@ function keyRing({ config, sealed, keys, grant, request }: SessionOptions, lease
     chunkInterval: config.limits.gatherMs,
     clock: request.clock,
     now: () => lease.now(),
+    overlapMs: config.keyOverlapSeconds * 1000,
   });
 }

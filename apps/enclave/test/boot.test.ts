@@ -234,7 +234,7 @@ describe.skipIf(!hasModels)('the lease of an enclave', () => {
     const world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate', ttlSeconds: 10 });
     await world.startBroker();
     await world.register();
-    const enclave = await start(world.config({ keyRotationSeconds: 1 }));
+    const enclave = await start(world.config({ keyRotationSeconds: 1, keyOverlapSeconds: 0 }));
     await enclave.until('serving');
     const first = await connect(enclave.url, world);
     // Renewal finds the keys old enough to replace; the lease stays that of the first keys.

@@ -30,6 +30,7 @@ export { webPrimitives, type AesGcm, type Awaitable, type Hkdf, type HpkeKem, ty
 export { createReplayCache, type ReplayCache } from './replay-cache.ts';
 export { prepareSeal, sealRequest, type PreparedSeal, type SealedRequest, type SealTarget } from './seal-request.ts';
 export { type GatewayResponse } from './seal-response.ts';
+export { takeRefusalSealer } from './sealed-refusal.ts';
 export {
   hpkeOpen,
   hpkeSealTo,

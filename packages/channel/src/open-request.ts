@@ -10,6 +10,7 @@ import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts'
 import { PullReader } from './pull-reader.ts';
 import type { ReplayCache } from './replay-cache.ts';
 import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
+import { noteRefusal } from './sealed-refusal.ts';
 import { pullStream, streamSource } from './stream-source.ts';
 
 /** Limits of a gateway; sizes in bytes. */
@@ -48,7 +49,7 @@ export interface OpenedRequest {
   readonly sealResponse: (response: GatewayResponse) => ReadableStream<Uint8Array>;
 }
 
-/** Opens one request; see `Gateway.open`. */
+/** Opens one request; see `Gateway.open`. Where its content is at fault, `takeRefusalSealer` has the means to say so. */
 export async function openRequest(options: {
   stream: ReadableStream<Uint8Array>;
   keys: () => GatewayKeys;
@@ -71,13 +72,23 @@ export async function openRequest(options: {
     replayCache.claim(replayDigest);
     const sealer = prepareResponse({ context, enc, suite, primitives });
     let answered = false;
+    const seal = (response: GatewayResponse): ReadableStream<Uint8Array> => {
+      // A second response would be sealed with the nonces of the first.
+      if (answered) throw new FastnessError('CHANNEL_ALREADY_ANSWERED');
+      const stream = sealResponse({ sealer, response, chunkInterval, primitives });
+      answered = true;
+      return stream;
+    };
     let pending: Uint8Array | undefined = first;
     const nextChunk = async () => {
       const chunk = pending ?? (await chunks.next());
       pending = undefined;
       return chunk;
     };
-    const message = await decodeRequest(new PullReader(nextChunk, incomplete), limits);
+    const message = await decodeRequest(new PullReader(nextChunk, incomplete), limits).catch((error: unknown) => {
+      noteRefusal(error, seal);
+      throw error;
+    });
     const { method, authority, path, headers } = message;
     const digest = startRequestDigest({ method, path }, primitives);
     const ended = Promise.withResolvers<{ trailers: Headers; requestDigest: Uint8Array }>();
@@ -123,13 +134,7 @@ export async function openRequest(options: {
       requestDigest,
       discardBody: drain,
       kem: suite.kem,
-      sealResponse: (response) => {
-        // A second response would be sealed with the nonces of the first.
-        if (answered) throw new FastnessError('CHANNEL_ALREADY_ANSWERED');
-        const stream = sealResponse({ sealer, response, chunkInterval, primitives });
-        answered = true;
-        return stream;
-      },
+      sealResponse: seal,
     };
   } catch (error) {
     void source.cancel(error);

@@ -683,3 +683,23 @@ describe('options', () => {
     });
   });
 });
+
+describe('an enclave that refuses inside the channel', () => {
+  const answer = (code: string) => () => ({ status: 503, headers: { 'fastness-error': code }, body: utf8Encode('{}') });
+
+  it('is believed, with the code as the error', async () => {
+    await withServer({ answer: answer('ENCLAVE_LEASE_LOST') }, async ({ client }) => {
+      const error = await failureOf(() => client.fetch(url, post));
+      expect(error.code).toBe('ENCLAVE_LEASE_LOST');
+      expect(actionFor(error)).toBe('try-later');
+    });
+  });
+
+  it('names no code of other parts, and none that does not exist', async () => {
+    for (const code of ['RELEASE_EXPIRED', 'ENCLAVE_NO_SUCH_CODE']) {
+      await withServer({ answer: answer(code) }, async ({ client }) => {
+        await expectCode(() => client.fetch(url, post), 'CLIENT_REFUSED');
+      });
+    }
+  });
+});

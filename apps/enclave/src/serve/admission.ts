@@ -66,7 +66,7 @@ export class Admission {
       opened: () => {
         clearTimeout(timer);
         if (!this.#arriving.has(controller)) return;
-        const left = this.#limits.arriveMs - (performance.now() - since);
+        const left = Math.max(1, this.#limits.arriveMs - (performance.now() - since));
         timer = setTimeout(late('The request did not arrive in time.'), left);
       },
       received: () => {

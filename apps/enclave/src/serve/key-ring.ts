@@ -4,6 +4,8 @@ import {
   createReceiptIssuer,
   createReplayCache,
   evidenceDigestOf,
+  pullStream,
+  streamSource,
   type Gateway,
   type ReceiptIssuer,
 } from '@fastness/channel';
@@ -31,12 +33,18 @@ export interface KeyRingOptions {
   readonly chunkInterval: number;
   readonly clock: Clock;
   readonly now: () => Date;
+  /** Milliseconds for which replaced keys still answer, so that no client has a request refused for having verified before. */
+  readonly overlapMs: number;
 }
 
-/** The gateway's keys, replaced from time to time and when their replay cache is full. */
+/**
+ * The gateway's keys, replaced from time to time and when their replay cache is full. The keys before them answer for a while
+ * longer, each generation with its own replay cache and receipts: a client stays with the keys that it verified.
+ */
 export class KeyRing {
   readonly #options: KeyRingOptions;
   #current: Generation;
+  #previous: { readonly generation: Generation; readonly until: number; readonly drop: NodeJS.Timeout } | undefined;
   #rotation: Promise<void> | undefined;
 
   private constructor(options: KeyRingOptions, current: Generation) {
@@ -57,8 +65,38 @@ export class KeyRing {
   }
 
   /**
-   * From here on requests to the old keys are refused; those in progress end as they began. The old private keys go with
-   * the last of them. Fails like the collector, and then the old generation stays.
+   * The generation that a request is sealed to, by the key id in its first byte, and the request's stream from its beginning.
+   * A key id that no generation has gets the current one, which refuses it. Throws what reading the stream throws.
+   */
+  async generationFor(
+    request: ReadableStream<Uint8Array>,
+  ): Promise<{ generation: Generation; stream: ReadableStream<Uint8Array> }> {
+    const source = streamSource(request);
+    let first: Uint8Array | undefined;
+    do first = await source.next();
+    while (first?.length === 0);
+    const keyId = first?.[0];
+    const next = async (): Promise<Uint8Array | undefined> => {
+      const part = first ?? (await source.next());
+      first = undefined;
+      return part;
+    };
+    const stream = pullStream({ next, cancel: source.cancel });
+    const previous = this.#previousNow();
+    const isPrevious = keyId !== undefined && previous?.keys.gateway.keyIds.includes(keyId) === true;
+    return { generation: isPrevious ? previous : this.#current, stream };
+  }
+
+  /** Forgets the replaced keys; requests in progress keep what they need. */
+  close(): void {
+    clearTimeout(this.#previous?.drop);
+    this.#previous = undefined;
+  }
+
+  /**
+   * New keys for who asks from here on. Requests to the old ones are answered until the overlap is over, and those in progress
+   * end as they began; the old private keys go with the last of them. Fails like the collector, and then the old generation
+   * stays.
    */
   rotate(): Promise<void> {
     this.#rotation ??= this.#replace().finally(() => (this.#rotation = undefined));
@@ -75,7 +113,22 @@ export class KeyRing {
       deviceEvidenceDigest: null,
     });
     const { evidence } = await this.#options.collect(reportData);
-    this.#current = await generationOf(this.#options, keys, evidence);
+    const next = await generationOf(this.#options, keys, evidence);
+    const { clock, overlapMs } = this.#options;
+    this.close();
+    // The timer forgets in time; what decides is the clock, which a pause of the machine does not stop.
+    const drop = setTimeout(() => this.close(), overlapMs);
+    drop.unref();
+    this.#previous = { generation: this.#current, until: clock() + overlapMs, drop };
+    this.#current = next;
+  }
+
+  #previousNow(): Generation | undefined {
+    const previous = this.#previous;
+    if (previous === undefined) return undefined;
+    if (this.#options.clock() < previous.until) return previous.generation;
+    this.close();
+    return undefined;
   }
 }
 

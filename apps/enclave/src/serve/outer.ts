@@ -44,7 +44,13 @@ export function createOuter(options: OuterOptions): Outer {
     serving.lease.assertHeld();
     const place = admission.enter();
     try {
-      return await answerSealed({ request, serving, place, stallMs: options.stallMs });
+      return await answerSealed({
+        request,
+        serving,
+        place,
+        stallMs: options.stallMs,
+        told: (error) => told(error, options.log),
+      });
     } catch (error) {
       place.leave();
       throw error;

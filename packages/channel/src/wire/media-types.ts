@@ -14,3 +14,9 @@ export const receiptTrailer = 'fastness-receipt';
  * naming false evidence: whoever checks a receipt checks the evidence itself.
  */
 export const evidenceHeader = 'fastness-evidence';
+
+/**
+ * Name of the inner response header that says: the enclave refused the exchange, with this code of the registry, and there is
+ * no receipt. It is inside the sealed response, so nobody but the enclave can have set it.
+ */
+export const errorHeader = 'fastness-error';

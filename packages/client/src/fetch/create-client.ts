@@ -1,7 +1,7 @@
 import { collect, sealRequest, type OpenedResponse, type StreamSource } from '@fastness/channel';
-import { evidenceHeader } from '@fastness/channel/wire';
+import { errorHeader, evidenceHeader } from '@fastness/channel/wire';
 import { toBase64Url } from '@fastness/codec/bytes';
-import { FastnessError } from '@fastness/codec/errors';
+import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
 import { receiptAtEnd } from '../receipt/receipts.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
@@ -98,6 +98,11 @@ export function createClient(options: ClientOptions): FastnessClient {
           tell({ type: 'receipt', bundle });
         },
       });
+      const refusal = refusalInside(opened.headers);
+      if (refusal !== undefined) {
+        await opened.body.cancel();
+        throw refusal;
+      }
       opened.trailers.catch((error: unknown) => receipt.reject(incompleteFor(error)));
       return responseOf(opened, method);
     });
@@ -154,6 +159,14 @@ function afterFirst(source: StreamSource, work: () => void): StreamSource {
     return part;
   };
   return { next, cancel: source.cancel };
+}
+
+/** Why the enclave did not answer, as it says inside the channel: unlike an answer in the clear, this is its own word. */
+function refusalInside(headers: Headers): FastnessError | undefined {
+  const code = headers.get(errorHeader);
+  if (code === null) return undefined;
+  const known = isErrorCode(code) && /^(?:CHANNEL|ENCLAVE|BROKER)_/.test(code);
+  return new FastnessError(known ? code : 'CLIENT_REFUSED', 'The enclave said so through the channel.');
 }
 
 function isEventStream(headers: Headers): boolean {
