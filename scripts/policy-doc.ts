@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { policySectionOf } from '@fastness/attest';
+import { waivableChecksOf } from '../packages/attest/src/waivers.ts';
 import { policyFileSchema, policyJsonSchema, type SchemaNode } from '../apps/cli/src/support/attest/policy-schema.ts';
 
 const at = (path: string): URL => new URL(`../${path}`, import.meta.url);
@@ -12,6 +13,14 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\
 function teesOf(section: string): string {
   const tees = Object.entries(policySectionOf).filter(([, name]) => name === section);
   return tees.map(([tee]) => `\`${tee}\``).join(', ');
+}
+
+/** The checks that waivers can name where this section is. */
+function waivableIn(section: string): string {
+  const [, checks = []] = Object.entries(waivableChecksOf).find(([name]) => name === section) ?? [];
+  return checks.length === 0
+    ? 'Nothing of it can be waived.'
+    : `Waivable: ${checks.map((code) => `\`${code}\``).join(', ')}.`;
 }
 
 function typeOf(node: SchemaNode): string {
@@ -29,7 +38,8 @@ function* rows(node: SchemaNode, prefix: string): Generator<string> {
   for (const [name, member] of Object.entries(node.properties ?? {})) {
     const needed = node.required?.includes(name) === true ? 'yes' : '';
     const { description = '' } = member;
-    yield `| \`${prefix}${name}\` | ${cell(typeOf(member))} | ${needed} | ${cell(description)} |`;
+    const type = `${prefix}${name}` === 'waivers[].check' ? 'a code that its section names' : typeOf(member);
+    yield `| \`${prefix}${name}\` | ${cell(type)} | ${needed} | ${cell(description)} |`;
     yield* rows(member, `${prefix}${name}.`);
     if (member.items?.properties !== undefined) yield* rows(member.items, `${prefix}${name}[].`);
   }
@@ -91,7 +101,7 @@ ${table({ properties: common, ...(schema.required === undefined ? {} : { require
 ${sections
   .map((name) => {
     const node = schema.properties?.[name] ?? {};
-    return `## ${name}\n\nFor evidence of ${teesOf(name)}.\n\n<!-- prettier-ignore-start -->\n\n${table(node)}\n\n<!-- prettier-ignore-end -->`;
+    return `## ${name}\n\nFor evidence of ${teesOf(name)}. ${waivableIn(name)}\n\n<!-- prettier-ignore-start -->\n\n${table(node)}\n\n<!-- prettier-ignore-end -->`;
   })
   .join('\n\n')}
 

@@ -3,10 +3,12 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { evidenceFormats, formatOf, isCmwCollection } from '@fastness/attest';
-import { toBase64Url, utf8Encode } from '@fastness/codec';
+import { encodePem, toBase64Url, utf8Encode } from '@fastness/codec';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runJudgement } from '../src/support/attest/run-judgement.ts';
+import { loadEndorsements } from '../src/support/attest/endorsement-files.ts';
 import { formatNames, loadEvidence } from '../src/support/attest/evidence-file.ts';
+import { prepareToken } from '../../../packages/attest/test/support/token-forge.ts';
 import { vectorsRoot } from '../../../packages/attest/test/support/vectors.ts';
 
 const evidence = join(vectorsRoot, 'evidence');
@@ -53,7 +55,42 @@ describe('a file', () => {
   });
 });
 
+describe('evidence of several devices', () => {
+  it('is told from one, and from a stranger', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'fastness-devices-')), 'gpus.json');
+    const entry = { arch: 'HOPPER', certificate: 'AA==', evidence: 'AA==' };
+    await writeFile(path, JSON.stringify([entry, entry]));
+    await expect(loadEvidence(path, 'auto')).rejects.toThrow('evidence of 2 devices: give one of them');
+    await rm(dirname(path), { recursive: true });
+  });
+});
+
+describe('certificates inside JSON', () => {
+  it('are no chain of an Android key', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'fastness-json-')), 'tpm.json');
+    const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    await writeFile(path, JSON.stringify({ tpm: { certificate: pem } }));
+    await expect(loadEvidence(path, 'auto')).rejects.toMatchObject({ code: 'CLI_NOT_RECOGNISED' });
+    await rm(dirname(path), { recursive: true });
+  });
+});
+
 describe('tokens', () => {
+  it('take the list of the authority above them as the service publishes it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fastness-list-'));
+    const [list] = (await prepareToken({ service: 'gcp-confidential-space' })).endorsements;
+    const { evidence: token } = await prepareToken({ service: 'gcp-confidential-space' });
+    if (list === undefined) throw new Error('no list was forged');
+    for (const [name, bytes] of [
+      ['list.crl', list.value],
+      ['list.pem', utf8Encode(encodePem(list.value, 'X509 CRL'))],
+    ] as const) {
+      await writeFile(join(folder, name), bytes);
+      expect(await loadEndorsements([join(folder, name)], token)).toEqual([list]);
+    }
+    await rm(folder, { recursive: true });
+  });
+
   const jws = (claims: object) =>
     [{ alg: 'RS256' }, claims, 'signature'].map((part) => toBase64Url(utf8Encode(JSON.stringify(part)))).join('.');
   it.each([

@@ -30,6 +30,8 @@ export function attestCommand(): Command {
         const judgement = await runJudgement(target, options, signal);
         await writeReports(judgement, options, programVersion);
         if (!quiet) printJudgement(output, judgement);
+        if (!quiet && judgement.error?.code.endsWith('_MISSING') === true && options.endorsementsCache === undefined)
+          output.warn('With --endorsements-cache DIR, what the vendors publish about this evidence is fetched.');
         if (judgement.error !== undefined) throw judgement.error;
       }),
     );

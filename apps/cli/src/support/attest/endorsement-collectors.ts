@@ -1,6 +1,6 @@
 import { CMW_ENDORSEMENTS, SIGNED_CORIM_TYPE, type Cmw, type Tee } from '@fastness/attest';
 import { encodeAndroidStatus } from '@fastness/attest/formats/android-key';
-import { encodeKeySet } from '@fastness/attest/formats/azure-maa';
+import { encodeCrl, encodeKeySet } from '@fastness/attest/formats/azure-maa';
 import { encodeNvidiaEndorsements } from '@fastness/attest/formats/nvidia';
 import { encodeSnpEndorsements } from '@fastness/attest/formats/snp';
 import { encodeVtpmEndorsements } from '@fastness/attest/formats/tpm';
@@ -65,6 +65,11 @@ export const endorsementCollectors: readonly EndorsementCollector[] = Object.fre
       return isObject(value) && Array.isArray(value['keys']);
     },
     collect: (files) => files.map(({ bytes }) => encodeKeySet(utf8Decode(bytes))),
+  },
+  {
+    tees: tokens,
+    knows: isCertificateFile,
+    collect: (files) => certificatesIn(files).crls.map((crl) => encodeCrl(crl)),
   },
   {
     tees: ['arm-psa', 'arm-cca'],

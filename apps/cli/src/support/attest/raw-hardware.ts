@@ -13,6 +13,7 @@ import { encodeAndroidKeyEvidence } from '@fastness/attest/formats/android-key';
 import { encodeNvidiaEvidence } from '@fastness/attest/formats/nvidia';
 import { encodeSnpEvidence, REPORT_BYTES, snpEvidenceFromExtendedReport } from '@fastness/attest/formats/snp';
 import { decodePem, fromBase64, toHex, utf8Decode, utf8Encode } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 
 /** Evidence, and endorsements that came in the same file. */
@@ -72,15 +73,15 @@ export function recogniseCca(bytes: Uint8Array): RecognisedEvidence | undefined 
   return tag === 399 || tag === 907 ? alone(CCA_TOKEN_TYPE, bytes) : undefined;
 }
 
-/** A chain in PEM, the attested key first. */
+/** A chain in PEM, the attested key first. Certificates inside JSON are somebody else's. */
 export function recogniseAndroidKey(bytes: Uint8Array): RecognisedEvidence | undefined {
-  if (!find(bytes, '-----BEGIN CERTIFICATE-----')) return undefined;
+  if (bytes[0] === 0x7b || bytes[0] === 0x5b || !find(bytes, '-----BEGIN CERTIFICATE-----\n')) return undefined;
   return { evidence: encodeAndroidKeyEvidence(decodePem(utf8Decode(bytes), 'CERTIFICATE')), endorsements: [] };
 }
 
 const nvidiaEntriesSchema = z
   .array(z.looseObject({ arch: z.string(), certificate: z.string(), evidence: z.string() }))
-  .length(1);
+  .min(1);
 /** Architectures of switches, as NVIDIA's tools name them; everything else is a GPU. */
 const switches: ReadonlySet<string> = new Set(['LS10', 'LS_10', 'SWITCH']);
 
@@ -91,7 +92,13 @@ export function recogniseNvidia(
 ): RecognisedEvidence | undefined {
   if (bytes[0] !== 0x5b || !find(bytes, '"evidence"')) return undefined;
   const entries = nvidiaEntriesSchema.safeParse(jsonOf(bytes));
-  const [entry] = entries.data ?? [];
+  const [entry, ...others] = entries.data ?? [];
+  if (others.length > 0) {
+    throw new FastnessError(
+      'CLI_NOT_RECOGNISED',
+      `It holds evidence of ${others.length + 1} devices: give one of them, or a collection (CMW) of the machine, with its processor.`,
+    );
+  }
   if (entry === undefined || switches.has(entry.arch) !== (tee === 'nvidia-nvswitch')) return undefined;
   const certificates = decodePem(utf8Decode(fromBase64(entry.certificate)), 'CERTIFICATE');
   const report = fromBase64(entry.evidence);
