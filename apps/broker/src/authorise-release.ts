@@ -55,10 +55,11 @@ export async function verifyReleasePackage(
 
 /**
  * What the policy asks of releases of this one model. Throws `RELEASE_SIGNER_NOT_ALLOWED`,
- * `RELEASE_APPROVALS_BELOW_POLICY`, `RELEASE_VALIDITY_TOO_LONG`.
+ * `RELEASE_APPROVALS_BELOW_POLICY`, `RELEASE_VALIDITY_TOO_LONG`, `RELEASE_LOG_REQUIRED`.
  */
 function checkModelRule(rule: ModelRule, { release, ownerKeyId, approvedBy }: VerifiedRelease): void {
-  const { signers, approvals, maximumValiditySeconds } = rule;
+  const { signers, approvals, maximumValiditySeconds, transparency } = rule;
+  if (transparency !== undefined && release.logKey === undefined) throw new FastnessError('RELEASE_LOG_REQUIRED');
   if (signers !== undefined && !signers.includes(ownerKeyId)) {
     throw new FastnessError('RELEASE_SIGNER_NOT_ALLOWED', `Key ${ownerKeyId}.`);
   }

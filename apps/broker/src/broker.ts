@@ -13,7 +13,7 @@ import { createAuditNoise } from './audit/noise.ts';
 import { createPolicyWatch } from './audit/policy-watch.ts';
 import { openBrokerLog, type BrokerLogOptions } from './audit/broker-log.ts';
 import { createCosigning } from './audit/cosigning.ts';
-import { readWitnesses, witnessesSchema } from './audit/witnesses.ts';
+import { readWitnesses, requireWitnesses, witnessesSchema } from './audit/witnesses.ts';
 import type { BrokerContext, BrokerSigner } from './context.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import { openBrokerFreshness, type BrokerFreshnessOptions } from './freshness/broker-freshness.ts';
@@ -136,15 +136,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     clock,
   });
   const report = options.report ?? (() => {});
-  const acceptPolicy = ({ policy }: ParsedBrokerPolicy): void =>
-    requireHardware(policy, { wrapping: options.keyStore, signing: options.signer.keyStore });
-  acceptPolicy(configured);
-  const signer = await openSigner(options.signer);
-
   const witnesses =
     options.log?.witnesses === undefined
       ? undefined
       : await readWitnesses(parseConfigPart(witnessesSchema, options.log.witnesses, 'log.witnesses'));
+  const acceptPolicy = ({ policy }: ParsedBrokerPolicy): void => {
+    requireHardware(policy, { wrapping: options.keyStore, signing: options.signer.keyStore });
+    requireWitnesses(policy, witnesses);
+  };
+  acceptPolicy(configured);
+  const signer = await openSigner(options.signer);
 
   await using opening = new AsyncDisposableStack();
   const location = locationOf(options);

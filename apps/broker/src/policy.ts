@@ -37,6 +37,11 @@ const modelRuleSchema = z.strictObject({
     .min(60)
     .max(10 * 366 * 86_400)
     .exactOptional(),
+  /**
+   * Its releases name this broker's log (`logKey`), and with `witnesses` above 0 a key or a lease is given only under a checkpoint
+   * that at least so many of `log.witnesses` have cosigned. Clients check the proof by their own policy.
+   */
+  transparency: z.strictObject({ witnesses: z.int().min(0).max(16) }).exactOptional(),
 });
 export type ModelRule = z.infer<typeof modelRuleSchema>;
 

@@ -121,14 +121,27 @@ async function refuseRevokedOrOvertaken(
   await refuseRevokedKeys(trx, { root, verified }, context.policy.quorum.threshold);
 }
 
-/** The proof that an entry is in the log; only for releases that name one, as older enclaves know of none. */
+/**
+ * The proof that an entry is in the log; only for releases that name one, as older enclaves know of none. Under a cosigned
+ * checkpoint where the policy asks for witnesses.
+ */
 async function proveLogged(
-  { transparency }: BrokerContext,
+  { policy, transparency, cosigning }: BrokerContext,
   request: AuthorisedRequest,
   entry: AuditHead,
 ): Promise<string | undefined> {
-  const { logKey } = request.release.verified.release;
-  return logKey === undefined ? undefined : await transparency?.prove(entry.seq);
+  const { logKey, modelId } = request.release.verified.release;
+  if (logKey === undefined) return undefined;
+  const { models = {} } = policy.policy;
+  const rule = Object.hasOwn(models, modelId) ? models[modelId] : undefined;
+  if ((rule?.transparency?.witnesses ?? 0) === 0) return await transparency?.prove(entry.seq);
+  if (cosigning === undefined) throw new FastnessError('BROKER_WITNESSES_UNAVAILABLE', 'None are configured.');
+  try {
+    return await cosigning.prove(entry.seq);
+  } catch (cause) {
+    if (!(cause instanceof FastnessError) || cause.code !== 'LOG_COSIGNATURES') throw cause;
+    throw new FastnessError('BROKER_WITNESSES_UNAVAILABLE', cause.detail, { cause });
+  }
 }
 
 async function recordRelease(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<AuditHead> {

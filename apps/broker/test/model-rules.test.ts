@@ -55,6 +55,7 @@ describe('what the policy asks of releases of one model', () => {
     ['RELEASE_APPROVALS_BELOW_POLICY', () => ({ approvals: { threshold: 2, approvers: ['alice', 'carol'] } })],
     ['RELEASE_APPROVALS_BELOW_POLICY', () => ({ approvals: { threshold: 3, approvers: ['alice', 'bob', 'carol'] } })],
     ['RELEASE_VALIDITY_TOO_LONG', () => ({ maximumValiditySeconds: 30 * day })],
+    ['RELEASE_LOG_REQUIRED', () => ({ transparency: { witnesses: 0 } })],
   ])('%s', async (code, rule) => {
     expect(await outcome(rule())).toBe(code);
   });

@@ -3,8 +3,10 @@ import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { openFreshState, type FreshnessAnchor, type RecordSeal, type RecordStore } from '@fastness/evidence/freshness';
-import { openCheckpoint, parseVerifierKey } from '@fastness/log';
+import { utf8Decode } from '@fastness/codec';
+import { openCheckpoint, parseVerifierKey, verifyProof } from '@fastness/log';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { readWitnesses } from '../src/audit/witnesses.ts';
 import { openWitnessedAnchor } from '../src/freshness/witnessed-anchor.ts';
 import { brokerLogKey, openAnchor, type BrokerOptions, type BrokerWitnessesConfig } from '../src/index.ts';
@@ -298,6 +300,61 @@ describe('the log of a broker', () => {
     expect(await codeOf(readConfigured(config()))).toBe(code);
   });
 });
+
+describe('a model whose policy asks for witnesses', () => {
+  const start = async (threshold: number) =>
+    await world.start({
+      databasePath: freshPath(directory, 'database'),
+      auditPath: freshPath(directory, 'audit'),
+      log: { witnesses: configured({ threshold, intervalSeconds: 86_400 }) },
+      policy: { ...world.policy, models: { tiny: { transparency: { witnesses: 2 } } } },
+    });
+
+  it('gives key and lease with a proof that they cosigned, and nothing while they do not', async () => {
+    const logged = await world.release({ logKey });
+    const trust = {
+      logKeys: [await parseVerifierKey(logKey)],
+      witnesses: { keys: await Promise.all(witnesses.map(async ({ key }) => parseVerifierKey(key))), threshold: 2 },
+    };
+    const broker = await start(2);
+    try {
+      await admin.registered(broker.url, logged);
+      const ask = async (leaseId?: string) =>
+        await requestKey(broker.url, {
+          world,
+          enclave,
+          release: logged,
+          ...(leaseId === undefined ? {} : { leaseId }),
+        });
+      const proven = async (answer: Awaited<ReturnType<typeof ask>>) => {
+        const { entry, checkpoint } = await verifyProof({ proof: granted(answer).logProof ?? '', trust });
+        expect(checkpoint.verified.length).toBeGreaterThan(2);
+        return auditEntry.parse(JSON.parse(utf8Decode(entry)));
+      };
+      const released = await proven(await ask());
+      expect(released.kind).toBe('key-released');
+      const { leaseId } = released.facts;
+      expect((await proven(await ask(leaseId))).kind).toBe('lease-renewed');
+      for (const witness of witnesses.slice(1)) witness.instead = absent;
+      expect(refusalOf(await ask())).toBe('BROKER_WITNESSES_UNAVAILABLE');
+      expect(refusalOf(await ask(leaseId))).toBe('BROKER_WITNESSES_UNAVAILABLE');
+      const withheld = (await admin.audit(broker.url)).filter(({ kind }) => kind === 'key-withheld');
+      expect(withheld.map(({ facts }) => facts['code'])).toEqual(['BROKER_WITNESSES_UNAVAILABLE']);
+      for (const witness of witnesses) witness.instead = undefined;
+      expect((await proven(await ask(leaseId))).kind).toBe('lease-renewed');
+    } finally {
+      await broker.close();
+    }
+  });
+
+  it('is not served by a broker that has fewer cosign, or none', async () => {
+    expect(await codeOf(start(1))).toBe('BROKER_CONFIG_INVALID');
+    const policy = { ...world.policy, models: { tiny: { transparency: { witnesses: 1 } } } };
+    expect(await codeOf(world.start({ policy }))).toBe('BROKER_CONFIG_INVALID');
+  });
+});
+
+const auditEntry = z.object({ kind: z.string(), facts: z.object({ leaseId: z.string() }) });
 
 async function readConfigured(witnessesConfig: BrokerWitnessesConfig): Promise<void> {
   const broker = await world.start({

@@ -10,6 +10,8 @@ export interface Grant {
   readonly sentAt: number;
   /** The clock when the answer had come. */
   readonly receivedAt: number;
+  /** That the broker logged it (c2sp.org/tlog-proof); for clients. Absent where the release names no log. */
+  readonly logProof?: string;
 }
 
 /** Milliseconds that rise evenly whatever the host does to the wall clock. */
@@ -53,6 +55,11 @@ export class Lease {
 
   get leaseId(): string {
     return this.#grant.leaseId;
+  }
+
+  /** Of the key or the last renewal; see `Grant`. */
+  get logProof(): string | undefined {
+    return this.#grant.logProof;
   }
 
   /** Milliseconds for which the enclave may still answer. */

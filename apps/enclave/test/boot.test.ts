@@ -5,8 +5,9 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { evidenceDigestOf, requestDigestOf, responseDigestOf, verifyReceipt } from '@fastness/channel';
 import { mediaTypes } from '@fastness/channel/wire';
-import { fromBase64Url, toHex } from '@fastness/codec';
+import { fromBase64Url, toHex, utf8Decode } from '@fastness/codec';
 import type { FastnessError } from '@fastness/codec/errors';
+import { parseVerifierKey, verifyProof } from '@fastness/log';
 import { classifierDir, hasModels, heldOut, triageFile } from './models.ts';
 import { connect, start } from './running.ts';
 import { createWorld, type World } from './world.ts';
@@ -60,6 +61,12 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
 
     const channel = await connect(enclave.url, world);
     expect(channel.verdict.claims).toMatchObject({ simulated: true, measurement: world.tee.measurement });
+    // For clients whose policy names the log: the proof that the broker gave.
+    const proven = await verifyProof({
+      proof: channel.bundle.logProof ?? '',
+      trust: { logKeys: [await parseVerifierKey(world.broker?.logKey ?? '')] },
+    });
+    expect(JSON.parse(utf8Decode(proven.entry))).toMatchObject({ facts: { releaseDigest: world.releaseDigest } });
     const sdk = sdkOf(channel);
     const whole = await sdk.chat.completions.create(request);
     expect(whole.choices[0]?.message.content).toMatch(/^level=/u);

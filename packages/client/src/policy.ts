@@ -8,6 +8,39 @@ const publicKeySchema = z
   .max(2048)
   .regex(/^[A-Za-z0-9_-]{16,}$/, 'expected SubjectPublicKeyInfo DER in base64url');
 
+/** `NAME+ID+BASE64`; whether it is one is found out when it is used. */
+const verifierKeySchema = z
+  .string()
+  .max(512)
+  .regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/, 'expected NAME+ID+BASE64');
+
+/** What has to be in a log before an enclave is accepted. */
+const transparencySchema = z
+  .strictObject({
+    logKeys: z
+      .array(verifierKeySchema)
+      .min(1)
+      .max(16)
+      .describe('Keys of the logs, one of which has to show that the release got its key: the `logKey` of brokers.'),
+    witnesses: z
+      .strictObject({
+        threshold: z.int().min(1).max(16).describe('How many of them must have cosigned.'),
+        keys: z.array(verifierKeySchema).min(1).max(16),
+      })
+      .refine(({ threshold, keys }) => threshold <= keys.length, 'more witnesses than keys')
+      .exactOptional()
+      .describe('Who must have seen the same log. Absent: the log alone is believed.'),
+    maximumAgeSeconds: z
+      .int()
+      .min(1)
+      .exactOptional()
+      .describe('How long ago they may have cosigned; at least the length of a lease. Absent: any time.'),
+  })
+  .refine(
+    ({ witnesses, maximumAgeSeconds }) => maximumAgeSeconds === undefined || witnesses !== undefined,
+    'maximumAgeSeconds needs witnesses: only they say when',
+  );
+
 /** What a client accepts. Unknown members are refused, so that a misspelt restriction cannot pass for one. */
 export const clientPolicySchema = z.strictObject({
   version: z.literal(1),
@@ -44,6 +77,9 @@ export const clientPolicySchema = z.strictObject({
     .describe(
       'The least that the release must promise about hiding sizes and times of answers; requests are padded to match: to 1 KiB at least for `balanced`, 4 KiB for `strict`. Absent: no promise is asked for.',
     ),
+  transparency: transparencySchema
+    .exactOptional()
+    .describe('The log that has to have the use of the release. Absent: none has to.'),
   minimumVersion: z.int().min(1).exactOptional().describe('Oldest release that is accepted. Absent: any.'),
 });
 

@@ -1,6 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { parseVerifierKey, type WitnessQuorum } from '@fastness/log';
 import { z } from 'zod';
+import type { BrokerPolicy } from '../policy.ts';
 
 /** The witnesses that cosign what a broker logs (c2sp.org/tlog-witness). */
 export const witnessesSchema = z.strictObject({
@@ -45,6 +46,16 @@ export interface BrokerWitnesses extends WitnessQuorum {
   readonly timeoutMs: number;
   readonly patienceMs: number;
   readonly fetch: typeof globalThis.fetch;
+}
+
+/** Whether a policy can be kept: no model may ask for more witnesses than cosign. Throws BROKER_CONFIG_INVALID. */
+export function requireWitnesses({ models = {} }: BrokerPolicy, witnesses: BrokerWitnesses | undefined): void {
+  const threshold = witnesses?.threshold ?? 0;
+  for (const [id, { transparency }] of Object.entries(models)) {
+    if ((transparency?.witnesses ?? 0) <= threshold) continue;
+    const asked = `policy.models.${id}.transparency: ${transparency?.witnesses} witnesses`;
+    throw new FastnessError('BROKER_CONFIG_INVALID', `${asked}, and log.witnesses has ${threshold} cosign.`);
+  }
 }
 
 /** Throws LOG_KEY_MALFORMED, BROKER_CONFIG_INVALID. */

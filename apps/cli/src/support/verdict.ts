@@ -1,4 +1,4 @@
-import type { VerifiedEnclave } from '@fastness/client';
+import type { LoggedRelease, VerifiedEnclave } from '@fastness/client';
 import type { Claims, ClaimsBase } from '@fastness/attest';
 import { shortHex } from './format.ts';
 import type { Output } from './output.ts';
@@ -23,12 +23,15 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
         releaseDigest: verified.releaseDigest,
       },
       approvedBy,
+      ...(verified.logged === undefined ? {} : { logged: verified.logged }),
       scope: verified.scope,
       checks: verified.verdict.checks.length,
     },
   );
   output.detail(`measurement ${shortHex(claims.measurement)} is the one that the signed release names`);
   for (const line of factsOf(claims)) output.detail(line);
+  const { logged } = verified;
+  if (logged !== undefined) output.detail(loggedLine(logged));
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`);
   output.detail('report data binds this nonce, the encryption key, the receipt key and the release');
   output.detail(
@@ -38,6 +41,11 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
   );
   for (const waiver of waivers) output.warn(`Waived by the policy: ${waiver.check} (${waiver.reason})`);
   if (claims.simulated) output.warn(simulatedBanner);
+}
+
+function loggedLine({ origin, index, size, cosigned }: LoggedRelease): string {
+  const by = cosigned.map(({ name, time }) => `${name} at ${time.toISOString()}`).join(', ');
+  return `logged as entry ${index} of ${size} in ${origin}, ${by === '' ? 'no witness asked for' : `cosigned by ${by}`}`;
 }
 
 const names: Readonly<Record<Claims['tee'], string>> = Object.freeze({

@@ -110,6 +110,14 @@ async function exchange(
     response,
     enclaveNonce,
     evidence,
-    grant: { leaseId: claims.leaseId, ttlSeconds, issuedAt, sentAt, receivedAt },
+    grant: {
+      leaseId: claims.leaseId,
+      ttlSeconds,
+      issuedAt,
+      sentAt,
+      receivedAt,
+      // One that was checked, and no other.
+      ...(options.logKey === undefined || response.logProof === undefined ? {} : { logProof: response.logProof }),
+    },
   };
 }

@@ -37,12 +37,14 @@ export function createAttestation(options: {
       releaseDigest,
       deviceEvidenceDigest: null,
     });
+    const { logProof } = lease;
     const { evidence, endorsements } = await options.collect(reportData);
     const common: Common = {
       evidence: cmwToJson(evidence),
       endorsements: endorsements.map(cmwToJson),
       keyConfig: toBase64Url(keys.keyConfig),
       receiptKey: toBase64Url(keys.receiptKey),
+      ...(logProof === undefined ? {} : { logProof }),
     };
     return `${JSON.stringify(common).slice(0, -1)},"release":${releaseText(release)}}`;
   });

@@ -1,7 +1,7 @@
 import { NONCE_BATCH_MAX } from '@fastness/attest';
 import { releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
-import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema, evidenceJsonSchema } from './fields.ts';
+import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema, evidenceJsonSchema, logProofSchema } from './fields.ts';
 
 /** Body of `POST /attestation`: `nonce` is base64url of 32 random bytes that the client chose. */
 export const attestationRequestSchema = z.strictObject({ nonce: base64Url32Schema });
@@ -34,5 +34,7 @@ export const attestationBundleSchema = z.strictObject({
   keyConfig: base64UrlUpTo(16 * 1024),
   receiptKey: base64Url32Schema,
   release: releasePackageSchema,
+  /** Of a release that names a log: what the broker gave with the key or the last renewal, to show that it was logged. */
+  logProof: logProofSchema.exactOptional(),
 });
 export type AttestationBundle = z.infer<typeof attestationBundleSchema>;

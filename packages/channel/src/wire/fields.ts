@@ -20,6 +20,9 @@ export const hex32Schema = z.string().regex(/^[0-9a-f]{64}$/);
 /** A time as `Date.prototype.toISOString` writes it. */
 export const isoTimeSchema = z.iso.datetime({ offset: false, precision: 3 });
 
+/** An offline proof of a log entry with the entry in it (c2sp.org/tlog-proof). */
+export const logProofSchema = z.string().max(96 * 1024);
+
 /** An identifier that a service chose: printable, short, safe in a log line. */
 export const identifierSchema = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
 

@@ -7,6 +7,7 @@ import {
   hex32Schema,
   identifierSchema,
   isoTimeSchema,
+  logProofSchema,
 } from './fields.ts';
 
 /** Answer to `POST /v1/challenges`: a nonce (base64url, 32 bytes) that serves one key release until `expiresAt`. */
@@ -47,9 +48,6 @@ export const keyReleaseResponseSchema = z.strictObject({
     .max(64 * 1024)
     .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/),
   brokerTime: isoTimeSchema,
-  logProof: z
-    .string()
-    .max(96 * 1024)
-    .optional(),
+  logProof: logProofSchema.optional(),
 });
 export type KeyReleaseResponse = z.infer<typeof keyReleaseResponseSchema>;

@@ -1,6 +1,7 @@
 import type { AttestationVerdict, CheckRecord, Claims, Cmw, CmwCollection, EarClaims } from '@fastness/attest';
 import type { AttestationBundle } from '@fastness/channel/wire';
 import type { VerifiedRelease } from '@fastness/model/release';
+import type { LoggedRelease } from './check-logged.ts';
 
 /**
  * Which enclaves the verdict tells apart. A genuine enclave is not *your* enclave: whoever has the image can run it.
@@ -19,6 +20,8 @@ export interface VerifiedEnclave {
   /** The verdict as an EAT attestation result (EAR draft 04), unsigned. */
   readonly ear: EarClaims;
   readonly release: VerifiedRelease;
+  /** Where its use was logged; absent when the policy names no log. */
+  readonly logged?: LoggedRelease;
   /** RFC 9458 key configuration list that the evidence commits to. */
   readonly keyConfig: Uint8Array;
   /** Raw Ed25519 key for receipts that the evidence commits to, 32 bytes. */

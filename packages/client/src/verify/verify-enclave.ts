@@ -26,6 +26,7 @@ import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
 import type { ClientPolicy } from '../policy.ts';
+import { checkReleaseLogged } from './check-logged.ts';
 import { passed, releaseChecks } from './checks.ts';
 import type { DeploymentScope, VerifiedEnclave } from './verified-enclave.ts';
 
@@ -39,7 +40,7 @@ const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@f
  * @param options.nonce the 32 random bytes that the caller sent
  * @param options.anchors roots of the vendors. Default: AMD's, pinned
  * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `ATTEST_NONCE_BATCH_SHAPE`,
- *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`,
+ *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`, `CLIENT_RELEASE_UNLOGGED`, `CLIENT_LOG_...`, `LOG_...`,
  *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
  *   `verifyEvidence`
  */
@@ -75,11 +76,18 @@ export async function verifyEnclave(options: {
     throw new FastnessError('CLIENT_TRAFFIC', `${traffic ?? 'Nothing'} instead of ${policy.traffic}.`);
   }
   checks.push(...releaseChecks(release, policy));
+  const { releaseDigest } = release;
+  const { logged, checks: logChecks } = await checkReleaseLogged({
+    policy,
+    proof: bundle.logProof,
+    releaseDigest,
+    now,
+  });
+  checks.push(...logChecks);
 
   const keyConfig = fromBase64Url(bundle.keyConfig);
   const receiptKey = fromBase64Url(bundle.receiptKey);
   const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });
-  const { releaseDigest } = release;
   const evidence = evidenceFromJson(bundle.evidence);
   const verdict = await verifyEvidence({
     evidence,
@@ -105,6 +113,7 @@ export async function verifyEnclave(options: {
     verdict,
     ear,
     release,
+    ...(logged === undefined ? {} : { logged }),
     keyConfig,
     receiptKey,
     keyConfigDigest,

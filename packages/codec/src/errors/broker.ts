@@ -182,6 +182,11 @@ export const brokerErrors = Object.freeze({
     next: 'An enclave that moved attests without a lease id; if it did not move, somebody else tried to renew its lease.',
   },
 
+  BROKER_WITNESSES_UNAVAILABLE: {
+    class: 'unavailable',
+    message: 'Too few witnesses cosigned the log for this model, so no key and no lease is given.',
+    next: 'Look at the witnesses that the detail names and at fastness_witness_answers_total, then try again.',
+  },
   BROKER_KEY_STORE: {
     class: 'unavailable',
     message: 'The key store of the broker did not do its part.',

@@ -14,6 +14,21 @@ export const clientErrors = Object.freeze({
     message: 'An option of the client is not valid.',
     next: 'Correct the option that the detail names.',
   },
+  CLIENT_RELEASE_UNLOGGED: {
+    class: 'denied',
+    message: 'The policy asks for a proof that the release was logged, and the enclave sent none.',
+    next: 'Ask the owner of the model for a release that names the log of its broker (logKey), or whoever runs the enclave for one that passes the proof on.',
+  },
+  CLIENT_LOG_FOREIGN: {
+    class: 'denied',
+    message: 'The proof is of another log than the policy names.',
+    next: 'Do not use the enclave. If its broker has a new log, add its key to transparency.logKeys of the policy, after verifying it.',
+  },
+  CLIENT_LOG_PROOF_OLD: {
+    class: 'denied',
+    message: 'Too few witnesses cosigned the log recently enough.',
+    next: 'Try again after the enclave has renewed its lease. If it stays so, the enclave is cut off from its broker, or the broker from its witnesses.',
+  },
   CLIENT_URL_REFUSED: {
     class: 'usage',
     message: 'The request is not for the API of an enclave.',

@@ -92,6 +92,11 @@ export const lifecycleErrors = Object.freeze({
     message: 'The model needs more approvals than this release has, or those of others.',
     next: 'Collect the approvals that the policy asks for this model.',
   },
+  RELEASE_LOG_REQUIRED: {
+    class: 'denied',
+    message: 'The policy asks of this model that its use is logged, and the release names no log.',
+    next: 'Have the owner sign the release with `logKey`, the key that the broker prints.',
+  },
   RELEASE_VALIDITY_TOO_LONG: {
     class: 'denied',
     message: 'The release is valid for longer than the policy allows for its model.',
