@@ -154,7 +154,7 @@ function nativeUnwrap(uri: string, wrapped: WrappedKey): () => void {
   const session = login(module, findToken(module, match), () => Buffer.from(pin));
   const keys = new TokenKeys(module, session, 'auto');
   const { keyId: id, keyVersion: version, algorithm, ciphertext } = wrapped;
-  return () => void keys.unwrap({ id, version, algorithm }, ciphertext, context).fill(0);
+  return () => void keys.unwrap({ id, version, algorithm }, ciphertext, bindingOf(wrapped)).fill(0);
 }
 
 async function softHsm(folder: string): Promise<string> {

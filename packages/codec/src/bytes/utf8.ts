@@ -1,6 +1,7 @@
 import { FastnessError } from '../errors/index.ts';
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * UTF-8 of `text`.
@@ -17,7 +18,7 @@ export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
  */
 export function utf8Decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (cause) {
     throw new FastnessError('CODEC_MALFORMED', 'Not UTF-8.', { cause });
   }
