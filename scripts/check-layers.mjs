@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const layers = ['codec', 'log', 'attest', 'evidence', 'keys', 'model', 'channel', 'client', 'testkit'];
-const apps = ['relay', 'broker', 'enclave', 'cli'];
+const apps = ['relay', 'broker', 'enclave', 'console', 'cli'];
 const browserReady = [
   'packages/codec/src',
   'packages/log/src',
@@ -14,6 +14,7 @@ const browserReady = [
   'packages/channel/src',
   'packages/client/src',
   'packages/model/src/release',
+  'apps/console/src',
 ];
 const importPattern = /(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g;
 

@@ -39,6 +39,7 @@ const commands: Record<string, () => Promise<Command>> = {
   verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
   chat: async () => (await import('./commands/chat.ts')).chatCommand(),
   proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
+  console: async () => (await import('./commands/console.ts')).consoleCommand(),
   log: async () => (await import('./commands/log.ts')).logCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
   proposal: async () => (await import('./commands/proposal.ts')).proposalCommand(),

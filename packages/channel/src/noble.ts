@@ -1,8 +1,5 @@
-import { KEM_MLKEM768_X25519 } from '@panva/hpke-noble';
-import { webPrimitives, type Primitives } from './primitives.ts';
-
 /**
- * WebCrypto with X-Wing in JavaScript, for runtimes whose WebCrypto has no ML-KEM-768. Several times slower, and JavaScript
- * promises nothing about time or about what stays in memory: an observer of the same machine learns more than of WebCrypto.
+ * X-Wing in JavaScript, for runtimes whose WebCrypto has no ML-KEM-768. Several times slower, and JavaScript promises nothing
+ * about time or about what stays in memory: an observer of the same machine learns more than of WebCrypto.
  */
-export const noblePrimitives: Primitives = Object.freeze({ ...webPrimitives, hpkeXWing: KEM_MLKEM768_X25519 });
+export { KEM_MLKEM768_X25519 as hpkeXWing } from '@panva/hpke-noble';

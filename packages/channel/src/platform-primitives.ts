@@ -22,8 +22,8 @@ export async function platformPrimitives(): Promise<Primitives> {
 async function choose(): Promise<Primitives> {
   if (await agreesNatively()) return webPrimitives;
   try {
-    const { noblePrimitives } = await import('./noble.ts');
-    return noblePrimitives;
+    const { hpkeXWing } = await import('./noble.ts');
+    return Object.freeze({ ...webPrimitives, hpkeXWing });
   } catch (cause) {
     throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', 'X-Wing in JavaScript could not be loaded.', { cause });
   }

@@ -6,5 +6,6 @@ export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './poli
 export { parseReceiptBundle, receiptBundleSchema, type ReceiptBundle } from './receipt/bundle.ts';
 export { verifyReceiptBundle, type VerifiedReceipt } from './receipt/verify-bundle.ts';
 export type { LoggedRelease } from './verify/check-logged.ts';
+export { hardwareFactsOf, hardwareOf } from './verify/describe.ts';
 export type { DeploymentScope, VerifiedEnclave } from './verify/verified-enclave.ts';
 export { verifyEnclave } from './verify/verify-enclave.ts';

@@ -9,6 +9,7 @@ interface RelayOptions {
   readonly listen?: string;
   readonly upstream?: string;
   readonly record?: string;
+  readonly allowOrigin: string[];
 }
 
 export function relayCommand(): Command {
@@ -16,6 +17,7 @@ export function relayCommand(): Command {
     .description('run the untrusted relay: it forwards ciphertext and hides the clients’ addresses from the enclave')
     .option('--listen <url>', "address to listen on (default: the home's relayUrl)")
     .option('--upstream <url>', "the enclave (default: the home's enclaveUrl)")
+    .option('--allow-origin <origin>', 'web origin whose pages may use this relay, repeatable', collect, [])
     .option('--record <file>', 'write every byte that the relay sees to a file, to check what it can learn')
     .action(
       action<RelayOptions>(async ({ home, output, signal }, options) => {
@@ -23,6 +25,7 @@ export function relayCommand(): Command {
         const relay = await startRelay({
           listen: listenAddress(options.listen ?? config.relayUrl),
           upstream: options.upstream ?? config.enclaveUrl,
+          allowedOrigins: options.allowOrigin,
           ...(options.record === undefined ? {} : { recordPath: options.record }),
         });
         output.step('listening', `Relay on ${relay.url}, forwarding to ${options.upstream ?? config.enclaveUrl}`, {
@@ -33,3 +36,5 @@ export function relayCommand(): Command {
       }),
     );
 }
+
+const collect = (value: string, before: string[]): string[] => [...before, value];

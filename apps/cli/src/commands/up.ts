@@ -13,6 +13,7 @@ import { untilAborted, type Context } from '../support/run.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
 import { defaultApprovers, initHome } from './init.ts';
 import { startProxy } from './proxy.ts';
+import { defaultConsoleUrl, startConsole } from './console.ts';
 import { publishHome } from './publish.ts';
 import { sealHome } from './seal.ts';
 
@@ -61,7 +62,11 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   const broker = await start('broker', [], readyMilliseconds);
   await publishHome(context, { url: broker.url });
   const enclave = await start('enclave', ['--broker', broker.url], enclaveReadyMilliseconds);
-  const relay = await start('relay', ['--upstream', enclave.url], readyMilliseconds);
+  let relayUrl = '';
+  const page = await startConsole({ home, listen: freePort ?? defaultConsoleUrl, relay: async () => relayUrl });
+  children.defer(async () => page.close());
+  const relay = await start('relay', ['--upstream', enclave.url, '--allow-origin', page.url], readyMilliseconds);
+  relayUrl = relay.url;
 
   const client = await clientForHome(home, { url: relay.url });
   const verified = await client.verify();
@@ -74,9 +79,10 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   }
   const proxy = await startProxy({ client, listen: freePort ?? config.proxyUrl });
   children.defer(async () => proxy.close());
-  output.result({ baseUrl: `${proxy.url}/v1` }, [
+  output.result({ baseUrl: `${proxy.url}/v1`, consoleUrl: `${page.url}/start` }, [
     '',
-    `OpenAI-compatible address: ${proxy.url}/v1   (any API key; Ctrl-C stops everything)`,
+    `OpenAI-compatible address: ${proxy.url}/v1   (any API key)`,
+    `Console in the browser:    ${page.url}/start   (verifies there; Ctrl-C stops everything)`,
   ]);
   await Promise.race([untilAborted(signal), firstEnd([broker, enclave, relay])]);
 }

@@ -59,6 +59,16 @@ export const clientErrors = Object.freeze({
     message: 'The answer is not what the channel carries.',
     next: 'Check that the URL leads to a Fastness relay or enclave and that no proxy rewrites its answers.',
   },
+  CLIENT_REQUEST_REFUSED: {
+    class: 'unavailable',
+    message: 'The enclave answered the request with an error.',
+    next: 'See its message in the detail; it came through the channel.',
+  },
+  CLIENT_UNEXPECTED: {
+    class: 'internal',
+    message: 'The client met a fault that it does not know.',
+    next: 'Report it with the detail.',
+  },
   CLIENT_NONCE_MISMATCH: {
     class: 'invalid',
     message: 'The attestation answers another nonce.',

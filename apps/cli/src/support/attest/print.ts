@@ -1,8 +1,8 @@
 import { isCompositeVerdict, type AttestationVerdict } from '@fastness/attest';
+import { hardwareFactsOf, hardwareOf } from '@fastness/client';
 import { factsOf as errorFactsOf } from '@fastness/codec/errors';
 import type { Output } from '../output.ts';
 import { simulatedBanner } from '../simulated.ts';
-import { factsOf, hardwareOf } from '../verdict.ts';
 import { shortHex } from '../format.ts';
 import { countsOf, type Judgement, type ReportedCheck } from './judge.ts';
 
@@ -51,7 +51,7 @@ function detailLines(verdict: AttestationVerdict): string[] {
   return parts.flatMap(([label, { claims }]) => {
     const lines = [
       `measurement ${shortHex(claims.measurement)}`,
-      ...factsOf(claims),
+      ...hardwareFactsOf(claims),
       `debug ${claims.debug ? 'ON' : 'off'}`,
     ];
     return lines.map((line) => `    ${label === '' ? '' : `${label}: `}${line}`);

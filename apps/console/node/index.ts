@@ -1,0 +1,3 @@
+export { buildConsole, contentSecurityPolicy, integrityOf, type ConsoleSite } from './build.ts';
+export { consoleSite } from './site.ts';
+export { serveConsole, type ServedConsole } from './serve.ts';

@@ -1,0 +1,100 @@
+import type { FastnessClient, ReceiptBundle, VerifiedEnclave } from '@fastness/client/portable';
+import { FastnessError } from '@fastness/codec/errors';
+import { z } from 'zod';
+
+export interface Message {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+}
+
+/** One answered request: what went in and came out, and the verified receipt over both. */
+export interface Answer {
+  readonly text: string;
+  readonly request: string;
+  readonly response: string;
+  readonly receipt: ReceiptBundle;
+}
+
+type Task = VerifiedEnclave['release']['manifest']['task'];
+
+const paths: Readonly<Record<Task, string>> = Object.freeze({
+  generate: '/v1/chat/completions',
+  classify: '/v1/classifications',
+  embed: '/v1/embeddings',
+});
+
+/**
+ * Sends what was typed through the channel. `onText` gets an answer while it streams; until the promise settles, none of it
+ * is proved.
+ */
+export async function ask(
+  client: Pick<FastnessClient, 'fetch' | 'getReceipt'>,
+  options: {
+    readonly enclave: VerifiedEnclave;
+    readonly messages: readonly Message[];
+    readonly signal: AbortSignal;
+    readonly onText: (text: string) => void;
+  },
+): Promise<Answer> {
+  const { release, manifest } = options.enclave.release;
+  const { messages, signal, onText } = options;
+  const input = messages.at(-1)?.content ?? '';
+  const model = release.modelId;
+  const generates = manifest.task === 'generate';
+  const request = JSON.stringify(generates ? { model, messages, stream: true } : { model, input });
+  // The host is never contacted: the client maps the path onto the channel.
+  const response = await client.fetch(`https://enclave.invalid${paths[manifest.task]}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: request,
+    signal,
+  });
+  const streams = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+  let text = '';
+  let received = '';
+  let rest = '';
+  for await (const part of decoded(response)) {
+    received += part;
+    if (!streams) continue;
+    const lines = (rest + part).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) text += contentOf(line);
+    onText(text);
+  }
+  if (!response.ok) throw new FastnessError('CLIENT_REQUEST_REFUSED', messageOf(response.status, received));
+  if (!streams) text = received.trim();
+  return { text, request, response: received, receipt: await client.getReceipt(response) };
+}
+
+async function* decoded(response: Response): AsyncGenerator<string> {
+  if (response.body === null) return;
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    yield decoder.decode(part.value, { stream: true });
+  }
+  yield decoder.decode();
+}
+
+const chunkSchema = z.object({ choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })) });
+const errorSchema = z.object({ error: z.object({ message: z.string() }) });
+
+/** The text in one line of an event stream; empty for lines of another kind. */
+function contentOf(line: string): string {
+  const data = /^data: ?(.*?)\r?$/.exec(line)?.[1];
+  if (data === undefined || data === '[DONE]') return '';
+  const chunk = chunkSchema.safeParse(jsonOf(data));
+  return chunk.data?.choices[0]?.delta.content ?? '';
+}
+
+function messageOf(status: number, body: string): string {
+  return `${status}: ${errorSchema.safeParse(jsonOf(body)).data?.error.message ?? 'no message'}`;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,108 @@
+import { createClient, type FastnessClient, type VerifiedEnclave } from '@fastness/client/portable';
+import { startChat, type Chat } from './chat-view.ts';
+import { byId, el } from './dom.ts';
+import { wantedOf } from './fragment.ts';
+import { policyFrom, policyFacts, type LoadedPolicy } from './policy-input.ts';
+import { asFastnessError } from './refusal-view.ts';
+import { showAccepted, showRefused, showWorking } from './verdict-view.ts';
+
+/** Wires the page. Everything it knows came from whoever uses it (address, policy) or was verified. */
+export function startConsole(): void {
+  const address = byId('address', HTMLInputElement);
+  const file = byId('policy-file', HTMLInputElement);
+  const pasted = byId('policy-text', HTMLTextAreaElement);
+  const summary = byId('policy-summary', HTMLElement);
+  const setup = byId('setup', HTMLDetailsElement);
+  const button = byId('verify', HTMLButtonElement);
+  const title = byId('setup-title', HTMLElement);
+  const untouched = title.textContent;
+  let loaded: LoadedPolicy | undefined;
+  let chat: Chat | undefined;
+  let turn = 0;
+
+  let loading = 0;
+  const load = async (text: string, origin: string): Promise<void> => {
+    loading += 1;
+    const mine = loading;
+    try {
+      const read = await policyFrom(text, origin);
+      if (mine !== loading) return;
+      loaded = read;
+      summary.className = 'hint';
+      summary.replaceChildren(
+        el(
+          'dl',
+          { class: 'facts' },
+          ...policyFacts(read).map(([label, value]) => el('div', {}, el('dt', {}, label), el('dd', {}, value))),
+        ),
+      );
+    } catch (error) {
+      if (mine !== loading) return;
+      loaded = undefined;
+      const { code, message, next } = asFastnessError(error);
+      summary.textContent = `${message} ${next} (${code})`;
+      summary.className = 'hint wrong';
+    }
+  };
+
+  const verify = async (): Promise<void> => {
+    turn += 1;
+    const mine = turn;
+    chat?.end();
+    chat = undefined;
+    if (loaded === undefined) {
+      setup.open = true;
+      if (summary.childElementCount === 0 && summary.textContent === '')
+        summary.textContent = 'Choose a policy first: without one, nothing can be accepted.';
+      summary.className = 'hint wrong';
+      file.focus();
+      return;
+    }
+    const used = loaded;
+    const { policy } = used;
+    const url = address.value.trim();
+    showWorking(url);
+    title.textContent = untouched;
+    button.disabled = true;
+    try {
+      let latest: VerifiedEnclave | undefined;
+      const client: FastnessClient = createClient({
+        url,
+        policy,
+        onEvent: (event) => {
+          if (event.type !== 'verified' || mine !== turn) return;
+          const first = latest === undefined;
+          latest = event.enclave;
+          if (!first) showAccepted(event.enclave, used, false);
+        },
+      });
+      const enclave = await client.verify();
+      if (mine !== turn) return;
+      showAccepted(enclave, used, true);
+      setup.open = false;
+      title.textContent = `Enclave at ${url}`;
+      chat = startChat(client, () => latest ?? enclave);
+    } catch (error) {
+      if (mine === turn) showRefused(error);
+    } finally {
+      button.disabled = false;
+    }
+  };
+
+  file.addEventListener('change', () => {
+    const [chosen] = file.files ?? [];
+    if (chosen !== undefined) void chosen.text().then((text) => load(text, `is the file ${chosen.name}`));
+  });
+  pasted.addEventListener('input', () => void load(pasted.value, 'was pasted'));
+  byId('connect', HTMLFormElement).addEventListener('submit', (event) => {
+    event.preventDefault();
+    void verify();
+  });
+
+  // Read once: a page that opened this one could change the fragment later, and with it what is accepted.
+  const wanted = wantedOf(location.hash);
+  if (wanted.enclave !== undefined) address.value = wanted.enclave;
+  if (wanted.policy !== undefined) {
+    void load(wanted.policy, 'came with the link that opened this page: whoever made the link chose what is accepted');
+  }
+}

@@ -1,0 +1,5 @@
+import { config } from 'zod';
+
+// Before any schema is made: zod would try whether it may compile code, which the page's content security policy forbids
+// and reports.
+config({ jitless: true });

@@ -1,0 +1,4 @@
+import './jitless.ts';
+import { startConsole } from './console.ts';
+
+startConsole();
