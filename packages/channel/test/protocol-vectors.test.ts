@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { protocolVectors } from '../../../scripts/protocol-vectors.ts';
+import {
+  hashOf,
+  hkdfExpand,
+  hkdfExtract,
+  messageDigest,
+  counted,
+  open,
+  openChunks,
+  readMessage,
+  Recipient,
+} from './support/second-reader.ts';
+
+const hex = z.string().transform((value) => Buffer.from(value, 'hex'));
+const fields = z.array(z.tuple([z.string(), z.string()]));
+const utf8 = (value: string): Buffer => Buffer.from(value, 'utf8');
+const read = <T>(name: string, schema: z.ZodType<T>): T =>
+  schema.parse(JSON.parse(readFileSync(new URL(`../../../docs/vectors/${name}`, import.meta.url), 'utf8')));
+
+it('the vectors are those that `npm run vectors` writes', async () => {
+  const made = await protocolVectors();
+  for (const [name, content] of made)
+    expect(read(name, z.unknown()), name).toEqual(JSON.parse(JSON.stringify(content)));
+});
+
+const exchangeSchema = z.object({
+  suite: z.object({ kem: z.number(), kdf: z.literal(1), aead: z.literal(2) }),
+  keyId: z.number(),
+  privateKey: hex,
+  publicKey: hex,
+  keyConfigList: hex,
+  info: hex,
+  enc: hex,
+  request: z.object({
+    method: z.string(),
+    path: z.string(),
+    headers: fields,
+    body: hex,
+    digest: hex,
+    plaintext: hex,
+    sealed: hex,
+  }),
+  response: z.object({
+    status: z.number(),
+    headers: fields,
+    body: hex,
+    trailers: fields,
+    digest: hex,
+    nonce: hex,
+    plaintext: hex,
+    sealed: hex,
+  }),
+});
+
+describe.each(['exchange-x25519.json', 'exchange-x-wing.json'])(
+  'a reader of docs/protocol.md alone opens %s',
+  (name) => {
+    const known = read(name, exchangeSchema);
+    const { kem } = known.suite;
+    const header = Buffer.from([known.keyId, kem >> 8, kem & 0xff, 0, 1, 0, 2]);
+    const recipient = (): Recipient =>
+      new Recipient({ kem, privateKey: known.privateKey, enc: known.enc, info: known.info });
+
+    it('with its key configuration and set-up', () => {
+      expect(known.info).toEqual(Buffer.concat([utf8('message/bhttp chunked request\0'), header]));
+      const entry = Buffer.concat([header.subarray(0, 3), known.publicKey, Buffer.from([0, 4, 0, 1, 0, 2])]);
+      expect(known.keyConfigList).toEqual(
+        Buffer.concat([Buffer.from([entry.length >> 8, entry.length & 0xff]), entry]),
+      );
+    });
+
+    it('the request', () => {
+      const { sealed, plaintext, digest, method, path, headers, body } = known.request;
+      const start = header.length + known.enc.length;
+      expect(sealed.subarray(0, start)).toEqual(Buffer.concat([header, known.enc]));
+      const context = recipient();
+      const opened = openChunks(sealed.subarray(start), (part, aad) => context.open(part, aad));
+      expect(opened).toEqual(plaintext);
+      expect(opened.length).toBe(512);
+      expect(readMessage(opened)).toEqual({ control: [method, 'https', '', path], headers, body, trailers: [] });
+      expect(messageDigest('fastness/request/v1', [method, path], body)).toEqual(digest);
+    });
+
+    it('the response, and sees a cut one', () => {
+      const { sealed, plaintext, digest, nonce, status, headers, body, trailers } = known.response;
+      const secret = recipient().export('message/bhttp chunked response', 32);
+      const prk = hkdfExtract(Buffer.concat([known.enc, nonce]), secret);
+      const key = hkdfExpand(prk, utf8('key'), 32);
+      const base = hkdfExpand(prk, utf8('nonce'), 12);
+      const opener = (): ((part: Buffer, aad: Buffer) => Buffer) => {
+        let chunk = 0;
+        return (part, aad) => open(key, counted(base, chunk++), part, aad);
+      };
+      expect(sealed.subarray(0, 32)).toEqual(nonce);
+      const opened = openChunks(sealed.subarray(32), opener());
+      expect(opened).toEqual(plaintext);
+      expect(readMessage(opened)).toEqual({ control: [String(status)], headers, body, trailers });
+      expect(messageDigest('fastness/response/v1', [String(status)], body)).toEqual(digest);
+      expect(() => openChunks(sealed.subarray(32, -1), opener())).toThrow();
+      expect(() => openChunks(sealed.subarray(32, 80), opener())).toThrow();
+    });
+  },
+);
+
+it('a reader of docs/protocol.md alone computes the report data', () => {
+  const known = read(
+    'report-data.json',
+    z.object({
+      ohttpKeyConfig: hex,
+      receiptKey: hex,
+      keyConfigDigest: hex,
+      nonce: hex,
+      releaseDigest: hex,
+      devices: z.array(z.object({ label: z.string(), type: z.string(), value: hex })),
+      deviceEvidenceDigest: hex,
+      bound: z.array(
+        z.object({ purpose: z.string(), devices: z.boolean(), reportData: hex, tpmNonce: hex, deviceNonce: hex }),
+      ),
+    }),
+  );
+  const { keyConfigDigest, nonce, releaseDigest } = known;
+  expect(hashOf('sha256', 'fastness/key-config-digest/v1', known.ohttpKeyConfig, known.receiptKey)).toEqual(
+    keyConfigDigest,
+  );
+  const devices = known.devices.toSorted((left, right) => (left.label < right.label ? -1 : 1));
+  const parts = devices.flatMap(({ label, type, value }) => [utf8(label), utf8(type), value]);
+  expect(hashOf('sha256', 'fastness/device-evidence-digest/v1', ...parts)).toEqual(known.deviceEvidenceDigest);
+  expect(known.bound).toHaveLength(6);
+  for (const { purpose, devices: any, reportData, tpmNonce, deviceNonce } of known.bound) {
+    const session = [utf8(purpose), nonce, keyConfigDigest, releaseDigest];
+    const all = [...session, any ? known.deviceEvidenceDigest : Buffer.alloc(0)];
+    expect(hashOf('sha512', 'fastness/report-data/v1', ...all)).toEqual(reportData);
+    expect(hashOf('sha256', 'fastness/report-data-32/v1', ...all)).toEqual(tpmNonce);
+    expect(hashOf('sha256', 'fastness/device-nonce/v1', ...session, utf8('gpu-0'))).toEqual(deviceNonce);
+  }
+});
+
+it('a reader of docs/protocol.md alone checks proofs of nonces', () => {
+  const batches = read(
+    'nonce-batch.json',
+    z.array(
+      z.object({
+        root: hex,
+        size: z.number(),
+        nonces: z.array(z.object({ nonce: hex, index: z.number(), hashes: z.array(hex) })),
+      }),
+    ),
+  );
+  for (const { root, size, nonces } of batches) {
+    expect(nonces).toHaveLength(size);
+    for (const { nonce, index, hashes } of nonces) {
+      const left = [...hashes];
+      let top = hashOf('sha256', 'fastness/nonce-batch-leaf/v1', nonce);
+      for (let place = index, width = size; width > 1; place >>= 1, width = (width + 1) >> 1) {
+        if (place % 2 === 0 && place + 1 === width) continue;
+        const sibling = left.shift() ?? Buffer.alloc(0);
+        const pair = place % 2 === 1 ? [sibling, top] : [top, sibling];
+        top = hashOf('sha256', 'fastness/nonce-batch-node/v1', ...pair);
+      }
+      expect(left).toEqual([]);
+      expect(hashOf('sha256', 'fastness/nonce-batch-root/v1', Buffer.from([0, 0, 0, size]), top)).toEqual(root);
+    }
+  }
+});
+
+it('a reader of docs/protocol.md alone pads as the page says', () => {
+  const known = read('padding.json', z.array(z.object({ length: z.number(), padded: z.number() })));
+  for (const { length, padded } of known) {
+    let power = 512;
+    while (power < length) power *= 2;
+    const step = power / 16;
+    expect(power <= 65_536 ? power : Math.ceil(length / step) * step).toBe(padded);
+  }
+});
