@@ -38,6 +38,7 @@ export async function gatewayAlone(options: {
     releaseDigest,
     collect: async () => ({ evidence, endorsements: [] }),
     replayEntries: options.replayEntries ?? 1024,
+    chunkInterval: 20,
     requestBytes: 2 ** 20,
     clock,
     now: () => new Date(),
