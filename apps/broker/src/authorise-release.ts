@@ -2,6 +2,7 @@ import { equalBytes, fromBase64Url, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { wrappedKeyFromJson, wrappedKeySchema, type WrappedKey } from '@fastness/keys';
 import {
+  logKeysOf,
   releasePackageSchema,
   verifyRelease,
   type ReleasePackage,
@@ -39,9 +40,12 @@ export async function verifyReleasePackage(
     quorum: policy.quorum,
     now,
   });
-  const { modelId, version, brokerKey, logKey } = verified.release;
+  const { modelId, version, brokerKey } = verified.release;
+  const logKeys = logKeysOf(verified.release);
   if (!equalBytes(fromBase64Url(brokerKey), signer.publicKey)) throw new FastnessError('BROKER_RELEASE_OTHER_BROKER');
-  if (logKey !== undefined && logKey !== transparency?.key.text) throw new FastnessError('BROKER_RELEASE_OTHER_LOG');
+  // Of a fleet each broker has a log of its own, and the release names them all.
+  if (logKeys !== undefined && !logKeys.includes(transparency?.key.text ?? ''))
+    throw new FastnessError('BROKER_RELEASE_OTHER_LOG');
   const { models } = policy.policy;
   if (models !== undefined) {
     const rule = Object.hasOwn(models, modelId) ? models[modelId] : undefined;
@@ -59,7 +63,7 @@ export async function verifyReleasePackage(
  */
 function checkModelRule(rule: ModelRule, { release, ownerKeyId, approvedBy }: VerifiedRelease): void {
   const { signers, approvals, maximumValiditySeconds, transparency } = rule;
-  if (transparency !== undefined && release.logKey === undefined) throw new FastnessError('RELEASE_LOG_REQUIRED');
+  if (transparency !== undefined && logKeysOf(release) === undefined) throw new FastnessError('RELEASE_LOG_REQUIRED');
   if (signers !== undefined && !signers.includes(ownerKeyId)) {
     throw new FastnessError('RELEASE_SIGNER_NOT_ALLOWED', `Key ${ownerKeyId}.`);
   }

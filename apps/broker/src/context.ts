@@ -9,7 +9,8 @@ import type { Cosigning } from './audit/cosigning.ts';
 import type { Transparency } from './audit/transparency.ts';
 import type { CompleteEndorsements } from './endorsements.ts';
 import type { BrokerFreshness } from './freshness/broker-freshness.ts';
-import type { Governance } from './lifecycle/governance.ts';
+import type { Governance, RulesInForce } from './lifecycle/governance.ts';
+import { requireRules } from './lifecycle/in-force.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { ParsedBrokerPolicy } from './policy.ts';
 import { inTransaction, saveAuditHead, type BrokerDatabase, type InstanceClaim } from './store/index.ts';
@@ -43,6 +44,8 @@ export interface BrokerContext {
   readonly policy: ParsedBrokerPolicy;
   /** Policy and quorum in force; absent in parts of a broker that have neither, and then there is no quorum. */
   readonly governance?: Governance;
+  /** What a decision is made under, see `underRulesInForce`; absent: what is recorded does not depend on rules. */
+  readonly rules?: RulesInForce;
   readonly anchors: TrustAnchors;
   /** Absent: evidence is verified with what came with it. */
   readonly completeEndorsements?: CompleteEndorsements;
@@ -62,10 +65,10 @@ export interface Recorded<K extends AuditKind, T> {
  * committed, and the caller hands nothing out before both. When the change fails after its entry was written, a second
  * entry takes the first one back; when nobody can say whether it failed (`BROKER_STORE_UNCERTAIN`), the entry stands.
  * With rollback protection the change is anchored before this returns, or at the end of the epoch.
- * Throws what `work` throws, `AUDIT_UNAVAILABLE`, `BROKER_STORE...`, `BROKER_LOCKED`, `FRESHNESS_UNAVAILABLE`.
+ * Throws what `work` throws, `BROKER_RULES_CHANGED`, `AUDIT_UNAVAILABLE`, `BROKER_STORE...`, `BROKER_LOCKED`, `FRESHNESS_UNAVAILABLE`.
  */
 export async function commitRecorded<K extends AuditKind, T>(
-  context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness'>,
+  context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness' | 'rules'>,
   work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
 ): Promise<T> {
   return (await commitLogged(context, work)).result;
@@ -73,10 +76,10 @@ export async function commitRecorded<K extends AuditKind, T>(
 
 /** As `commitRecorded`, and gives the entry. */
 export async function commitLogged<K extends AuditKind, T>(
-  context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness'>,
+  context: Pick<BrokerContext, 'db' | 'claim' | 'audit' | 'freshness' | 'rules'>,
   work: (trx: BrokerDatabase) => Promise<Recorded<K, T>>,
 ): Promise<{ result: T; entry: AuditHead }> {
-  const { db, claim, audit, freshness } = context;
+  const { db, claim, audit, freshness, rules } = context;
   freshness?.require();
   let written: AuditHead | undefined;
   let done: { readonly kind: K; readonly head: AuditHead; readonly result: T };
@@ -84,6 +87,7 @@ export async function commitLogged<K extends AuditKind, T>(
     done = await inTransaction(
       db,
       async (trx) => {
+        if (rules !== undefined) await requireRules(trx, rules);
         const { kind, facts, result } = await work(trx);
         const head = await audit.append(kind, facts);
         written = head;

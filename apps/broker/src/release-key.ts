@@ -4,6 +4,7 @@ import { hpkeSealTo, keyReleaseAad, keyReleaseInfo, sealedKeyToJson, signLease }
 import type { KeyReleaseResponse, SealedKey } from '@fastness/channel/wire';
 import { toBase64Url, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { logKeysOf } from '@fastness/model/release';
 import { takeAuthorisation, type AuthorisedRequest } from './authorise.ts';
 import { refuseOvertaken } from './authorise-release.ts';
 import { commitLogged, type BrokerContext } from './context.ts';
@@ -130,10 +131,10 @@ async function proveLogged(
   request: AuthorisedRequest,
   entry: AuditHead,
 ): Promise<string | undefined> {
-  const { logKey, modelId } = request.release.verified.release;
-  if (logKey === undefined) return undefined;
+  const { release } = request.release.verified;
+  if (logKeysOf(release) === undefined) return undefined;
   const { models = {} } = policy.policy;
-  const rule = Object.hasOwn(models, modelId) ? models[modelId] : undefined;
+  const rule = Object.hasOwn(models, release.modelId) ? models[release.modelId] : undefined;
   if ((rule?.transparency?.witnesses ?? 0) === 0) return await transparency?.prove(entry.seq);
   if (cosigning === undefined) throw new FastnessError('BROKER_WITNESSES_UNAVAILABLE', 'None are configured.');
   try {

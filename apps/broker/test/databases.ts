@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { sql } from 'kysely';
 import type { BrokerOptions, DatabaseLocation } from '../src/index.ts';
 import { openStore, type BrokerDatabase } from '../src/store/index.ts';
 import { freshPath } from './fresh-path.ts';
-import { postgresPrograms, sharedPostgres } from './postgres.ts';
+import { copyDatabase, postgresPrograms, sharedPostgres } from './postgres.ts';
 
 export type DatabaseKind = DatabaseLocation['kind'];
 
@@ -37,6 +38,23 @@ export async function freshDatabase(directory: string, kind: DatabaseKind = curr
 /** A database as the options of a broker name it. */
 export function brokerDatabase(location: DatabaseLocation): Pick<BrokerOptions, 'databasePath' | 'database'> {
   return location.kind === 'sqlite' ? { databasePath: location.path } : { database: location.options };
+}
+
+/** A copy of a database that no broker is running on. */
+export async function copyOf(directory: string, location: DatabaseLocation): Promise<DatabaseLocation> {
+  if (location.kind === 'postgres') {
+    return { kind: 'postgres', options: { ...location.options, url: await copyDatabase(location.options.url) } };
+  }
+  const path = freshPath(directory, 'database');
+  copyFileSync(location.path, path);
+  return { kind: 'sqlite', path };
+}
+
+/** Runs a statement past the broker, as whoever administers the database could. */
+export async function edit(location: DatabaseLocation, statement: string): Promise<void> {
+  const db = await openStore(location);
+  await sql.raw(statement).execute(db);
+  await db.destroy();
 }
 
 /** Changes a database past the broker that runs on it, as whoever administers it could. */

@@ -5,6 +5,7 @@ import { rewrapSealedModel } from '@fastness/model';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { modelKeysSchema, rewrappedSchema, wrappingKeyChangedSchema, type Broker } from '../src/index.ts';
 import { admin, call, createEnclave, granted, refusalOf, requestKey, type Answer, type TestEnclave } from './actors.ts';
+import { brokerDatabase, freshDatabase } from './databases.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, keyStoreWith, type TestRelease, type World } from './world.ts';
 
@@ -104,7 +105,7 @@ describe('versions of a wrapping key', () => {
   it('rotates by itself, on demand and by schedule, and a rotation that was cut off goes to the same version', async () => {
     const { world } = s;
     const log = {
-      databasePath: join(world.directory, 'rotating.db'),
+      ...brokerDatabase(await freshDatabase(world.directory)),
       auditPath: join(world.directory, 'rotating.log'),
     };
     const schedule = { lifecycle: { rotation: [{ keyId: 'kek', everySeconds: 30 * 24 * hour }] } };

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { parsePostgresUrl } from '../src/store/location.ts';
 
 const run = promisify(execFile);
 const debian = '/usr/lib/postgresql';
@@ -128,6 +129,23 @@ async function createDatabase(folder: string, port = 5432): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await query(socketUrl(folder, 'postgres', port), `create database ${name}`);
   return socketUrl(folder, name, port);
+}
+
+/** A copy of a database that nobody uses any more, on the same server. Returns its URL. */
+export async function copyDatabase(url: string): Promise<string> {
+  const { host: folder, port, database } = parsePostgresUrl(url);
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    try {
+      await query(socketUrl(folder, 'postgres', port), `create database ${name} template ${database}`);
+      return socketUrl(folder, name, port);
+    } catch (error) {
+      // Sessions that were ended a moment ago may not be gone yet.
+      const busy = error instanceof Error && 'code' in error && error.code === '55006';
+      if (!busy || performance.now() > deadline) throw error;
+    }
+  }
 }
 
 /**

@@ -1,18 +1,19 @@
-import { copyFileSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   membershipSchema,
   parseMembership,
   readProposal,
   type Broker,
+  type DatabaseLocation,
   type Membership,
   type ProposalView,
 } from '../src/index.ts';
 import { admin, call, createEnclave, granted, refusalOf, requestKey } from './actors.ts';
+import { brokerDatabase, copyOf, edit, freshDatabase } from './databases.ts';
 import { assertion, flipped, heldKey, proposals, signed } from './quorum-actors.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { freshPath, temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, keyStoreWith, type TestRelease, type World } from './world.ts';
 
 const directory = temporaryDirectory();
@@ -36,13 +37,13 @@ const later = (seconds: number): Date => new Date(dawn.getTime() + seconds * 100
 
 let world: World;
 let release: TestRelease;
-let place: { databasePath: string; auditPath: string };
+let location: DatabaseLocation;
+let auditPath: string;
 let broker: Broker;
-let count = 0;
-const freshPlace = (): typeof place => {
-  count += 1;
-  return { databasePath: join(directory, `quorum-${count}.db`), auditPath: join(directory, `quorum-${count}.log`) };
-};
+const place = (of: DatabaseLocation = location): Parameters<World['start']>[0] => ({
+  ...brokerDatabase(of),
+  auditPath,
+});
 
 beforeAll(async () => {
   world = await createWorld(mkdtempSync(join(directory, 'world-')));
@@ -50,14 +51,15 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   world.clock.now = dawn;
-  place = freshPlace();
-  broker = await world.start({ ...place, quorum: { membership } });
+  location = await freshDatabase(directory);
+  auditPath = freshPath(directory, 'quorum.log');
+  broker = await world.start({ ...place(), quorum: { membership } });
 });
 afterEach(() => broker.close());
 
 const restart = async (options: Parameters<World['start']>[0] = {}): Promise<void> => {
   await broker.close();
-  broker = await world.start({ ...place, quorum: { membership }, ...options });
+  broker = await world.start({ ...place(), quorum: { membership }, ...options });
 };
 const releaseAction = (of: TestRelease): unknown => ({
   kind: 'release',
@@ -282,36 +284,30 @@ describe('the quorum itself', () => {
   });
 
   it('does not come back from an older database, nor from one that somebody wrote into', async () => {
-    const before = `${place.databasePath}.before`;
     await broker.close();
-    copyFileSync(place.databasePath, before);
-    broker = await world.start({ ...place, quorum: { membership } });
+    const before = await copyOf(directory, location);
+    broker = await world.start({ ...place(), quorum: { membership } });
     const view = await approved({ kind: 'quorum', membership: successors });
     expect((await proposals.execute(broker.url, view.id)).status).toBe(200);
     await broker.close();
 
-    const start = (databasePath: string): Promise<Broker> =>
-      world.start({ databasePath, auditPath: place.auditPath, quorum: { membership } });
+    const start = (of: DatabaseLocation): Promise<Broker> => world.start({ ...place(of), quorum: { membership } });
     await expect(start(before)).rejects.toMatchObject({ code: 'QUORUM_STATE_BEHIND' });
 
-    const edit = (name: string, sql: string): string => {
-      const path = `${place.databasePath}.${name}`;
-      copyFileSync(place.databasePath, path);
-      const database = new DatabaseSync(path);
-      database.exec(sql);
-      database.close();
-      return path;
-    };
     const forged = [
-      edit('fewer', `delete from proposal_approvals where member = 'ben'`),
-      edit('payload', `update proposals set payload = replace(payload, '"threshold":3', '"threshold":2')`),
-      edit('document', `update proposals set document = replace(document, '"generation":0', '"generation":9')`),
-      edit('nonce', `update proposal_challenges set nonce = '${'A'.repeat(43)}'`),
-      edit('skip', `update memberships set generation = 2`),
-      edit('policy', `update memberships set proposal_id = '${'0'.repeat(32)}'`),
+      `delete from proposal_approvals where member = 'ben'`,
+      `update proposals set payload = replace(payload, '"threshold":3', '"threshold":2')`,
+      `update proposals set document = replace(document, '"generation":0', '"generation":9')`,
+      `update proposal_challenges set nonce = '${'A'.repeat(43)}'`,
+      `update memberships set generation = 2`,
+      `update memberships set proposal_id = '${'0'.repeat(32)}'`,
     ];
-    for (const path of forged) await expect(start(path), path).rejects.toMatchObject({ code: 'QUORUM_CHAIN_BROKEN' });
-    broker = await start(place.databasePath);
+    for (const statement of forged) {
+      const copy = await copyOf(directory, location);
+      await edit(copy, statement);
+      await expect(start(copy), statement).rejects.toMatchObject({ code: 'QUORUM_CHAIN_BROKEN' });
+    }
+    broker = await start(location);
   });
 
   it('is 3 to 16 people with keys of their own, and a threshold from 2', async () => {

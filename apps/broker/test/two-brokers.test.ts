@@ -1,3 +1,4 @@
+import { parseVerifierKey, verifyProof } from '@fastness/log';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyAuditLog, type Broker, type DatabaseLocation } from '../src/index.ts';
 import { highestVersion, inTransaction, openStore, raiseHighestVersion } from '../src/store/index.ts';
@@ -84,6 +85,28 @@ describe.skipIf(!isAvailable('postgres'))('two brokers on one database', () => {
     await admin.registered(a.url, newer);
     expect(refusalOf(await requestKey(b.url, { world, enclave, release: second }))).toBe('BROKER_VERSION_ROLLBACK');
     granted(await requestKey(b.url, { world, enclave, release: newer }));
+  });
+
+  it('a release names the logs of all brokers, and each proves in its own what it gave out', async () => {
+    const [a, b] = brokers;
+    const logKeys = [a.logKey, b.logKey];
+    expect(new Set(logKeys.map((key) => key.split('+')[0])).size).toBe(2);
+    const modelId = 'logged';
+    const fleet = await admin.registered(a.url, await world.release({ modelId, logKeys }, { modelId }));
+    for (const broker of brokers) {
+      const { logProof = '' } = granted(await requestKey(broker.url, { world, enclave, release: fleet }));
+      const trust = { logKeys: [await parseVerifierKey(broker.logKey)] };
+      const { entry } = await verifyProof({ proof: logProof, trust });
+      expect(JSON.parse(new TextDecoder().decode(entry))).toMatchObject({
+        kind: 'key-released',
+        facts: { releaseDigest: fleet.digestHex },
+      });
+    }
+    const one = await world.release({ modelId, version: 2, logKey: a.logKey }, { modelId });
+    expect(refusalOf(await admin.register(b.url, one))).toBe('BROKER_RELEASE_OTHER_LOG');
+    await admin.registered(a.url, one);
+    granted(await requestKey(a.url, { world, enclave, release: one }));
+    expect(refusalOf(await requestKey(b.url, { world, enclave, release: one }))).toBe('BROKER_RELEASE_OTHER_LOG');
   });
 
   it('each has a name and a log of its own; a name that runs is refused', async () => {

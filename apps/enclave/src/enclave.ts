@@ -1,5 +1,6 @@
 import type { Collector } from '@fastness/evidence';
 import { FastnessError } from '@fastness/codec/errors';
+import { logKeysOf } from '@fastness/model/release';
 import { createBrokerClient } from './boot/broker-client.ts';
 import { chooseCollector } from './boot/collector.ts';
 import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
@@ -202,7 +203,7 @@ class Enclave {
       collect: (reportData) => this.#collect(reportData),
       releaseDigest: sealed.releaseDigest,
       brokerKey: sealed.brokerKey,
-      logKey: sealed.release.logKey,
+      logKeys: logKeysOf(sealed.release),
       clock: this.#clock,
       signal: this.#closing.signal,
     };

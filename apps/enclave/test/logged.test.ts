@@ -8,7 +8,7 @@ const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 const raw = fromBase64Url(publicKey.export({ format: 'jwk' }).x ?? '');
 const key = await verifierKeyOf({ name: 'broker.example', publicKey: raw });
 const facts = { releaseDigest: 'a'.repeat(64), leaseId: 'b'.repeat(32), keyConfigDigest: 'c'.repeat(64) };
-const expected = { ...facts, logKey: key.text, renewal: false };
+const expected = { ...facts, logKeys: [key.text], renewal: false };
 
 /** A log of one entry, with a proof of it. */
 async function proofOf(entry: string, signer = key, carried = entry): Promise<string> {
@@ -23,6 +23,20 @@ async function proofOf(entry: string, signer = key, carried = entry): Promise<st
 
 const released = JSON.stringify({ seq: 1, kind: 'key-released', facts: { ...facts, more: 1 } });
 const renewed = JSON.stringify({ seq: 1, kind: 'lease-renewed', facts: { ...facts, keyConfigDigest: undefined } });
+
+it('takes the proof of any log that the release names, and of each with its own key only', async () => {
+  const named = await verifierKeyOf({ name: 'broker-2.example', publicKey: raw });
+  const other = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x ?? '';
+  const strange = await verifierKeyOf({ name: 'broker.example', publicKey: fromBase64Url(other) });
+  const logKeys = [named.text, key.text];
+  await checkLogged({ ...expected, logKeys, proof: await proofOf(released) });
+  await checkLogged({ ...expected, logKeys, proof: await proofOf(released, named) });
+  for (const keys of [[], [named.text], [named.text, strange.text]]) {
+    await expect(checkLogged({ ...expected, logKeys: keys, proof: await proofOf(released) })).rejects.toMatchObject({
+      code: 'LOG_NOTE_UNSIGNED',
+    });
+  }
+});
 
 it('takes the proof of this very release, or renewal', async () => {
   await checkLogged({ ...expected, proof: await proofOf(released) });

@@ -128,6 +128,7 @@ describe('what is signed', () => {
 describe('release.json', () => {
   const release = makeRelease();
   const measurement = { tee: 'sev-snp', simulated: false, value: 'ab'.repeat(48) } as const;
+  const logKey = 'log.example+0123abcd+AQID';
   it.each<[string, unknown]>([
     ['no JSON', 'text'],
     ['another format', { ...release, format: 'fastness/release/v2' }],
@@ -155,6 +156,11 @@ describe('release.json', () => {
     ],
     ['a broker key of another kind', { ...release, brokerKey: Buffer.from(owner.spki).toString('base64url') }],
     ['no broker key', { ...release, brokerKey: '!' }],
+    ['a log and several', { ...release, logKey, logKeys: [logKey] }],
+    ['no log', { ...release, logKeys: [] }],
+    ['a log twice', { ...release, logKeys: [logKey, logKey] }],
+    ['a log that is none', { ...release, logKeys: ['log'] }],
+    ['too many logs', { ...release, logKeys: Array.from({ length: 17 }, (_, index) => `${index}${logKey}`) }],
   ])('is refused with %s', (_, value) => expectRefused({ release: JSON.stringify(value) }, 'RELEASE_MALFORMED'));
 });
 

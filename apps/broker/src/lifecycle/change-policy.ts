@@ -4,7 +4,7 @@ import { commitRecorded, type BrokerContext, type Recorded } from '../context.ts
 import { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy } from '../policy.ts';
 import { refuseWithoutQuorum } from '../quorum/decide.ts';
 import type { BrokerDatabase } from '../store/index.ts';
-import { generations, refreshGovernance } from './in-force.ts';
+import { generations, refreshGovernance, underRulesInForce } from './in-force.ts';
 import { governed } from './tables.ts';
 
 /** Body of `PUT /v1/admin/policy`. */
@@ -20,9 +20,9 @@ export type PolicyInForce = z.infer<typeof policyInForceSchema>;
 
 /** Replaces the policy. Where there is a quorum only a proposal does: `QUORUM_REQUIRED`. */
 export async function changePolicy(context: BrokerContext, policy: BrokerPolicy): Promise<PolicyInForce> {
-  await refreshGovernance(context);
-  refuseWithoutQuorum(context, 'policy');
-  const changed = await commitRecorded(context, preparePolicy(context, policy));
+  const rules = await underRulesInForce(context);
+  refuseWithoutQuorum(rules, 'policy');
+  const changed = await commitRecorded(rules, preparePolicy(rules, policy));
   await refreshGovernance(context);
   return changed;
 }

@@ -3,6 +3,12 @@ import type { ParsedBrokerPolicy } from '../policy.ts';
 import type { Quorum } from '../quorum/membership.ts';
 import type { LifecycleOptions, QuorumOptions } from './options.ts';
 
+/** Which rules a decision was made under: the last membership and policy that the database had. */
+export interface RulesInForce {
+  readonly membership: number;
+  readonly policy: number;
+}
+
 /**
  * What changes about a broker's rules while it runs: the policy and the quorum that are in force. Another broker on the
  * same database may change them too, so they are read again before they are used.
@@ -18,6 +24,8 @@ export interface Governance {
   /** The policy in force, and how many came before it; 0 is the configured one. */
   policy: ParsedBrokerPolicy;
   policyGeneration: number;
+  /** The last membership that the database has, whether it counts here or not. */
+  membershipGeneration: number;
   /** The quorum in force; undefined where there is none. */
   quorum: Quorum | undefined;
 }

@@ -4,7 +4,7 @@ import type { ParsedBrokerPolicy } from '../policy.ts';
 import { loadPolicy, loadQuorums } from '../quorum/chain.ts';
 import { parseMembership } from '../quorum/membership.ts';
 import { asStoreError, type BrokerDatabase } from '../store/index.ts';
-import type { Governance } from './governance.ts';
+import type { Governance, RulesInForce } from './governance.ts';
 import type { LifecycleOptions, QuorumOptions } from './options.ts';
 import { governed } from './tables.ts';
 
@@ -25,6 +25,7 @@ export async function openGovernance(options: {
     acceptPolicy: options.acceptPolicy,
     policy: options.policy,
     policyGeneration: 0,
+    membershipGeneration: 0,
     quorum: options.quorum === undefined ? undefined : await parseMembership(options.quorum.membership, 0),
   };
   await reload(governance, options.db);
@@ -32,16 +33,20 @@ export async function openGovernance(options: {
 }
 
 /** The last membership and policy that the database has, whether they count or not. */
-export async function generations(db: BrokerDatabase): Promise<{ membership: number; policy: number }> {
-  const membership = await governed(db)
-    .selectFrom('memberships')
-    .select((expression) => expression.fn.max('generation').as('last'))
+export async function generations(db: BrokerDatabase): Promise<RulesInForce> {
+  const last = await governed(db)
+    .selectNoFrom((expression) => [
+      expression
+        .selectFrom('memberships')
+        .select((inner) => inner.fn.max('generation').as('last'))
+        .as('membership'),
+      expression
+        .selectFrom('policies')
+        .select((inner) => inner.fn.max('generation').as('last'))
+        .as('policy'),
+    ])
     .executeTakeFirst();
-  const policy = await governed(db)
-    .selectFrom('policies')
-    .select((expression) => expression.fn.max('generation').as('last'))
-    .executeTakeFirst();
-  return { membership: membership?.last ?? 0, policy: policy?.last ?? 0 };
+  return { membership: last?.membership ?? 0, policy: last?.policy ?? 0 };
 }
 
 /** Takes over what another broker on the same database, or a proposal, has changed. Throws `QUORUM_CHAIN_BROKEN`. */
@@ -49,17 +54,37 @@ export async function refreshGovernance(context: Pick<BrokerContext, 'db' | 'gov
   const { governance, db } = context;
   if (governance === undefined) return;
   const last = await asStoreError(() => generations(db));
-  if (last.membership < (governance.quorum?.generation ?? 0) || last.policy < governance.policyGeneration) {
+  if (last.membership < governance.membershipGeneration || last.policy < governance.policyGeneration) {
     throw new FastnessError('QUORUM_CHAIN_BROKEN', 'The database went back while the broker ran.');
   }
-  const sameQuorum = governance.quorum === undefined || last.membership === governance.quorum.generation;
-  if (sameQuorum && last.policy === governance.policyGeneration) return;
+  if (last.membership === governance.membershipGeneration && last.policy === governance.policyGeneration) return;
   await reload(governance, db);
+}
+
+/**
+ * What a decision is made with: the rules that are in force now, which do not change under it. Every transaction that
+ * records something with the result checks that the database has no newer ones by then, so that a decision under rules
+ * that somebody replaced meanwhile, at this broker or at another, comes to nothing. Throws `QUORUM_CHAIN_BROKEN`.
+ */
+export async function underRulesInForce(context: BrokerContext): Promise<BrokerContext> {
+  await refreshGovernance(context);
+  const { governance } = context;
+  if (governance === undefined) return context;
+  const { policy, policyGeneration, membershipGeneration } = governance;
+  return { ...context, policy, rules: { membership: membershipGeneration, policy: policyGeneration } };
+}
+
+/** In the transaction of a decision. Throws `BROKER_RULES_CHANGED`. */
+export async function requireRules(trx: BrokerDatabase, rules: RulesInForce): Promise<void> {
+  const { membership, policy } = await generations(trx);
+  if (membership !== rules.membership || policy !== rules.policy) throw new FastnessError('BROKER_RULES_CHANGED');
 }
 
 async function reload(governance: Governance, db: BrokerDatabase): Promise<void> {
   await asStoreError(async () => {
     const broker = governance.signer.keyId;
+    // Before what it counts: who takes over less than there is by the end does it again.
+    const last = await generations(db);
     let quorums;
     if (governance.quorumOptions !== undefined) {
       const genesis = await parseMembership(governance.quorumOptions.membership, 0);
@@ -68,10 +93,12 @@ async function reload(governance: Governance, db: BrokerDatabase): Promise<void>
     const found = await loadPolicy(db, quorums, broker);
     const policy = found?.policy ?? governance.configured;
     governance.acceptPolicy(policy);
+    // All at once, and never back to what a slower reading of earlier found.
+    if (last.membership < governance.membershipGeneration || last.policy < governance.policyGeneration) return;
     governance.quorum = quorums?.at(-1);
     governance.policy = policy;
-    // The last one that there is, also when it does not count: it need not be read again.
-    governance.policyGeneration = (await generations(db)).policy;
+    governance.policyGeneration = last.policy;
+    governance.membershipGeneration = last.membership;
   });
 }
 

@@ -1,5 +1,6 @@
 import type { BrokerContext } from '../context.ts';
 import { destroyDueKeys } from './destruction.ts';
+import { refreshGovernance } from './in-force.ts';
 import { dueRotations, rotateWrappingKey } from './rotation.ts';
 
 /** What was due and is done. */
@@ -12,6 +13,7 @@ export interface Maintained {
 export function createMaintenance(context: BrokerContext): () => Promise<Maintained> {
   let turn: Promise<unknown> = Promise.resolve();
   const work = async (): Promise<Maintained> => {
+    await refreshGovernance(context);
     const destroyed = await destroyDueKeys(context);
     const rotated = await dueRotations(context);
     for (const keyId of rotated) await rotateWrappingKey(context, keyId);

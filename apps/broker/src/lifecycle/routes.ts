@@ -11,7 +11,7 @@ import { asStoreError } from '../store/index.ts';
 import { commitRecorded } from '../context.ts';
 import { changePolicy, policyChangeSchema, type PolicyInForce } from './change-policy.ts';
 import { cancelDestruction, checkDestruction, prepareDestruction, setKeyEnabled } from './destruction.ts';
-import { refreshGovernance } from './in-force.ts';
+import { refreshGovernance, underRulesInForce } from './in-force.ts';
 import { raiseMinimum } from './minimum.ts';
 import { acceptRewrapped, rewrapSchema } from './rewrap.ts';
 import { rotateWrappingKey } from './rotation.ts';
@@ -122,8 +122,8 @@ async function changeKey(context: BrokerContext, request: WrappingKeyChange): Pr
   if (change === 'minimum-version') return await raiseMinimum(context, id, request.minimumVersion);
   if (change === 'disable' || change === 'enable') return await setKeyEnabled(context, id, change === 'enable');
   if (change === 'cancel-destruction') return await cancelDestruction(context, id);
-  await refreshGovernance(context);
-  refuseWithoutQuorum(context, 'key-destruction');
-  await checkDestruction(context, id, request.delaySeconds);
-  return await commitRecorded(context, prepareDestruction(context, id, request.delaySeconds));
+  const rules = await underRulesInForce(context);
+  refuseWithoutQuorum(rules, 'key-destruction');
+  await checkDestruction(rules, id, request.delaySeconds);
+  return await commitRecorded(rules, prepareDestruction(rules, id, request.delaySeconds));
 }

@@ -1,6 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { commitRecorded, type BrokerContext } from '../context.ts';
-import { requireGovernance, refreshGovernance } from '../lifecycle/in-force.ts';
+import { requireGovernance, underRulesInForce } from '../lifecycle/in-force.ts';
 import type { GuardedAction } from '../lifecycle/options.ts';
 import type { BrokerDatabase } from '../store/index.ts';
 import { checkAction } from './actions.ts';
@@ -25,12 +25,12 @@ export function refuseWithoutQuorum(context: Pick<BrokerContext, 'governance'>, 
   if (context.governance?.quorum !== undefined) throw new FastnessError('QUORUM_REQUIRED', `For ${action}.`);
 }
 
-/** Throws `QUORUM_NOT_CONFIGURED`. */
-export async function quorumInForce(context: BrokerContext): Promise<Quorum> {
-  await refreshGovernance(context);
-  const { quorum } = requireGovernance(context);
+/** The quorum in force, and the rules to decide under with it. Throws `QUORUM_NOT_CONFIGURED`. */
+export async function quorumInForce(context: BrokerContext): Promise<{ quorum: Quorum; rules: BrokerContext }> {
+  const rules = await underRulesInForce(context);
+  const { quorum } = requireGovernance(rules);
   if (quorum === undefined) throw new FastnessError('QUORUM_NOT_CONFIGURED');
-  return quorum;
+  return { quorum, rules };
 }
 
 /** Makes a proposal, with a challenge for every key of the quorum. What could not be executed now is refused. */
@@ -38,16 +38,16 @@ export async function createProposal(
   context: BrokerContext,
   request: { readonly action: ProposedAction; readonly reason: string; readonly lifetimeSeconds?: number },
 ): Promise<ProposalDocument> {
-  const quorum = await quorumInForce(context);
+  const { quorum, rules } = await quorumInForce(context);
   const { quorumOptions, signer } = requireGovernance(context);
   const lifetimeSeconds = request.lifetimeSeconds ?? quorumOptions?.proposalSeconds ?? 0;
   if (lifetimeSeconds < 60 || lifetimeSeconds > (quorumOptions?.maximumProposalSeconds ?? 0)) {
     throw new FastnessError('PROPOSAL_INVALID', `Its lifetime is ${lifetimeSeconds} seconds.`);
   }
-  await checkAction(context, request.action);
+  await checkAction(rules, request.action);
   const { action, reason } = request;
   const made = makeProposal({ action, reason, broker: signer.keyId, quorum, now: context.now(), lifetimeSeconds });
-  return await commitRecorded(context, async (trx) => {
+  return await commitRecorded(rules, async (trx) => {
     await insertProposal(trx, made, quorum);
     const { id, expiresAt } = made.proposal;
     const facts = { proposal: id, action: action.kind, proposalDigest: made.digest, expires: expiresAt };
@@ -64,9 +64,9 @@ export async function approveProposal(
   id: string,
   request: { readonly keyId: string; readonly proof: Proof },
 ): Promise<{ readonly approvals: number; readonly threshold: number }> {
-  const quorum = await quorumInForce(context);
+  const { quorum, rules } = await quorumInForce(context);
   await endExpired(context, id);
-  return await commitRecorded(context, async (trx) => {
+  return await commitRecorded(rules, async (trx) => {
     const stored = await findProposal(trx, id);
     const now = context.now();
     if (stored.state !== 'pending' && stored.state !== 'approved') throw stateError(stored);

@@ -1,6 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { commitRecorded, type BrokerContext } from '../context.ts';
-import { generations, refreshGovernance } from '../lifecycle/in-force.ts';
+import { refreshGovernance } from '../lifecycle/in-force.ts';
 import { prepareAction } from './actions.ts';
 import { boundProposal, endExpired, quorumInForce, stateError } from './decide.ts';
 import { findProposal, moveProposal, readApprovals } from './proposals.ts';
@@ -14,9 +14,9 @@ import { requireQuorum } from './verify-approval.ts';
  * What is refused for good makes it `failed`. Throws `PROPOSAL_*`, `QUORUM_*` and what the action throws.
  */
 export async function executeProposal(context: BrokerContext, id: string): Promise<unknown> {
-  const quorum = await quorumInForce(context);
+  const { quorum, rules } = await quorumInForce(context);
   await endExpired(context, id);
-  const action = await commitRecorded(context, async (trx) => {
+  const action = await commitRecorded(rules, async (trx) => {
     const stored = await findProposal(trx, id);
     if (stored.state === 'pending') throw new FastnessError('QUORUM_APPROVALS_MISSING');
     if (stored.state !== 'approved' && stored.state !== 'executing') throw stateError(stored);
@@ -26,13 +26,11 @@ export async function executeProposal(context: BrokerContext, id: string): Promi
     return { kind: 'proposal-executing', facts: { proposal: id }, result: bound.action };
   });
   try {
-    const change = await prepareAction(context, action, id);
-    const result = await commitRecorded(context, async (trx) => {
+    const change = await prepareAction(rules, action, id);
+    const result = await commitRecorded(rules, async (trx) => {
       // Whoever comes second finds it done.
       if (!(await moveProposal(trx, id, ['executing'], 'succeeded', { at: context.now() })))
         throw stateError(await findProposal(trx, id));
-      if ((await generations(trx)).membership !== quorum.generation)
-        throw new FastnessError('QUORUM_MEMBERSHIP_CHANGED');
       return await change(trx);
     });
     await refreshGovernance(context);

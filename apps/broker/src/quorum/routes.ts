@@ -74,7 +74,7 @@ export function addQuorumRoutes(app: BrokerApp, context: BrokerContext, recordin
   const idOf = (text: string | undefined): string => checkShape(id, text);
 
   app.get('/v1/admin/quorum', async (c) => {
-    const { generation, digest, membership } = await quorumInForce(context);
+    const { generation, digest, membership } = (await quorumInForce(context)).quorum;
     return c.json({ generation, digest, membership });
   });
 

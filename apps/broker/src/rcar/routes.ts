@@ -5,7 +5,7 @@ import type { AuditOperation } from '../audit/facts.ts';
 import type { RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
 import { readJsonBody, readJsonWithIntegers } from '../http/body.ts';
-import { refreshGovernance } from '../lifecycle/in-force.ts';
+import { underRulesInForce } from '../lifecycle/in-force.ts';
 import { remoteAddress, type BrokerApp, type BrokerEnv, type RateLimiters } from '../routes/app.ts';
 import { recordingRefusal } from '../routes/refusal.ts';
 import { attestationSchema, attestGuest } from './attest-guest.ts';
@@ -47,18 +47,18 @@ export function addRcarRoutes(
   const sessions = createSessions({ ...options, now: context.now });
 
   /** The guest that a request comes from: by its bearer token, or by the token of its session. */
-  const guestOf = async (c: Context<BrokerEnv>): Promise<AttestedGuest> => {
+  const guestOf = async (rules: BrokerContext, c: Context<BrokerEnv>): Promise<AttestedGuest> => {
     const authorization = c.req.header('authorization');
     if (authorization !== undefined) {
       const token = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization)?.[1];
       if (token === undefined) throw new FastnessError('RCAR_TOKEN_INVALID');
-      return await readToken(context, token);
+      return await readToken(rules, token);
     }
     const cookies = c.req.header('cookie');
     if (cookies === undefined) throw new FastnessError('RCAR_TOKEN_MISSING');
     const { token } = sessions.find(sessionIdOf(cookies));
     if (token === undefined) throw new FastnessError('RCAR_SESSION_NOT_ATTESTED');
-    return await readToken(context, token);
+    return await readToken(rules, token);
   };
 
   const answering = async (
@@ -116,9 +116,8 @@ export function addRcarRoutes(
         limiters.keyRelease.takeShared();
         session.state = 'verifying';
         try {
-          await refreshGovernance(context);
           const { tokenSeconds } = options;
-          const token = await attestGuest(context, { session, request, tokenSeconds, trail });
+          const token = await attestGuest(await underRulesInForce(context), { session, request, tokenSeconds, trail });
           session.token = token;
           session.state = 'attested';
           return c.json({ token }, 200, headers);
@@ -139,13 +138,13 @@ export function addRcarRoutes(
         const { repository, type, tag } = c.req.param();
         const path = resourcePathSchema.safeParse(`${repository}/${type}/${tag}`);
         if (!path.success || new URL(c.req.url).search !== '') throw new FastnessError('RCAR_PATH_INVALID');
-        await refreshGovernance(context);
-        const guest = await guestOf(c);
+        const rules = await underRulesInForce(context);
+        const guest = await guestOf(rules, c);
         trail.tee = guest.tee;
         trail.simulated = false;
         trail.measurement = guest.measurement;
         trail.platform = guest.platform;
-        return c.json(await releaseResource(context, path.data, guest));
+        return c.json(await releaseResource(rules, path.data, guest));
       },
     ),
   );

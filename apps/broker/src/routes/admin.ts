@@ -4,7 +4,7 @@ import { adminRoles } from '../admin/roles.ts';
 import { auditEntrySchema } from '../audit/entry.ts';
 import type { BrokerContext } from '../context.ts';
 import { checkShape, readJsonBody } from '../http/body.ts';
-import { refreshGovernance } from '../lifecycle/in-force.ts';
+import { refreshGovernance, underRulesInForce } from '../lifecycle/in-force.ts';
 import { addLifecycleRoutes } from '../lifecycle/routes.ts';
 import { refuseWithoutQuorum } from '../quorum/decide.ts';
 import { addQuorumRoutes } from '../quorum/routes.ts';
@@ -74,10 +74,10 @@ export function addAdminRoutes(app: BrokerApp, context: BrokerContext): void {
 
   app.put('/v1/admin/releases', async (c) => {
     const registered = await recording('release-registration', async (trail) => {
-      await refreshGovernance(context);
       const request = await readJsonBody(c.req.raw, registrationSchema, context.limits.body.admin);
-      refuseWithoutQuorum(context, 'release');
-      return await registerRelease(context, request, trail);
+      const rules = await underRulesInForce(context);
+      refuseWithoutQuorum(rules, 'release');
+      return await registerRelease(rules, request, trail);
     });
     return c.json(registered);
   });

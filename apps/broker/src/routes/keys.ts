@@ -3,7 +3,7 @@ import { toBase64Url } from '@fastness/codec/bytes';
 import { authorise, type RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
 import { readEmptyBody, readJsonBody } from '../http/body.ts';
-import { refreshGovernance } from '../lifecycle/in-force.ts';
+import { underRulesInForce } from '../lifecycle/in-force.ts';
 import { createRecentAddresses } from '../limits.ts';
 import { releaseKey } from '../release-key.ts';
 import { asStoreError, isRunningLease, issueChallenge } from '../store/index.ts';
@@ -56,8 +56,8 @@ export function addKeyRoutes(app: BrokerApp, context: BrokerContext, limiters: R
       () => (request.leaseId === undefined ? 'key-release' : 'lease-renewal'),
       trail,
       async () => {
-        await refreshGovernance(context);
-        return await releaseKey(context, await authorise(context, request, trail));
+        const rules = await underRulesInForce(context);
+        return await releaseKey(rules, await authorise(rules, request, trail));
       },
     );
     holders.add(address);

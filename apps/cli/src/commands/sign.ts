@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
+import { parseVerifierKey } from '@fastness/log';
 import { parseManifest, signRelease } from '@fastness/model';
 import {
   measurementBytes,
@@ -28,6 +29,7 @@ export interface SignOptions {
   readonly expiresIn: number;
   readonly measurement?: string[];
   readonly traffic?: TrafficProfileName;
+  readonly logKey?: string[];
 }
 
 const defaultLifetime = '90d';
@@ -66,6 +68,11 @@ export function signCommand(): Command {
       'measurement of an enclave that may open it, such as tdx:HEX or aws-nitro:HEX (without a TEE: sev-snp), repeatable (default with the simulated TEE: this checkout)',
       collect,
     )
+    .option(
+      '--log-key <key>',
+      "key of the log of a broker that may give out the key, repeatable for brokers that serve one fleet (default: as a release before that named several, or that of the home's broker)",
+      collect,
+    )
     .addOption(
       new Option(
         '--traffic <profile>',
@@ -73,6 +80,16 @@ export function signCommand(): Command {
       ).choices(trafficProfiles),
     )
     .action(action<SignOptions>(async (context, options) => void (await signHome(context, options))));
+}
+
+/** The logs that a release names: without any given, that of a broker that was told no other name or key for it. */
+async function logsOf(
+  brokerKey: Uint8Array,
+  given: readonly string[] | undefined,
+): Promise<Pick<Release, 'logKey' | 'logKeys'>> {
+  const [first, ...more] = given ?? [(await brokerLogKey(brokerKey)).text];
+  for (const key of given ?? []) await parseVerifierKey(key);
+  return first !== undefined && more.length === 0 ? { logKey: first } : { logKeys: [...(given ?? [])] };
 }
 
 export async function signHome(
@@ -104,8 +121,7 @@ export async function signHome(
     expires: new Date(now.getTime() + options.expiresIn).toISOString(),
     measurements: await measurementsFor(context, config.tee, options.measurement),
     brokerKey: toBase64Url(brokerKey),
-    // The log of a broker that was told no other name or key for it.
-    logKey: (await brokerLogKey(brokerKey)).text,
+    ...(await logsOf(brokerKey, options.logKey ?? previous?.logKeys)),
     ...(traffic === undefined ? {} : { traffic }),
   });
   await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });

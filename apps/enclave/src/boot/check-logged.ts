@@ -1,6 +1,6 @@
 import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
-import { parseVerifierKey, verifyProof } from '@fastness/log';
+import { parseCheckpoint, parseNote, parseProof, parseVerifierKey, verifyProof } from '@fastness/log';
 import { z } from 'zod';
 
 /** What the broker logged has to be this: a part of an audit entry, of which a later version may write more. */
@@ -15,7 +15,7 @@ const entrySchema = z.object({
 
 /**
  * Checks that the broker's transparency log has the release of the key, or the renewal, that is being answered: the proof leads
- * to a checkpoint under the key that the owner signed into the release, and the entry names this lease. So a broker that
+ * to a checkpoint under a key that the owner signed into the release, and the entry names this lease. So a broker that
  * is made to hand out a key cannot do it without leaving the entry for everybody who reads the log.
  *
  * Does not show that the log is the same for everybody: that is what witnesses and those who read it are for.
@@ -23,8 +23,8 @@ const entrySchema = z.object({
  */
 export async function checkLogged(options: {
   proof: string | undefined;
-  /** `logKey` of the release. */
-  logKey: string;
+  /** The logs that the release names: the entry has to be in one of them. */
+  logKeys: readonly string[];
   renewal: boolean;
   /** Hex. */
   releaseDigest: string;
@@ -33,7 +33,10 @@ export async function checkLogged(options: {
   keyConfigDigest: string;
 }): Promise<void> {
   if (options.proof === undefined) throw new FastnessError('LOG_PROOF_MISSING');
-  const trust = { logKeys: [await parseVerifierKey(options.logKey)] };
+  const { origin } = parseCheckpoint(parseNote(parseProof(options.proof).checkpoint).text);
+  const named = await Promise.all(options.logKeys.map((text) => parseVerifierKey(text)));
+  // Each log by its own keys: those of one must not vouch for another.
+  const trust = { logKeys: named.filter(({ name }) => name === origin), origin };
   const { entry, index } = await verifyProof({ proof: options.proof, trust });
   const unexpected = (what: string): FastnessError =>
     new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: ${what}.`);

@@ -17,8 +17,8 @@ export interface KeyRequestOptions {
   readonly releaseDigest: Uint8Array;
   /** SubjectPublicKeyInfo DER out of release.json: whoever signs leases. */
   readonly brokerKey: Uint8Array;
-  /** Out of release.json: the log that has to have every key release and renewal. Undefined: none has to. */
-  readonly logKey?: string | undefined;
+  /** Out of release.json: the logs, one of which has to have every key release and renewal. Undefined: none has to. */
+  readonly logKeys?: readonly string[] | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -95,10 +95,10 @@ async function exchange(
       ...(leaseId === undefined ? {} : { leaseId }),
     },
   });
-  if (options.logKey !== undefined) {
+  if (options.logKeys !== undefined) {
     await checkLogged({
       proof: response.logProof,
-      logKey: options.logKey,
+      logKeys: options.logKeys,
       renewal: leaseId !== undefined,
       releaseDigest: toHex(releaseDigest),
       leaseId: claims.leaseId,
@@ -117,7 +117,7 @@ async function exchange(
       sentAt,
       receivedAt,
       // One that was checked, and no other.
-      ...(options.logKey === undefined || response.logProof === undefined ? {} : { logProof: response.logProof }),
+      ...(options.logKeys === undefined || response.logProof === undefined ? {} : { logProof: response.logProof }),
     },
   };
 }

@@ -84,6 +84,11 @@ export const brokerErrors = Object.freeze({
     next: 'Give the broker a TLS certificate, or call it from its own machine. Replace the token if it crossed a network in clear.',
   },
 
+  BROKER_RULES_CHANGED: {
+    class: 'unavailable',
+    message: 'The policy or the quorum was changed while the request was decided, and nothing was done.',
+    next: 'Try again; what needs evidence, with a new challenge.',
+  },
   BROKER_NONCE_UNKNOWN: {
     class: 'invalid',
     message: 'The broker did not issue this nonce.',
@@ -118,7 +123,7 @@ export const brokerErrors = Object.freeze({
   BROKER_RELEASE_OTHER_LOG: {
     class: 'denied',
     message: 'The release names another transparency log.',
-    next: 'Sign a release whose logKey is the log key of this broker, which it prints when it starts.',
+    next: 'Sign a release whose logKey, or one of whose logKeys, is the log key of this broker, which it prints when it starts.',
   },
   BROKER_RELEASE_VERSION_TAKEN: {
     class: 'conflict',

@@ -19,6 +19,7 @@ export {
 } from './owner-root.ts';
 export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';
 export {
+  logKeysOf,
   measurementBytes,
   parseRelease,
   releaseSchema,

@@ -46,6 +46,14 @@ const measurementSchema = z
   // The simulated TEE speaks SEV-SNP and nothing else.
   .refine(({ tee, simulated }) => !simulated || tee === 'sev-snp', { path: ['simulated'] });
 
+/** Logs that a release may name. */
+export const maxLogKeys = 16;
+
+const logKeySchema = z
+  .string()
+  .max(512)
+  .regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/);
+
 /** Characters of release.json. */
 export const maxReleaseLength = 256 * 1024;
 
@@ -72,10 +80,16 @@ export const releaseSchema = z
      * The key of the broker's transparency log (`NAME+ID+BASE64`, a verifier key of c2sp.org/signed-note). When it is here, an
      * enclave takes a key or a lease only with a proof that this log has the entry. Absent: nothing is proven.
      */
-    logKey: z
-      .string()
-      .max(512)
-      .regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/)
+    logKey: logKeySchema.exactOptional(),
+    /**
+     * In place of `logKey`, for brokers that serve one fleet and have a log each: the keys of their logs. The proof has to be of
+     * one of these logs, that of the broker that answered. Add keys by a new release.
+     */
+    logKeys: z
+      .array(logKeySchema)
+      .min(1)
+      .max(maxLogKeys)
+      .refine((keys) => new Set(keys).size === keys.length)
       .exactOptional(),
     /**
      * The least that an enclave must do to hide the sizes and times of its answers; the enclave obeys it whatever its
@@ -83,9 +97,15 @@ export const releaseSchema = z
      */
     traffic: z.enum(trafficProfiles).exactOptional(),
   })
+  .refine(({ logKey, logKeys }) => logKey === undefined || logKeys === undefined, { path: ['logKeys'] })
   .refine((release) => Date.parse(release.notBefore) < Date.parse(release.expires), { path: ['expires'] });
 
 export type Release = z.infer<typeof releaseSchema>;
+
+/** Keys of the logs, one of which has to have each use of a release; undefined: none has to. */
+export function logKeysOf({ logKey, logKeys }: Pick<Release, 'logKey' | 'logKeys'>): readonly string[] | undefined {
+  return logKeys ?? (logKey === undefined ? undefined : [logKey]);
+}
 
 /** Errors: RELEASE_MALFORMED. */
 export function parseRelease(text: string): Release {
