@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { concatBytes, u32be, utf8Encode } from '@fastness/codec/bytes';
+import { concatBytes, u32be } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { nameBytes } from './name-bytes.ts';
 
 /** Bytes of an AES-256 key and the nonce of GCM, as HKDF gives them. */
 export const derivedBytes = 44;
@@ -8,8 +9,19 @@ export const tagBytes = 16;
 
 /** What a wrapped key is bound to, framed so that no two bindings give the same bytes. */
 export function framedBinding(label: string, keyId: string, keyVersion: number, context: Uint8Array): Uint8Array {
-  const [name, id] = [utf8Encode(label), utf8Encode(keyId)];
-  return concatBytes(u32be(name.length), name, u32be(id.length), id, u32be(keyVersion), u32be(context.length), context);
+  const [name, id] = [nameBytes(label), nameBytes(keyId)];
+  const bytes = new Uint8Array(16 + name.length + id.length + context.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, name.length);
+  bytes.set(name, 4);
+  let offset = 4 + name.length;
+  view.setUint32(offset, id.length);
+  bytes.set(id, offset + 4);
+  offset += 4 + id.length;
+  bytes.set(u32be(keyVersion), offset);
+  view.setUint32(offset + 4, context.length);
+  bytes.set(context, offset + 8);
+  return bytes;
 }
 
 /** AES-256-GCM: ciphertext, then the tag. `derived`: key and nonce, of this one content; the caller wipes them. */

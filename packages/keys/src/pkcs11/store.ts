@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type ManagedKeyStore } from '../key-store.ts';
 import { checkContext, checkPlaintext } from '../wrap-sizes.ts';
 import { keyIdPattern, maxWrappedBytes, type WrappedKey } from '../wrapped-key.ts';
+import { nameBytes } from '../name-bytes.ts';
 import { bindingOf } from './binding.ts';
 import {
   keyInfoSchema,
@@ -173,7 +174,7 @@ class TokenKeyStore implements Pkcs11KeyStore {
     checkContext(context);
     // The digest is made here: the child is what everybody waits for.
     const binding = bindingOf(keyId, keyVersion, context);
-    const fields = [utf8Encode(keyId), u32be(keyVersion), utf8Encode(algorithm), ciphertext, binding];
+    const fields = [nameBytes(keyId), u32be(keyVersion), nameBytes(algorithm), ciphertext, binding];
     return one(await this.#request('unwrap', fields, true));
   }
 
