@@ -24,10 +24,11 @@ const isFacts = (value: unknown): value is ErrorFacts => isRecord(value) && type
 /** The codes of one area, in the order of its table. */
 async function readArea(file: string): Promise<readonly (readonly [code: string, facts: ErrorFacts])[]> {
   const tables = await exportsOf(join(errorFolder, file));
-  return tables
+  const rows = tables
     .filter((table) => isRecord(table))
     .flatMap((table) => Object.entries(table))
     .flatMap(([code, facts]) => (isFacts(facts) ? [[code, facts] as const] : []));
+  return [...new Map(rows)];
 }
 
 interface Case {

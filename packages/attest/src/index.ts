@@ -1,4 +1,5 @@
 /** Verification of TEE evidence: pure, offline, the same in Node and browser. */
+import './errors.ts';
 export {
   deviceEvidenceDigestOf,
   deviceNonceOf,

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
+import { isErrorCode } from '@fastness/codec/errors';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
@@ -26,9 +27,29 @@ const builtOn: Readonly<Record<string, readonly string[]>> = {
   'nvidia-nras': ['token'],
 };
 
-/** What a browser would load for one export, minified: its bytes and the modules that are in it. */
-async function bundle(entry: string) {
-  const build = await rolldown({
+/** Tables of error codes of each folder, where they are not named like it. */
+const areasOf: Readonly<Record<string, readonly string[]>> = {
+  dcap: ['dcap-quote', 'dcap-collateral'],
+  snp: ['snp-authenticity', 'snp-appraisal'],
+  nvidia: ['nvidia-report', 'nvidia-endorsements', 'nvidia-appraisal'],
+  'android-key': ['android', 'jws'],
+  arm: ['corim'],
+  token: ['token', 'jws'],
+  tpm: ['tpm', 'tpm-ak', 'event-log'],
+};
+
+type Bundle = Awaited<ReturnType<typeof build>>;
+const built = new Map<string, Promise<Bundle>>();
+
+/** What a browser would load for one export, minified: its bytes and the modules that are in it. Made once. */
+async function bundle(entry: string): Promise<Bundle> {
+  const made = built.get(entry) ?? build(entry);
+  built.set(entry, made);
+  return made;
+}
+
+async function build(entry: string) {
+  const bundled = await rolldown({
     input: `${folder}${entry}`,
     platform: 'browser',
     resolve: { conditionNames: ['source', 'browser', 'import'] },
@@ -36,8 +57,8 @@ async function bundle(entry: string) {
       if (level === 'warn') throw new Error(log.message);
     },
   });
-  const { output } = await build.generate({ format: 'esm', minify: true });
-  await build.close();
+  const { output } = await bundled.generate({ format: 'esm', minify: true });
+  await bundled.close();
   const chunks = output.flatMap((part) => (part.type === 'chunk' ? [part] : []));
   const modules = chunks.flatMap((chunk) =>
     Object.entries(chunk.modules).flatMap(([path, { code }]) =>
@@ -71,6 +92,37 @@ describe('what a browser loads', () => {
       return found !== undefined && !own.has(found['folder'] ?? '') && found['file'] !== 'waivable.ts';
     });
     expect(others).toEqual([]);
+    const areas = paths.flatMap(
+      (path) => /^codec\/src\/errors\/attest-(?<area>.+)\.ts$/.exec(path)?.groups?.['area'] ?? [],
+    );
+    const mine = new Set(['base', ...[...own].flatMap((folder) => areasOf[folder] ?? [folder])]);
+    expect(areas.filter((area) => !mine.has(area))).toEqual([]);
+  });
+
+  it.each([
+    ...Object.entries(exports).map(([name, { source }]) => [`attest ${name}`, source] as const),
+    ['channel', '../channel/src/index.ts'],
+    ['channel ./wire', '../channel/src/wire/index.ts'],
+    ['client', '../client/src/index.ts'],
+    ['log', '../log/src/index.ts'],
+    ['model ./release', '../model/src/release/index.ts'],
+  ] as const)('%s can explain every code that it throws', async (_name, source) => {
+    const { modules } = await bundle(source);
+    const tables = modules.filter(({ path }) => path.startsWith('codec/src/errors/'));
+    const explained = new Set(
+      tables.flatMap(({ code }) => [...code.matchAll(/^\s*([A-Z][A-Z0-9_]+): /gm)].map(([, name = '']) => name)),
+    );
+    expect(explained.size).toBeGreaterThan(10);
+    // Lists of what policies can waive name codes of every format and throw none.
+    const thrown = modules
+      .filter(({ path }) => !/node_modules|^codec\/src\/errors\/|\/(?:waivable|waivers)\.ts$/.test(path))
+      .flatMap(({ path, code }) =>
+        [...withoutComments(code).matchAll(/["'`]([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)["'`]/g)].map(
+          ([, name = '']) => [path, name] as const,
+        ),
+      )
+      .filter(([, name]) => isErrorCode(name));
+    expect(thrown.filter(([, name]) => !explained.has(name))).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import './errors.ts';
 export { defaultMessageLimits, type MessageLimits } from './bhttp/limits.ts';
 export { paddedLength } from './bhttp/padding.ts';
 export { type BinaryRequest } from './binary-request.ts';

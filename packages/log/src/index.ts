@@ -1,3 +1,4 @@
+import './errors.ts';
 export { emptyRoot, hashLength, webHasher, type TreeHasher } from './merkle/hasher.ts';
 export { maxProofHashes, verifyInclusion } from './merkle/inclusion.ts';
 export { verifyConsistency, type TreeHead } from './merkle/consistency.ts';

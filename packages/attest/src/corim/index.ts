@@ -1,4 +1,5 @@
 /** Reference integrity manifests (CoRIM): reading them, checking who signed them, and turning them into policy. */
+import './errors.ts';
 export { importCorim, type ImportedCorim } from './import.ts';
 export { openCorim, type OpenCorimOptions, type OpenedCorim } from './open.ts';
 export { corimProfiles, type CorimProfile, type CorimSections } from './profiles/index.ts';

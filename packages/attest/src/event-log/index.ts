@@ -1,4 +1,5 @@
 /** Boot event logs: read them, and replay them to registers that evidence vouches for. */
+import './errors.ts';
 export { firstDifference } from './compare.ts';
 export { EV_NO_ACTION, eventTypeName, logDigestBytes, type LogHash } from './layout.ts';
 export { parseEventLog, type EventLog, type LogEvent } from './parse.ts';

@@ -1,3 +1,4 @@
+import '../errors.ts';
 export {
   attestationBundleSchema,
   attestationRequestSchema,

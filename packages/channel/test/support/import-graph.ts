@@ -41,10 +41,12 @@ function sourceOf(name: string, from: string): string | undefined {
   const [scope, packageName, ...rest] = name.split('/');
   const folder = path.join(packagesFolder(from), packageName ?? '');
   const manifest = exportsSchema.parse(createRequire(from)(path.join(folder, 'package.json')));
-  const target = manifest.exports?.[rest.length === 0 ? '.' : `./${rest.join('/')}`];
+  const subpath = rest.length === 0 ? '.' : `./${rest.join('/')}`;
+  const parent = `${path.posix.dirname(subpath)}/*`.replace(/^(?!\.\/)/, './');
+  const target = manifest.exports?.[subpath] ?? manifest.exports?.[parent];
   const source = typeof target === 'string' ? target : target?.source;
   if (source === undefined) throw new Error(`${scope}/${packageName} does not export ${name}`);
-  return path.join(folder, source);
+  return path.join(folder, source.replace('*', path.posix.basename(subpath)));
 }
 
 function packagesFolder(from: string): string {

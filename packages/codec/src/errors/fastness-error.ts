@@ -1,5 +1,6 @@
 import { errorClasses, type ErrorClass } from './class.ts';
-import { factsOf, isErrorCode, type ErrorCode } from './registry.ts';
+import { factsOf, isKnownCode } from './facts.ts';
+import type { ErrorCode } from './registry.ts';
 
 /** RFC 9457 problem details, with Fastness's code, class and next step as extension members. */
 export interface ProblemDetails {
@@ -57,7 +58,7 @@ export class FastnessError extends Error {
 
   /** Rebuilds the error that a Fastness service sent; undefined when `value` is no such problem document. */
   static fromProblem(value: unknown): FastnessError | undefined {
-    if (typeof value !== 'object' || value === null || !('code' in value) || !isErrorCode(value.code)) return undefined;
+    if (typeof value !== 'object' || value === null || !('code' in value) || !isKnownCode(value.code)) return undefined;
     const detail = 'detail' in value && typeof value.detail === 'string' ? value.detail : undefined;
     return new FastnessError(value.code, detail);
   }

@@ -1,3 +1,4 @@
 export { errorClasses, type ClassFacts, type ErrorClass, type ErrorFacts } from './class.ts';
 export { FastnessError, type ProblemDetails } from './fastness-error.ts';
-export { errorRegistry, factsOf, isErrorCode, type ErrorCode } from './registry.ts';
+export { factsOf, provideErrors } from './facts.ts';
+export { errorRegistry, isErrorCode, type ErrorCode } from './registry.ts';

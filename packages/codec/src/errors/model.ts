@@ -4,7 +4,8 @@ import { releaseErrors } from './release.ts';
 import { sealErrors } from './seal.ts';
 
 /** Codes of `model`. */
-export const modelErrors = Object.freeze({ ...releaseErrors, ...sealErrors, ...modelDiskErrors } as const satisfies Record<
-  string,
-  ErrorFacts
->);
+export const modelErrors = Object.freeze({
+  ...releaseErrors,
+  ...sealErrors,
+  ...modelDiskErrors,
+} as const satisfies Record<string, ErrorFacts>);

@@ -2,13 +2,13 @@ import { attestErrors } from './attest.ts';
 import { brokerErrors } from './broker.ts';
 import { brokerStoreErrors } from './broker-store.ts';
 import { channelErrors } from './channel.ts';
-import type { ErrorFacts } from './class.ts';
 import { cliErrors } from './cli.ts';
 import { clientErrors } from './client.ts';
 import { codecErrors } from './codec.ts';
 import { enclaveErrors } from './enclave.ts';
 import { endorsementErrors } from './endorsements.ts';
 import { evidenceErrors } from './evidence.ts';
+import { provideErrors } from './facts.ts';
 import { freshnessErrors } from './freshness.ts';
 import { keysCloudErrors } from './keys-cloud.ts';
 import { keysHsmErrors } from './keys-hsm.ts';
@@ -50,9 +50,8 @@ export const errorRegistry = Object.freeze({
 
 export type ErrorCode = keyof typeof errorRegistry;
 
-export function factsOf(code: ErrorCode): ErrorFacts {
-  return errorRegistry[code];
-}
+// Whoever loads the registry can explain every code.
+provideErrors(errorRegistry);
 
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(errorRegistry, value);

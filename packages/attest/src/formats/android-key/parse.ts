@@ -9,6 +9,7 @@ import { readKeyDescription, type KeyDescription } from './key-description.ts';
 import { attestationVersions, KEY_DESCRIPTION_OID, PROVISIONING_INFO_OID } from './layout.ts';
 import { readProvisioningInfo } from './provisioning.ts';
 import { ParsedKey } from './stages.ts';
+import './errors.ts';
 
 /**
  * Reads a chain and the attestation extension in its first certificate, as strict DER. Only there the extension counts: an

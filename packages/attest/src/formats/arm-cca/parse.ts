@@ -7,6 +7,7 @@ import { ccaMessageCodes, MAX_CCA_TOKEN_BYTES } from './layout.ts';
 import { readPlatform } from './platform.ts';
 import { readRealm } from './realm.ts';
 import { ParsedToken } from './stages.ts';
+import './errors.ts';
 
 /**
  * Reads an Arm CCA attestation token (RMM specification, A7.2; draft-ffm-rats-cca-token): a collection of a platform token and

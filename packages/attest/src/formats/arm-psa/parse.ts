@@ -5,6 +5,7 @@ import { decodePsaEvidence } from './evidence.ts';
 import { psaMessageCodes } from './layout.ts';
 import { ParsedToken } from './stages.ts';
 import { readToken } from './token.ts';
+import './errors.ts';
 
 /**
  * Reads a PSA attestation token (RFC 9783) of one of the three profiles in `armPsaProfiles`: a COSE_Sign1 message that fills

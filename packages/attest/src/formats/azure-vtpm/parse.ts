@@ -10,6 +10,7 @@ import { decodeAzureVtpmEvidence } from './evidence.ts';
 import { parseHardware, type ParsedHardware } from './hardware.ts';
 import { readHclReport } from './hcl.ts';
 import { readRuntimeData, type RuntimeData } from './runtime-data.ts';
+import './errors.ts';
 
 /** Where the trust in the key may come from: runtime data that the hardware's report vouches for. */
 export interface ClaimedMachine {

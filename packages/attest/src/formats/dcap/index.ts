@@ -1,4 +1,5 @@
 /** What TDX and SGX share: collateral and what a PCK certificate says, for whoever fetches or stores it. */
+import './errors.ts';
 export {
   encodeDcapCollateral,
   parseDcapCollateral,

@@ -7,6 +7,7 @@ import { readEnclaveReport } from './enclave-report.ts';
 import type { BodyKind, DcapFlavour } from './flavour.ts';
 import { readQuote } from './quote.ts';
 import { ParsedQuote } from './stages.ts';
+import './errors.ts';
 
 /** Largest quote buffer that is read. Quotes are about 5 KB; drivers hand out buffers of 8 or 16. */
 const MAX_QUOTE_BYTES = 65_536;

@@ -7,6 +7,7 @@ import { readQuote } from '../tpm/quote.ts';
 import { ParsedQuote } from '../tpm/stages.ts';
 import { decodeGcpVtpmEvidence } from './evidence.ts';
 import { readInstanceInfo, type InstanceInfo } from './instance-info.ts';
+import './errors.ts';
 
 /** Where the trust in the key may come from: its certificate. */
 export interface ClaimedInstance {

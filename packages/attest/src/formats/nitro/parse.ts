@@ -7,6 +7,7 @@ import { readDocument } from './document.ts';
 import { decodeNitroEvidence } from './evidence.ts';
 import { ES384, MAX_DOCUMENT_BYTES, MAX_PAYLOAD_BYTES } from './layout.ts';
 import { ParsedDocument } from './stages.ts';
+import './errors.ts';
 
 /** A payload has at most 9 fields, 32 registers and 8 certificates. */
 const limits = Object.freeze({ maxBytes: MAX_PAYLOAD_BYTES, maxDepth: 3, maxItems: 128 });

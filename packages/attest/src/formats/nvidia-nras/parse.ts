@@ -5,6 +5,7 @@ import { isJsonObject, parseJson, type JsonValue } from '../../jws/json.ts';
 import { evidenceOf, finish, readToken } from '../token/parse.ts';
 import type { ParsedToken, TokenPart } from '../token/stages.ts';
 import { MAX_BUNDLE_BYTES, MAX_DEVICES, nvidiaNras } from './layout.ts';
+import './errors.ts';
 
 const limits = Object.freeze({ maxBytes: MAX_BUNDLE_BYTES, maxDepth: 3, maxValues: 256 });
 

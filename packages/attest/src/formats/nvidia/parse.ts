@@ -10,6 +10,7 @@ import { readMessages } from './message.ts';
 import { readReport } from './report.ts';
 import { readRim } from './rim/swid.ts';
 import { ParsedReport } from './stages.ts';
+import './errors.ts';
 
 /** Each device of a machine may bring its own. */
 const MAX_ENDORSEMENTS = 32;

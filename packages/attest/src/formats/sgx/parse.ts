@@ -4,6 +4,7 @@ import { readEnclaveReport, type EnclaveReport } from '../dcap/enclave-report.ts
 import { parseQuote } from '../dcap/parse.ts';
 import type { ParsedQuote } from '../dcap/stages.ts';
 import { sgxFlavour } from './flavour.ts';
+import './errors.ts';
 
 /**
  * Reads an SGX quote and its collateral. Says nothing about whether any of it is genuine.

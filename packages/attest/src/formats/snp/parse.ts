@@ -6,6 +6,7 @@ import { decodeSnpEndorsements, decodeSnpEvidence } from './evidence.ts';
 import { readFields } from './fields.ts';
 import { REPORT_BYTES, REPORT_VERSIONS, reportLayout, SIGNED_BYTES, type Field } from './layout.ts';
 import { ParsedReport } from './stages.ts';
+import './errors.ts';
 
 const COORDINATE_BYTES = 48;
 /** Certificates and revocation lists that evidence and endorsements may bring together. A chain needs four. */

@@ -4,6 +4,7 @@ import { parseQuote } from '../dcap/parse.ts';
 import type { ParsedQuote } from '../dcap/stages.ts';
 import { readTdBody, type TdBody } from './body.ts';
 import { tdxFlavour } from './flavour.ts';
+import './errors.ts';
 
 /**
  * Reads a TDX quote and its collateral. Says nothing about whether any of it is genuine.

@@ -9,6 +9,7 @@ import { joinKeySets, parseJwkSet, type Jwk } from '../../jws/key-set.ts';
 import { CRL_TYPE, JWK_SET_TYPE } from '../../media-types.ts';
 import type { TokenService } from './service.ts';
 import { ParsedToken, type TokenPart } from './stages.ts';
+import './errors.ts';
 
 /** What one token may say. Confidential Space lists arguments and environment; Azure its runtime claims. */
 const claimLimits = Object.freeze({ maxBytes: 49_152, maxDepth: 10, maxValues: 4096 });

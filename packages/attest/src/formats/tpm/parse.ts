@@ -3,6 +3,7 @@ import type { Cmw } from '../../cmw.ts';
 import { decodeTpmEvidence } from './evidence.ts';
 import { readQuote } from './quote.ts';
 import { ParsedQuote } from './stages.ts';
+import './errors.ts';
 
 /** Where the trust in the key may come from: nowhere but the policy, so that this is a claim like the rest. */
 export interface ClaimedKey {

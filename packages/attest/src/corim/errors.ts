@@ -1,0 +1,5 @@
+import { provideErrors } from '@fastness/codec/errors';
+import { corimErrors } from '@fastness/codec/errors/attest-corim';
+import '../errors.ts';
+
+provideErrors(corimErrors);

@@ -1,0 +1,6 @@
+import { provideErrors } from '@fastness/codec/errors';
+import { tdxErrors } from '@fastness/codec/errors/attest-tdx';
+import '../../errors.ts';
+import '../dcap/errors.ts';
+
+provideErrors(tdxErrors);

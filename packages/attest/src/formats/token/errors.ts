@@ -1,0 +1,6 @@
+import { provideErrors } from '@fastness/codec/errors';
+import { tokenErrors } from '@fastness/codec/errors/attest-token';
+import '../../errors.ts';
+import '../../jws/errors.ts';
+
+provideErrors(tokenErrors);

@@ -1,0 +1,4 @@
+import { provideErrors } from '@fastness/codec/errors';
+import { jwsErrors } from '@fastness/codec/errors/attest-jws';
+
+provideErrors(jwsErrors);

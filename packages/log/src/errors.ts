@@ -1,0 +1,4 @@
+import { provideErrors } from '@fastness/codec/errors';
+import { logErrors } from '@fastness/codec/errors/log';
+
+provideErrors(logErrors);
