@@ -67,7 +67,11 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     stop.throwIfAborted();
     publish({ lease, ring, api, shape, release: sealed.package, releaseDigest: sealed.releaseDigest });
     enter('serving');
-    await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    const stopped = new Promise<undefined>((resolve) =>
+      stop.addEventListener('abort', () => resolve(undefined), { once: true }),
+    );
+    const broken = await (engine.broken === undefined ? stopped : Promise.race([stopped, engine.broken]));
+    if (broken !== undefined) throw broken;
     return stop.reason;
   } catch (error) {
     if (stop.aborted) return stop.reason;

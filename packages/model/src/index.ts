@@ -15,3 +15,4 @@ export {
   type ModelTask,
 } from './manifest.ts';
 export * from './signing/index.ts';
+export { parseUpstream, upstreamFile, upstreamSchema, type UpstreamSpec } from './upstream.ts';

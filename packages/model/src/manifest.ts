@@ -6,7 +6,7 @@ import { parseJsonText } from './release/json.ts';
 import { compareResourcePaths } from './release/resource-name.ts';
 
 /** Which engine serves the model, and what it is asked for. */
-export const modelEngines = Object.freeze(['llama', 'onnx'] as const);
+export const modelEngines = Object.freeze(['llama', 'onnx', 'upstream'] as const);
 export const modelTasks = Object.freeze(['generate', 'embed', 'classify'] as const);
 export type ModelEngine = (typeof modelEngines)[number];
 export type ModelTask = (typeof modelTasks)[number];

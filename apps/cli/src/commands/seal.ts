@@ -17,7 +17,10 @@ export interface SealOptions {
 export function sealCommand(): Command {
   return new Command('seal')
     .description('encrypt a model so that only an attested enclave can open it')
-    .argument('<path>', 'a GGUF file, or a folder with model.onnx, tokenizer.json and config.json')
+    .argument(
+      '<path>',
+      'a GGUF file, a folder with model.onnx, tokenizer.json and config.json, or a folder with upstream.json',
+    )
     .option('--model-id <id>', "the model's name in releases and in the API (default: from the file name)")
     .option('--replace', 'replace a sealed model of this name although a release of it is signed')
     .action(
@@ -52,7 +55,10 @@ export async function sealHome(context: Context, path: string, options: SealOpti
   }
   const detected = await detectModel(source);
   // Before any key is made: a model that the engine cannot load must not become a release.
-  await trialLoad({ source, engine: detected.engine, task: detected.task, signal });
+  // A server next to the enclave belongs to its image, which this machine need not have.
+  if (detected.engine !== 'upstream') {
+    await trialLoad({ source, engine: detected.engine, task: detected.task, signal });
+  }
   await using keyStore = await openStore(home, 'kek');
   await makePrivateDirectory(home.modelDirectory);
   const started = performance.now();

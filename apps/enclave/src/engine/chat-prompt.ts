@@ -44,13 +44,18 @@ export function withBeginning(model: LlamaModel, tokens: Token[]): Token[] {
   return bos !== null && shouldPrependBosToken && tokens[0] !== bos ? [bos, ...tokens] : tokens;
 }
 
-const itemOf: Readonly<Record<ChatMessage['role'], (content: string) => ChatHistoryItem>> = Object.freeze({
-  system: (text) => ({ type: 'system', text }),
-  user: (text) => ({ type: 'user', text }),
-  assistant: (text) => ({ type: 'model', response: [text] }),
-});
+/** Templates for tools are not rendered here; who asks for them was refused before. */
+const itemOf: Readonly<Record<Exclude<ChatMessage['role'], 'tool'>, (content: string) => ChatHistoryItem>> =
+  Object.freeze({
+    system: (text) => ({ type: 'system', text }),
+    user: (text) => ({ type: 'user', text }),
+    assistant: (text) => ({ type: 'model', response: [text] }),
+  });
 
 /** The empty last turn is the model's to write. */
 function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
-  return [...messages.map(({ role, content }) => itemOf[role](content)), { type: 'model', response: [] }];
+  return [
+    ...messages.flatMap(({ role, content }) => (role === 'tool' ? [] : [itemOf[role](content)])),
+    { type: 'model', response: [] },
+  ];
 }

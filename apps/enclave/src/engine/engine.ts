@@ -1,8 +1,10 @@
+import type { FastnessError } from '@fastness/codec/errors';
+
 /**
  * One interface for every inference engine. An engine sees opened files in memory and plain requests; it knows nothing
  * about keys, evidence or HTTP.
  */
-export type EngineName = 'llama' | 'onnx';
+export type EngineName = 'llama' | 'onnx' | 'upstream';
 export type EngineTask = 'generate' | 'embed' | 'classify';
 
 export interface EngineInfo {
@@ -32,9 +34,39 @@ export interface EngineLimits {
   readonly threads?: number | undefined;
 }
 
+/** A call of a tool that a model asked for, in OpenAI's shape. */
+export interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** A part of tool calls as they come; parts with one `index` belong to one call. */
+export interface ToolCallPart {
+  readonly index: number;
+  readonly id?: string;
+  readonly type?: 'function';
+  readonly function?: { readonly name?: string; readonly arguments?: string };
+}
+
 export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant';
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of the assistant, where it called tools. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of a tool: the call that it answers. */
+  readonly toolCallId?: string;
+}
+
+/** What an engine can do beside text. */
+export type EngineFeature = 'tools' | 'json';
+
+/** What a request asks for beside text; members of OpenAI's requests, checked only in their outer shape. */
+export interface ChatExtras {
+  readonly tools?: readonly object[];
+  readonly tool_choice?: string | object;
+  readonly parallel_tool_calls?: boolean;
+  readonly response_format?: object;
 }
 
 export interface GenerateOptions {
@@ -50,13 +82,20 @@ export interface GenerateOptions {
   readonly tokensPerDelta: number;
   /** Milliseconds after which a delta is handed on with fewer tokens. */
   readonly maxDelayMs: number;
+  /** Only what `features` of the engine names. */
+  readonly extras?: ChatExtras;
+  /** Whom the queue counts it with. Absent: nobody. */
+  readonly tenant?: string;
+  /** Keeps what a server caches for tenants apart; made inside the enclave, of bounded length, and no client can choose it. */
+  readonly salt?: string;
 }
 
-export type FinishReason = 'stop' | 'length';
+export type FinishReason = 'stop' | 'length' | 'tool_calls';
 
 /** Deltas in order; the last item says why generation ended. `tokens` counts what the item stands for. */
 export type GenerationItem =
   | { readonly kind: 'delta'; readonly text: string; readonly tokens: number }
+  | { readonly kind: 'calls'; readonly calls: readonly ToolCallPart[] }
   | {
       readonly kind: 'end';
       readonly finishReason: FinishReason;
@@ -78,6 +117,10 @@ export interface Classification {
 
 export interface Engine {
   readonly info: EngineInfo;
+  /** Absent: none. */
+  readonly features?: ReadonlySet<EngineFeature>;
+  /** Resolves when the engine broke down and will answer nothing any more. */
+  readonly broken?: Promise<FastnessError>;
   /** Whether the engine goes on reading the files it was loaded from; they may be closed otherwise. */
   readonly usesFiles: boolean;
   /** Rejects with ENCLAVE_BUSY, ENCLAVE_CONTEXT_LENGTH; the iteration throws ENCLAVE_ENGINE_FAILED, or the signal's reason. */
@@ -87,8 +130,8 @@ export interface Engine {
   ) => Promise<AsyncIterable<GenerationItem>>;
   /** Continues `prompt` as it is. Fails like `chat`. */
   readonly complete?: (prompt: string, options: GenerateOptions) => Promise<AsyncIterable<GenerationItem>>;
-  readonly embed?: (texts: readonly string[], signal: AbortSignal) => Promise<Embedding[]>;
-  readonly classify?: (texts: readonly string[], signal: AbortSignal) => Promise<Classification[]>;
+  readonly embed?: (texts: readonly string[], signal: AbortSignal, tenant?: string) => Promise<Embedding[]>;
+  readonly classify?: (texts: readonly string[], signal: AbortSignal, tenant?: string) => Promise<Classification[]>;
   /** Frees the model. Requests in flight fail. */
   readonly close: () => Promise<void>;
 }

@@ -19,8 +19,8 @@ export interface GenerateInput {
  * the call. The sequence goes back when the iteration ends or the signal fires.
  */
 export async function startGeneration(input: GenerateInput): Promise<AsyncIterable<GenerationItem>> {
-  const { signal } = input.options;
-  const items = generate(input, await input.slots.acquire(signal));
+  const { signal, tenant } = input.options;
+  const items = generate(input, await input.slots.acquire(signal, tenant));
   const first = await items.next();
   // A consumer that is gone never comes back to end the iteration itself.
   const end = (): void => void items.return().catch(() => {});

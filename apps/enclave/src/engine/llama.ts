@@ -163,8 +163,8 @@ async function embedder(llama: Llama, model: LlamaModel, options: EngineFiles): 
   return {
     info: { ...base, task: 'embed', dimensions: model.embeddingVectorSize },
     usesFiles: true,
-    async embed(texts, signal) {
-      const slot = await slots.acquire(signal);
+    async embed(texts, signal, tenant) {
+      const slot = await slots.acquire(signal, tenant);
       try {
         const embeddings: Embedding[] = [];
         for (const text of texts) {

@@ -55,10 +55,10 @@ async function loadModel(runtime: OnnxRuntime, version: string, options: EngineF
   const slots = new Slots([session], options.limits.queue);
   const run = async <T>(
     texts: readonly string[],
-    signal: AbortSignal,
+    { signal, tenant }: { readonly signal: AbortSignal; readonly tenant: string | undefined },
     read: (outputs: InferenceSession.OnnxValueMapType, batch: Batch) => T[],
   ): Promise<T[]> => {
-    const slot = await slots.acquire(signal);
+    const slot = await slots.acquire(signal, tenant);
     try {
       const results: T[] = [];
       for (let start = 0; start < texts.length; start += BATCH) {
@@ -74,12 +74,12 @@ async function loadModel(runtime: OnnxRuntime, version: string, options: EngineF
       slots.release(slot);
     }
   };
-  const embed: Engine['embed'] = (texts, signal) =>
-    run(texts, signal, (outputs, { lengths, columns }) =>
+  const embed: Engine['embed'] = (texts, signal, tenant) =>
+    run(texts, { signal, tenant }, (outputs, { lengths, columns }) =>
       toEmbeddings(outputs, lengths, columns).map((vector, row) => ({ vector, tokens: lengths[row] ?? 0 })),
     );
-  const classify: Engine['classify'] = (texts, signal) =>
-    run(texts, signal, (outputs, { lengths }) => toClassifications(outputs, lengths, files.labels));
+  const classify: Engine['classify'] = (texts, signal, tenant) =>
+    run(texts, { signal, tenant }, (outputs, { lengths }) => toClassifications(outputs, lengths, files.labels));
   const close = async (): Promise<void> => {
     slots.close(new FastnessError('ENCLAVE_NOT_SERVING'));
     await session.release();

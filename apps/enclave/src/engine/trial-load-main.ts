@@ -11,7 +11,7 @@ import type { TrialAnswer } from './trial-load.ts';
 
 const requestSchema = z.strictObject({
   source: z.string().min(1),
-  engine: z.enum(['llama', 'onnx']),
+  engine: z.enum(['llama', 'onnx', 'upstream']),
   task: z.enum(['generate', 'embed', 'classify']),
 });
 

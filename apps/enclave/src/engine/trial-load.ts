@@ -16,7 +16,7 @@ export interface TrialLoadOptions {
 
 /** Numbers and names only: the child is ours, what it loads is not. */
 const infoSchema: z.ZodType<EngineInfo> = z.strictObject({
-  engine: z.enum(['llama', 'onnx']),
+  engine: z.enum(['llama', 'onnx', 'upstream']),
   version: z.string(),
   task: z.enum(['generate', 'embed', 'classify']),
   contextLength: z.number(),

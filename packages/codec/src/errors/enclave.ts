@@ -60,12 +60,17 @@ export const enclaveErrors = Object.freeze({
   ENCLAVE_ENGINE_TASK: {
     class: 'invalid',
     message: 'The inference engine cannot do the task that manifest.json names.',
-    next: 'Seal the model for a task of its engine: llama generates and embeds, onnx embeds and classifies.',
+    next: 'Seal the model for a task of its engine: llama generates and embeds, onnx embeds and classifies, upstream does what its server does.',
   },
   ENCLAVE_ENGINE_FAILED: {
     class: 'internal',
     message: 'The inference engine failed while it worked on the request.',
     next: 'Try again; if it fails every time, the model and the engine do not fit together.',
+  },
+  ENCLAVE_UPSTREAM_PROGRAM: {
+    class: 'denied',
+    message: 'A file of the server that the model asks for is not the one that its owner signed.',
+    next: 'Build the image with the files whose digests upstream.json states, or seal the model with the digests of yours.',
   },
   MODEL_DOES_NOT_LOAD: {
     class: 'invalid',

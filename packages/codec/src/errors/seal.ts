@@ -177,6 +177,11 @@ export const sealErrors = Object.freeze({
     message: 'This is not a model that Fastness can serve.',
     next: 'Give a GGUF file, a folder with one GGUF model, or a folder with model.onnx, tokenizer.json and config.json.',
   },
+  MODEL_UPSTREAM: {
+    class: 'invalid',
+    message: 'upstream.json does not say how a server serves this model.',
+    next: 'Correct the member that the detail names; docs/engines.md describes them all.',
+  },
   MODEL_FORMAT_AMBIGUOUS: {
     class: 'usage',
     message: 'The folder holds more than one model.',

@@ -5,10 +5,11 @@ import { readFully } from '../threads/file-io.ts';
 import { readGgufHeader, type GgufHeader } from './gguf.ts';
 import { checkOnnxFile } from './onnx.ts';
 import { checkTokenizer, taskOfConfig } from './onnx-config.ts';
+import { parseUpstream, upstreamFile } from '../upstream.ts';
 
 /** What a model on disk is, and how it is to be served. */
 export interface DetectedModel {
-  readonly format: 'gguf' | 'onnx';
+  readonly format: 'gguf' | 'onnx' | 'upstream';
   readonly engine: ModelEngine;
   readonly task: ModelTask;
   /** The file that the engine loads; of a split model the first part. */
@@ -37,14 +38,17 @@ const maxJsonLength = 64 * 1024 * 1024;
 
 /**
  * Finds out which engine and task a model on disk is for, and that its files are whole as far as their headers tell: a
- * GGUF file, a folder with one GGUF model, or a folder with model.onnx, tokenizer.json and config.json. Whether the
+ * GGUF file, a folder with one GGUF model, a folder with model.onnx, tokenizer.json and config.json, or a folder with an
+ * upstream.json and what the server that it names reads. Whether the
  * engine loads it only loading shows.
- * Errors: MODEL_FORMAT_UNKNOWN, MODEL_FORMAT_AMBIGUOUS, MODEL_TASK_UNKNOWN, MODEL_GGUF_*, MODEL_ONNX_*, SEAL_SOURCE_*,
+ * Errors: MODEL_UPSTREAM, MODEL_FORMAT_UNKNOWN, MODEL_FORMAT_AMBIGUOUS, MODEL_TASK_UNKNOWN, MODEL_GGUF_*, MODEL_ONNX_*, SEAL_SOURCE_*,
  * SEAL_IO.
  */
 export async function detectModel(source: string): Promise<DetectedModel> {
   const { files, isFolder } = await listSource(source);
   const found = { files: files.map(({ path, size }) => ({ path, size })) };
+  const upstream = isFolder ? files.find(({ path }) => path === upstreamFile) : undefined;
+  if (upstream !== undefined) return { ...found, ...(await detectUpstream(upstream, files)) };
   const ggufs = isFolder ? files.filter(({ path }) => path.toLowerCase().endsWith('.gguf')) : files;
   const onnxes = files.filter(({ path }) => isFolder && path.endsWith('.onnx'));
   if (ggufs.length > 0 && onnxes.length > 0) {
@@ -110,6 +114,14 @@ async function detectOnnx(files: readonly SourceFile[]): Promise<Detected> {
   checkTokenizer(await readWhole(tokenizer));
   const task = taskOfConfig(await readWhole(config));
   return { format: 'onnx', engine: 'onnx', task, main: model.path, architecture: undefined };
+}
+
+async function detectUpstream(file: SourceFile, files: readonly SourceFile[]): Promise<Detected> {
+  const { task, arguments: given } = parseUpstream(new TextDecoder().decode(await readWhole(file)));
+  const named = given.flatMap((argument) => [...argument.matchAll(/\{file:([^}]*)\}/g)].map(([, path]) => path));
+  const missing = named.find((path) => !files.some((each) => each.path === path));
+  if (missing !== undefined) throw new FastnessError('MODEL_UPSTREAM', `There is no file ${JSON.stringify(missing)}.`);
+  return { format: 'upstream', engine: 'upstream', task, main: upstreamFile, architecture: undefined };
 }
 
 async function readFile<T>(file: SourceFile, read: (fd: number, size: number) => T): Promise<T> {

@@ -1,5 +1,14 @@
 import { FastnessError } from '@fastness/codec/errors';
-import type { ChatMessage, Engine, GenerateOptions, GenerationItem } from '../../engine/engine.ts';
+import type {
+  ChatExtras,
+  ChatMessage,
+  Engine,
+  EngineFeature,
+  GenerateOptions,
+  GenerationItem,
+  ToolCall,
+  ToolCallPart,
+} from '../../engine/engine.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 import { jsonResponse } from './padding.ts';
@@ -18,7 +27,11 @@ export async function chatCompletion(
   const chat = context.engine.chat;
   if (chat === undefined) throw cannot(context.engine, 'chat: it does not generate, or carries no chat template');
   const messages = messagesOf(request, context.limits.messages);
-  const options = optionsOf(context, request, request.max_completion_tokens ?? request.max_tokens, scope);
+  const extras = extrasOf(context.engine, request);
+  const options = {
+    ...optionsOf(context, request, request.max_completion_tokens ?? request.max_tokens, scope),
+    ...(extras === undefined ? {} : { extras }),
+  };
   return respond(context, request, scope, await chat(messages, options), 'chat');
 }
 
@@ -35,26 +48,60 @@ export async function textCompletion(
   return respond(context, request, scope, await complete(prompt, options), 'text');
 }
 
-export function cannot(engine: Engine, what: string): ApiError {
+export function cannot(engine: Engine, what: string, param?: string): ApiError {
   return new ApiError(new FastnessError('ENCLAVE_CAPABILITY', `It cannot ${what}; its task is ${engine.info.task}.`), {
     status: 400,
+    ...(param === undefined ? {} : { param }),
   });
 }
 
 function messagesOf(request: ChatRequest, limit: number): ChatMessage[] {
   if (request.messages.length > limit) throw refused('messages', `has more than ${limit} items`);
   if (request.messages.at(-1)?.role === 'assistant') throw refused('messages', 'must not end with the assistant');
-  return request.messages.map(({ role, content }) => ({
-    role: role === 'developer' ? 'system' : role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join('\n'),
-  }));
+  return request.messages.map((message) => {
+    const content = textOf(message.content);
+    if (message.role === 'tool') return { role: 'tool', content, toolCallId: message.tool_call_id };
+    const calls = message.role === 'assistant' ? (message.tool_calls ?? undefined) : undefined;
+    return {
+      role: message.role === 'developer' ? 'system' : message.role,
+      content,
+      ...(calls === undefined ? {} : { toolCalls: calls }),
+    };
+  });
+}
+
+function textOf(content: ChatRequest['messages'][number]['content']): string {
+  if (typeof content === 'string') return content;
+  return (content ?? []).map(({ text }) => text).join('\n');
+}
+
+/** What the request asks for beside text; refused where the engine would not do it, since ignoring it would look like an answer. */
+function extrasOf(engine: Engine, request: ChatRequest): ChatExtras | undefined {
+  const can = (feature: EngineFeature): boolean => engine.features?.has(feature) === true;
+  const { tools, tool_choice, parallel_tool_calls, response_format, messages } = request;
+  const aboutTools = messages.some(
+    (message) => message.role === 'tool' || ('tool_calls' in message && message.tool_calls),
+  );
+  if (!can('tools')) {
+    if (tools !== null && tools !== undefined) throw cannot(engine, 'call tools', 'tools');
+    if (aboutTools) throw cannot(engine, 'read calls of tools', 'messages');
+  }
+  const format = response_format?.type === 'text' ? undefined : (response_format ?? undefined);
+  if (format !== undefined && !can('json')) throw cannot(engine, 'hold its answers to JSON', 'response_format');
+  const extras = {
+    ...(tools === null || tools === undefined ? {} : { tools }),
+    ...(tools && tool_choice ? { tool_choice } : {}),
+    ...(tools && typeof parallel_tool_calls === 'boolean' ? { parallel_tool_calls } : {}),
+    ...(format === undefined ? {} : { response_format: format }),
+  };
+  return Object.keys(extras).length === 0 ? undefined : extras;
 }
 
 function optionsOf(
   { limits, shape }: ApiContext,
   request: ChatRequest | CompletionRequest,
   maxTokens: number | null | undefined,
-  { signal }: RequestScope,
+  { signal, tenant }: RequestScope,
 ): GenerateOptions {
   if ((maxTokens ?? 0) > limits.maxTokens) throw refused('max_tokens', `is more than ${limits.maxTokens}`);
   const [random = 0] = globalThis.crypto.getRandomValues(new Uint32Array(1));
@@ -65,6 +112,8 @@ function optionsOf(
     seed: request.seed === null || request.seed === undefined ? random : request.seed >>> 0,
     stop: typeof request.stop === 'string' ? [request.stop] : (request.stop ?? []),
     signal,
+    tenant: tenant.id,
+    salt: tenant.salt,
     tokensPerDelta: limits.tokensPerFrame,
     // A frame leaves whether there is text for it or not, so none is kept back for the next.
     maxDelayMs: shape?.frameMs ?? limits.frameDelayMs,
@@ -101,21 +150,40 @@ async function respond(
     return eventStream({ items, format, signal, cancel, done, shape: context.shape });
   }
   let text = '';
+  const calls: ToolCall[] = [];
   for await (const item of items) {
     if (item.kind === 'delta') text += item.text;
+    else if (item.kind === 'calls') join(calls, item.calls);
     else {
       scope.signal.throwIfAborted();
-      return jsonResponse({ ...head, object: shape.object, choices: [choice(kind, text, item)], usage: usageOf(item) });
+      const choices = [choice(kind, { text, calls }, item)];
+      return jsonResponse({ ...head, object: shape.object, choices, usage: usageOf(item) });
     }
   }
   throw new FastnessError('ENCLAVE_ENGINE_FAILED', 'The generation has no end.');
 }
 
-function choice(kind: keyof typeof shapes, text: string, end: End): object {
+/** Puts parts of calls where they belong; `calls` is in the order of their indices. */
+function join(calls: ToolCall[], parts: readonly ToolCallPart[]): void {
+  for (const { index, id, function: called } of parts) {
+    const before = calls[index] ?? { id: '', type: 'function', function: { name: '', arguments: '' } };
+    calls[index] = {
+      id: id ?? before.id,
+      type: 'function',
+      function: {
+        name: before.function.name + (called?.name ?? ''),
+        arguments: before.function.arguments + (called?.arguments ?? ''),
+      },
+    };
+  }
+}
+
+function choice(kind: keyof typeof shapes, said: { text: string; calls: readonly ToolCall[] }, end: End): object {
   const rest = { index: 0, logprobs: null, finish_reason: end.finishReason };
-  return kind === 'text'
-    ? { ...rest, text }
-    : { ...rest, message: { role: 'assistant', content: text, refusal: null } };
+  const { text, calls } = said;
+  if (kind === 'text') return { ...rest, text };
+  const message = { role: 'assistant', content: text === '' && calls.length > 0 ? null : text, refusal: null };
+  return { ...rest, message: calls.length === 0 ? message : { ...message, tool_calls: calls } };
 }
 
 /** The unchanging parts of an event are written once: a fast model makes more than a thousand tokens a second. */
@@ -128,6 +196,7 @@ function streamFormat(head: object, kind: keyof typeof shapes, withUsage: boolea
   return {
     start: kind === 'chat' ? choices('"delta":{"role":"assistant","content":"","refusal":null}', 'null') : '',
     delta: (text) => choices(part(JSON.stringify(text)), 'null'),
+    calls: (calls) => choices(`"delta":${JSON.stringify({ tool_calls: calls })}`, 'null'),
     end: (end) =>
       choices(kind === 'chat' ? '"delta":{}' : '"text":""', JSON.stringify(end.finishReason)) +
       (withUsage ? `${start}[],"usage":${JSON.stringify(usageOf(end))}}\n\n` : ''),

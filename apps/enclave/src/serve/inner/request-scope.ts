@@ -3,10 +3,12 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
 import { ApiError, parseRequest } from './api-error.ts';
 import type { ApiLimits } from './limits.ts';
+import { tenantOf, type Tenant } from './tenant.ts';
 
 /** A request's time to live: it ends by the time limit, the loss of the lease, or the client going away. */
 export interface RequestScope {
   readonly signal: AbortSignal;
+  readonly tenant: Tenant;
   readonly cancel: (reason: unknown) => void;
   /** Call when the answer is complete; nothing fires afterwards. */
   readonly done: () => void;
@@ -20,6 +22,7 @@ export function requestScope(request: Request, lease: AbortSignal, limits: ApiLi
   );
   return {
     signal: AbortSignal.any([controller.signal, lease, request.signal]),
+    tenant: tenantOf(request.headers),
     cancel: (reason) => controller.abort(reason),
     done: () => clearTimeout(timer),
   };

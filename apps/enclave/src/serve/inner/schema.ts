@@ -27,14 +27,49 @@ const sampling = {
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
 const content = z.union([z.string(), z.array(textPart).max(64)]);
 
+const toolCall = z.strictObject({
+  id: z.string().max(256),
+  type: z.literal('function'),
+  function: z.strictObject({ name: z.string().max(256), arguments: z.string() }),
+});
+
 const message = z.discriminatedUnion('role', [
   z.strictObject({ role: z.enum(['system', 'developer', 'user']), content, name: z.string().optional() }),
   z.strictObject({
     role: z.literal('assistant'),
-    content,
+    content: content.nullish(),
+    tool_calls: z.array(toolCall).min(1).max(128).nullish(),
     name: z.string().optional(),
     refusal: z.null().optional(),
     annotations: z.array(z.never()).optional(),
+  }),
+  z.strictObject({ role: z.literal('tool'), content, tool_call_id: z.string().max(256) }),
+]);
+
+/** JSON of anybody's making that is handed on as it is: bounded by the size of the body. */
+const schemaObject = z.record(z.string(), z.unknown());
+
+const tool = z.strictObject({
+  type: z.literal('function'),
+  function: z.strictObject({
+    name: z.string().min(1).max(256),
+    description: z.string().optional(),
+    parameters: schemaObject.optional(),
+    strict: z.boolean().nullish(),
+  }),
+});
+
+const responseFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    json_schema: z.strictObject({
+      name: z.string().max(256),
+      description: z.string().optional(),
+      schema: schemaObject.optional(),
+      strict: z.boolean().nullish(),
+    }),
   }),
 ]);
 
@@ -44,7 +79,15 @@ export const chatRequestSchema = z.strictObject({
   max_tokens: z.int().positive().nullish(),
   max_completion_tokens: z.int().positive().nullish(),
   logprobs: z.literal(false).nullish(),
-  response_format: z.strictObject({ type: z.literal('text') }).nullish(),
+  response_format: responseFormat.nullish(),
+  tools: z.array(tool).min(1).max(128).nullish(),
+  tool_choice: z
+    .union([
+      z.enum(['none', 'auto', 'required']),
+      z.strictObject({ type: z.literal('function'), function: z.strictObject({ name: z.string().max(256) }) }),
+    ])
+    .nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   store: z.literal(false).nullish(),
 });

@@ -1,4 +1,4 @@
-import type { GenerationItem } from '../../engine/engine.ts';
+import type { GenerationItem, ToolCallPart } from '../../engine/engine.ts';
 import { shapedStream, type EventSink } from '../traffic/shaped-stream.ts';
 import type { TrafficShape } from '../traffic/shape.ts';
 import { errorBody } from './api-error.ts';
@@ -10,6 +10,7 @@ export interface StreamFormat {
   /** Goes out first. */
   readonly start: string;
   delta(text: string): string;
+  calls(calls: readonly ToolCallPart[]): string;
   end(end: End): string;
 }
 
@@ -45,6 +46,7 @@ function shaped(options: EventStreamOptions, shape: TrafficShape): ReadableStrea
       signal.throwIfAborted();
       if (over === true) throw new Error('the generation has no end');
       if (value.kind === 'delta') await sink.text(value.text);
+      else if (value.kind === 'calls') await sink.event(format.calls(value.calls));
       else {
         await sink.event(`${format.end(value)}data: [DONE]\n\n`);
         return;
@@ -82,8 +84,8 @@ function plainStream(options: EventStreamOptions): ReadableStream<Uint8Array<Arr
           const { value, done: over } = await iterator.next();
           signal.throwIfAborted();
           if (over === true) throw new Error('the generation has no end');
-          if (value.kind === 'delta') {
-            send(waiting + format.delta(value.text));
+          if (value.kind !== 'end') {
+            send(waiting + (value.kind === 'delta' ? format.delta(value.text) : format.calls(value.calls)));
             waiting = '';
             return;
           }

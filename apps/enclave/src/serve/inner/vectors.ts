@@ -18,7 +18,7 @@ export async function embeddings(
     const error = new FastnessError('ENCLAVE_REQUEST', `The model makes ${info.dimensions} dimensions.`);
     throw new ApiError(error, { param: 'dimensions' });
   }
-  const made = await embed(textsOf(request.input, context), scope.signal);
+  const made = await embed(textsOf(request.input, context), scope.signal, scope.tenant.id);
   scope.signal.throwIfAborted();
   const tokens = made.reduce((sum, item) => sum + item.tokens, 0);
   return jsonResponse({
@@ -44,7 +44,7 @@ export async function classifications(
 ): Promise<Response> {
   const { classify } = context.engine;
   if (classify === undefined) throw cannot(context.engine, 'classify');
-  const made = await classify(textsOf(request.input, context), scope.signal);
+  const made = await classify(textsOf(request.input, context), scope.signal, scope.tenant.id);
   scope.signal.throwIfAborted();
   const tokens = made.reduce((sum, item) => sum + item.tokens, 0);
   return jsonResponse({
