@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { defaultChunkInterval } from '@fastness/channel';
+import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { trafficProfiles } from '@fastness/model/release';
 import { waivableChecks } from './start/waivers.ts';
@@ -116,12 +118,15 @@ export function parseConfig(value: unknown): EnclaveConfig {
   );
 }
 
-export function readConfig(file: string): EnclaveConfig {
+/** The configuration, and the SHA-256 of the very bytes that it was read from. Throws ENCLAVE_CONFIG. */
+export function readConfig(file: string): { readonly config: EnclaveConfig; readonly digest: Uint8Array } {
   let value: unknown;
+  let bytes: Uint8Array;
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
+    bytes = readFileSync(file);
+    value = JSON.parse(utf8Decode(bytes));
   } catch (cause) {
     throw new FastnessError('ENCLAVE_CONFIG', `${file} cannot be read as JSON.`, { cause });
   }
-  return parseConfig(value);
+  return { config: parseConfig(value), digest: new Uint8Array(createHash('sha256').update(bytes).digest()) };
 }

@@ -1,4 +1,5 @@
-import type { Collector } from '@fastness/evidence';
+import type { SessionBinding } from '@fastness/attest';
+import { collectSession, type Collector, type MachineEvidence } from '@fastness/evidence';
 import { FastnessError } from '@fastness/codec/errors';
 import { logKeysOf } from '@fastness/model/release';
 import { createBrokerClient } from './boot/broker-client.ts';
@@ -24,6 +25,8 @@ import type { EnclaveState } from './state.ts';
 
 export interface EnclaveOptions {
   readonly config: EnclaveConfig;
+  /** SHA-256 of the configuration file, to be measured where the TEE has a register for it. Absent: nothing is measured. */
+  readonly configDigest?: Uint8Array;
   /** From `hardenProcess`; undefined where the process was not hardened, which the log then says. */
   readonly hardening: HardeningFacts | undefined;
   readonly log: Log;
@@ -97,7 +100,7 @@ class Enclave {
     const outer = createOuter({
       serving: () => this.#requireServing(),
       health: () => healthOf(this.#facts, this.#serving?.lease),
-      collect: (reportData) => this.#collect(reportData),
+      collect: (session) => this.#collect(session),
       attestation: {
         waiting: limits.attestationQueue,
         perSecond: limits.attestationsPerSecond,
@@ -141,6 +144,7 @@ class Enclave {
     const runtime = await engineRuntime(sealed.manifest.engine);
     try {
       await this.#findCollector();
+      await this.#measure(sealed);
       while (!signal.aborted) {
         const reason = await this.#session(sealed, runtime);
         if (signal.aborted) return undefined;
@@ -192,15 +196,28 @@ class Enclave {
     }
   }
 
-  #collect(reportData: Uint8Array): ReturnType<Collector['collect']> {
+  /**
+   * Before any key is asked for: what the enclave was told and which release it opens go into a register for good, so that a
+   * verifier can see them, and a second configuration would show.
+   */
+  async #measure(sealed: SealedModel): Promise<void> {
+    const { configDigest } = this.#options;
+    const extend = this.#collector?.extend;
+    if (extend === undefined) return;
+    if (configDigest !== undefined) await extend({ kind: 'configuration', digest: configDigest });
+    await extend({ kind: 'release', digest: sealed.releaseDigest });
+    this.#log('info', 'measured', { collector: this.#collector?.name });
+  }
+
+  #collect(session: SessionBinding): Promise<MachineEvidence> {
     if (this.#collector === undefined) throw new FastnessError('ENCLAVE_NOT_SERVING');
-    return this.#collector.collect(reportData);
+    return collectSession({ cpu: this.#collector }, session);
   }
 
   #keyRequest(sealed: SealedModel): KeyRequestOptions {
     return {
       broker: createBrokerClient({ url: this.#config.brokerUrl, fetch: this.#options.fetch ?? globalThis.fetch }),
-      collect: (reportData) => this.#collect(reportData),
+      collect: (session) => this.#collect(session),
       releaseDigest: sealed.releaseDigest,
       brokerKey: sealed.brokerKey,
       logKeys: logKeysOf(sealed.release),

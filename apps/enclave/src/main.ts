@@ -1,3 +1,4 @@
+import './errors.ts';
 import { FastnessError } from '@fastness/codec/errors';
 import { createLog, errorFields } from './log.ts';
 import { configFileOf } from './start/command-line.ts';

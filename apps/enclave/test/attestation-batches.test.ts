@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { cmwFromJson } from '@fastness/attest';
+import { cmwFromJson, reportDataOf } from '@fastness/attest';
 import { toBase64Url, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { releaseDigestOf } from '@fastness/model/release';
@@ -115,7 +115,8 @@ describe('attestations that share a quote', () => {
     const attest = createAttestation({
       serving: () => serving as unknown as Serving,
       limits,
-      collect: async (reportData) => {
+      collect: async (session) => {
+        const reportData = await reportDataOf({ ...session, deviceEvidenceDigest: null });
         quotes += 1;
         if (quotes === 1) reached.resolve();
         if (quotes === 1) await gate.promise;

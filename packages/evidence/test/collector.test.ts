@@ -137,9 +137,20 @@ describe('the simulated collector', () => {
 describe('detectCollector', () => {
   test('says that there is no TEE', async () => {
     for (const environment of [{}, { FASTNESS_SIMULATED_TEE: '' }]) {
-      const error = await expectCode('EVIDENCE_NO_TEE', () => detectCollector({ environment }));
+      const error = await expectCode('EVIDENCE_NO_TEE', () => detectCollector({ environment, devices: [] }));
       expect(error.next).toContain('simulated TEE');
     }
+  });
+  test('takes the first device that is there, and the one that is named before all', async () => {
+    const device = { ...collector, name: 'device' };
+    const devices = [
+      { name: 'a device that is not there', open: async () => undefined },
+      { name: 'a device', open: async () => device },
+      { name: 'another', open: async () => collector },
+    ];
+    expect((await detectCollector({ environment: {}, devices })).name).toBe('device');
+    const environment = { FASTNESS_SIMULATED_TEE: join(folder, 'nothing') };
+    await expectCode('EVIDENCE_UNREACHABLE', () => detectCollector({ environment, devices }));
   });
   test('says when the one named does not answer', async () => {
     const environment = { FASTNESS_SIMULATED_TEE: join(folder, 'nothing') };

@@ -1,15 +1,16 @@
-import { cmwToJson, reportDataOf, type Cmw } from '@fastness/attest';
+import { cmwToJson, evidenceToJson, type Cmw, type CmwCollection, type SessionBinding } from '@fastness/attest';
 import { hpkeOpen, keyReleaseAad, keyReleaseInfo, sealedKeyFromJson, verifyLease } from '@fastness/channel';
 import type { KeyReleaseRequest, KeyReleaseResponse } from '@fastness/channel/wire';
 import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
+import type { MachineEvidence } from '@fastness/evidence';
 import type { Clock, Grant } from '../lease.ts';
 import type { BrokerClient } from './broker-client.ts';
 import { checkLogged } from './check-logged.ts';
 import type { EnclaveKeys, PublicKeys } from './enclave-keys.ts';
 
-/** Evidence of this machine over 64 bytes of report data. */
-export type CollectEvidence = (reportData: Uint8Array) => Promise<{ evidence: Cmw; endorsements: Cmw[] }>;
+/** Evidence of this machine, processor and devices, bound to a session. */
+export type CollectEvidence = (session: SessionBinding) => Promise<MachineEvidence>;
 
 export interface KeyRequestOptions {
   readonly broker: BrokerClient;
@@ -27,7 +28,7 @@ export interface KeyGrant extends Grant {
   /** The model's root key; the caller wipes it. */
   readonly root: Uint8Array;
   /** The evidence that the broker accepted. */
-  readonly evidence: Cmw;
+  readonly evidence: Cmw | CmwCollection;
 }
 
 /**
@@ -59,22 +60,20 @@ async function exchange(
   options: KeyRequestOptions,
   keys: PublicKeys,
   leaseId: string | undefined,
-): Promise<{ response: KeyReleaseResponse; enclaveNonce: Uint8Array; evidence: Cmw; grant: Grant }> {
+): Promise<{ response: KeyReleaseResponse; enclaveNonce: Uint8Array; evidence: Cmw | CmwCollection; grant: Grant }> {
   const { broker, releaseDigest, clock, signal } = options;
   const challenge = await broker.challenge(signal);
   const enclaveNonce = globalThis.crypto.getRandomValues(new Uint8Array(32));
-  const reportData = await reportDataOf({
+  const { evidence, endorsements } = await options.collect({
     purpose: 'key-release',
     nonce: fromBase64Url(challenge.nonce),
     keyConfigDigest: keys.digest,
     releaseDigest,
-    deviceEvidenceDigest: null,
   });
-  const { evidence, endorsements } = await options.collect(reportData);
   const request: KeyReleaseRequest = {
     nonce: challenge.nonce,
     enclaveNonce: toBase64Url(enclaveNonce),
-    evidence: cmwToJson(evidence),
+    evidence: evidenceToJson(evidence),
     endorsements: endorsements.map(cmwToJson),
     keyConfig: toBase64Url(keys.keyConfig),
     receiptKey: toBase64Url(keys.receiptKey),

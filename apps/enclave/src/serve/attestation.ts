@@ -1,4 +1,4 @@
-import { cmwToJson, reportDataOf, type NonceProof } from '@fastness/attest';
+import { cmwToJson, evidenceToJson, type NonceProof } from '@fastness/attest';
 import {
   attestationRequestSchema,
   parseWireJson,
@@ -31,16 +31,14 @@ export function createAttestation(options: {
     const { lease, ring, release, releaseDigest } = options.serving();
     lease.assertHeld();
     const keys = ring.current.keys.public;
-    const reportData = await reportDataOf({
+    const { logProof } = lease;
+    const { evidence, endorsements } = await options.collect({
       ...asked,
       keyConfigDigest: keys.digest,
       releaseDigest,
-      deviceEvidenceDigest: null,
     });
-    const { logProof } = lease;
-    const { evidence, endorsements } = await options.collect(reportData);
     const common: Common = {
-      evidence: cmwToJson(evidence),
+      evidence: evidenceToJson(evidence),
       endorsements: endorsements.map(cmwToJson),
       keyConfig: toBase64Url(keys.keyConfig),
       receiptKey: toBase64Url(keys.receiptKey),

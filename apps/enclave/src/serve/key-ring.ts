@@ -1,4 +1,4 @@
-import { reportDataOf, type Cmw } from '@fastness/attest';
+import type { Cmw, CmwCollection } from '@fastness/attest';
 import {
   createGateway,
   createReceiptIssuer,
@@ -24,7 +24,7 @@ export interface Generation {
 export interface KeyRingOptions {
   readonly keys: EnclaveKeys;
   /** Evidence over these keys. */
-  readonly evidence: Cmw;
+  readonly evidence: Cmw | CmwCollection;
   readonly releaseDigest: Uint8Array;
   readonly collect: CollectEvidence;
   readonly replayEntries: number;
@@ -105,14 +105,12 @@ export class KeyRing {
 
   async #replace(): Promise<void> {
     const keys = await generateEnclaveKeys(this.#current.keys);
-    const reportData = await reportDataOf({
+    const { evidence } = await this.#options.collect({
       purpose: 'client',
       nonce: globalThis.crypto.getRandomValues(new Uint8Array(32)),
       keyConfigDigest: keys.public.digest,
       releaseDigest: this.#options.releaseDigest,
-      deviceEvidenceDigest: null,
     });
-    const { evidence } = await this.#options.collect(reportData);
     const next = await generationOf(this.#options, keys, evidence);
     const { clock, overlapMs } = this.#options;
     this.close();
@@ -132,7 +130,11 @@ export class KeyRing {
   }
 }
 
-async function generationOf(options: KeyRingOptions, keys: EnclaveKeys, evidence: Cmw): Promise<Generation> {
+async function generationOf(
+  options: KeyRingOptions,
+  keys: EnclaveKeys,
+  evidence: Cmw | CmwCollection,
+): Promise<Generation> {
   return {
     keys,
     gateway: createGateway({

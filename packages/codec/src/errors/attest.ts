@@ -20,6 +20,7 @@ import { tpmErrors } from './attest-tpm.ts';
 import { dcapCollateralErrors } from './attest-dcap-collateral.ts';
 import { dcapQuoteErrors } from './attest-dcap-quote.ts';
 import { eventLogErrors } from './attest-event-log.ts';
+import { referenceValueErrors } from './attest-reference-values.ts';
 import { sgxErrors } from './attest-sgx.ts';
 import { snpAppraisalErrors } from './attest-snp-appraisal.ts';
 import { snpAuthenticityErrors } from './attest-snp-authenticity.ts';
@@ -35,6 +36,7 @@ export const attestErrors = Object.freeze({
   ...tdxErrors,
   ...sgxErrors,
   ...eventLogErrors,
+  ...referenceValueErrors,
   ...nitroErrors,
   ...armPsaErrors,
   ...armCcaErrors,

@@ -10,6 +10,7 @@ import { endorsementErrors } from './endorsements.ts';
 import { evidenceErrors } from './evidence.ts';
 import { provideErrors } from './facts.ts';
 import { freshnessErrors } from './freshness.ts';
+import { initErrors } from './init.ts';
 import { keysCloudErrors } from './keys-cloud.ts';
 import { keysHsmErrors } from './keys-hsm.ts';
 import { keysErrors } from './keys.ts';
@@ -43,6 +44,7 @@ export const errorRegistry = Object.freeze({
   ...quorumErrors,
   ...rcarErrors,
   ...enclaveErrors,
+  ...initErrors,
   ...relayErrors,
   ...cliErrors,
   ...testkitErrors,

@@ -1,0 +1,25 @@
+import type { ErrorFacts } from './class.ts';
+
+/** Codes of the first process of a measured image. */
+export const initErrors = Object.freeze({
+  INIT_SETTINGS: {
+    class: 'usage',
+    message: 'The settings of the machine in the image do not follow their schema.',
+    next: 'Correct the field named in the detail and build the image again.',
+  },
+  INIT_MOUNT: {
+    class: 'unavailable',
+    message: 'A file system of the kernel could not be mounted.',
+    next: 'Build the image with a kernel that has it.',
+  },
+  INIT_MODULE: {
+    class: 'unavailable',
+    message: 'A kernel module could not be loaded.',
+    next: 'Build the image with modules of its own kernel.',
+  },
+  INIT_NETWORK: {
+    class: 'unavailable',
+    message: 'The network of the machine could not be set up.',
+    next: 'Attach a virtio network card, and compare its name with the settings of the image.',
+  },
+} as const satisfies Record<string, ErrorFacts>);

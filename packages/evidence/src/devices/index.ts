@@ -1,0 +1,31 @@
+import { access, constants } from 'node:fs/promises';
+import type { Collector } from '../collector.ts';
+import { openTpmCollector, TPM_DEVICE } from './tpm.ts';
+
+/** A kind of device that can be the root of trust of a machine. */
+interface DeviceKind {
+  /** For people: what was looked for, and where. */
+  readonly name: string;
+  /** The collector, or undefined where the machine has no such device. */
+  open(): Promise<Collector | undefined>;
+}
+
+/**
+ * Devices in the order in which they are tried: what protects memory comes before what only tells how the machine booted.
+ * `collectSession` takes the first that is there.
+ */
+export const cpuDevices: readonly DeviceKind[] = Object.freeze([
+  {
+    name: `TPM 2.0 (${TPM_DEVICE})`,
+    open: async () => ((await isUsable(TPM_DEVICE)) ? await openTpmCollector() : undefined),
+  },
+]);
+
+async function isUsable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
