@@ -42,6 +42,7 @@ const commands: Record<string, () => Promise<Command>> = {
   console: async () => (await import('./commands/console.ts')).consoleCommand(),
   log: async () => (await import('./commands/log.ts')).logCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),
+  owners: async () => (await import('./commands/owners.ts')).ownersCommand(),
   proposal: async () => (await import('./commands/proposal.ts')).proposalCommand(),
   rotate: async () => (await import('./commands/rotate.ts')).rotateCommand(),
   whoami: async () => (await import('./commands/whoami.ts')).whoamiCommand(),

@@ -2,6 +2,7 @@ export { actionFor, type ClientAction } from './action.ts';
 export type { ClientEvent, ClientOptions, CompleteClientEndorsements, FastnessClient } from './fetch/client.ts';
 export { createClient } from './fetch/create-client.ts';
 export type { OuterFetch } from './fetch/outer.ts';
+export { type ClientMemory, type Remembered } from './memory.ts';
 export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './policy.ts';
 export { parseReceiptBundle, receiptBundleSchema, type ReceiptBundle } from './receipt/bundle.ts';
 export { verifyReceiptBundle, type VerifiedReceipt } from './receipt/verify-bundle.ts';

@@ -1,5 +1,6 @@
 import { attestationPolicySchema } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
+import { ownerRootSchema } from '@fastness/model/release';
 import { z } from 'zod';
 
 /** SubjectPublicKeyInfo DER as unpadded base64url. */
@@ -49,6 +50,12 @@ export const clientPolicySchema = z.strictObject({
     .min(1)
     .max(16)
     .describe('Keys of the model owner, one of which signed the release.'),
+  ownerRoots: z
+    .strictObject({ trusted: ownerRootSchema, chain: z.array(z.string().max(65_536)).max(64) })
+    .exactOptional()
+    .describe(
+      'The set that `ownerKeys` are the keys of, and sets that followed it, each signed by the one before it and by itself. Present: newer sets that come with a release are followed too, and the last one counts. Absent: `ownerKeys` stand as they are.',
+    ),
   quorum: z
     .strictObject({
       threshold: z.int().min(1).describe('How many of the approvers must have approved the release.'),
@@ -91,7 +98,13 @@ export type ClientPolicy = z.infer<typeof clientPolicySchema>;
  */
 export function parseClientPolicy(value: unknown): ClientPolicy {
   const result = clientPolicySchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { ownerRoots, ownerKeys } = result.data;
+    if (ownerRoots !== undefined && ownerRoots.trusted.keys.join() !== ownerKeys.join()) {
+      throw new FastnessError('CLIENT_POLICY_INVALID', 'ownerRoots.trusted: its keys are not ownerKeys');
+    }
+    return result.data;
+  }
   const faults = result.error.issues
     .slice(0, 5)
     .map((issue) => `${issue.path.join('.') || 'policy'}: ${issue.message}`);

@@ -51,6 +51,27 @@ describe('sets of owner keys', () => {
     expect(publicKeys.map(toBase64Url)).toEqual([e.text]);
   });
 
+  it('are followed as far as somebody offers them, and never back', async () => {
+    const chain = [signedBy(second, [a, c, d]), signedBy(third, [c, d, e])];
+    const [toSecond = '', toThird = ''] = chain;
+    const offered = async (texts: string[], known: string[] = [], minimumVersion = 0): Promise<string> => {
+      const options = { trusted: first, chain: known, offered: texts, minimumVersion, now };
+      return await followOwnerRoots(options).then(
+        ({ root: { version } }) => `version ${version}`,
+        (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+      );
+    };
+    expect(await offered(chain)).toBe('version 3');
+    expect(await offered(chain, [toSecond])).toBe('version 3');
+    expect(await offered([toSecond], chain)).toBe('version 3');
+    expect(await offered([toThird])).toBe('OWNER_ROOT_VERSION');
+    expect(await offered(['{}'])).toBe('OWNER_ROOT_MALFORMED');
+    expect(await offered([signedBy(second, [c, d])])).toBe('OWNER_ROOT_THRESHOLD');
+    expect(await offered([toSecond], [], 2)).toBe('version 2');
+    expect(await offered([toSecond], [], 3)).toBe('OWNER_ROOT_ROLLBACK');
+    expect(await offered([], [], 2)).toBe('OWNER_ROOT_ROLLBACK');
+  });
+
   it('need the threshold of both sets, and no key counts twice', async () => {
     expect(await outcome([signedBy(second, [c, d])])).toBe('OWNER_ROOT_THRESHOLD');
     expect(await outcome([signedBy(second, [a, b, c])])).toBe('OWNER_ROOT_THRESHOLD');

@@ -1,18 +1,11 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
-import {
-  algorithmsOf,
-  openKeyStore,
-  type KeyAlgorithm,
-  type KeyInfo,
-  type KeyPurpose,
-  type ManagedKeyStore,
-} from '@fastness/keys';
+import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeyPurpose, type ManagedKeyStore } from '@fastness/keys';
 import { action } from '../support/command.ts';
 import { parseDuration } from '../support/format.ts';
 import { diagnoseStore } from '../support/key-doctor.ts';
+import { openNamedStore } from '../support/named-store.ts';
 import type { Context } from '../support/run.ts';
-import { openApproverStore, openStore } from '../support/stores.ts';
 
 interface StoreOptions {
   readonly store: string;
@@ -189,19 +182,8 @@ async function withStore(
   { store: name }: StoreOptions,
   work: (store: ManagedKeyStore) => Promise<void>,
 ): Promise<void> {
-  await using store = await openNamed(home, name);
+  await using store = await openNamedStore(home, name);
   await work(store);
-}
-
-async function openNamed(home: Context['home'], name: string): Promise<ManagedKeyStore> {
-  if (/^[a-z0-9-]+:/.test(name) && !name.startsWith('approver:')) return openKeyStore(name);
-  if (name === 'kek' || name === 'owner' || name === 'broker') return openStore(home, name);
-  const approver = /^approver:(.+)$/.exec(name)?.[1];
-  if (approver !== undefined) return openApproverStore(home, approver);
-  throw new FastnessError(
-    'CLI_USAGE',
-    '--store is kek, owner, broker, approver:NAME or a URI (pkcs11:, aws-kms:, google-kms:).',
-  );
 }
 
 function describe({ id, purpose, algorithm, version, versions, createdAt, disabledAt }: KeyInfo): string {

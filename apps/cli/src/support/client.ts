@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   createClient,
   parseClientPolicy,
+  type ClientMemory,
   type ClientPolicy,
   type CompleteClientEndorsements,
   type FastnessClient,
 } from '@fastness/client';
 import { readPolicyDocument } from './attest/policy-file.ts';
-import { readHomeConfig, type Home } from './home.ts';
+import { readHomeConfig, readText, writeFileAtomic, type Home } from './home.ts';
 
 export interface ClientOptions {
   readonly url?: string;
@@ -26,5 +29,18 @@ export async function clientForHome(home: Home, options: ClientOptions): Promise
   const policy = await readClientPolicy(home, options);
   const url = options.url ?? (await readHomeConfig(home)).relayUrl;
   const { completeEndorsements } = options;
-  return createClient({ url, policy, ...(completeEndorsements === undefined ? {} : { completeEndorsements }) });
+  return createClient({
+    url,
+    policy,
+    ...(completeEndorsements === undefined ? {} : { completeEndorsements }),
+    // Who follows sets of owner keys must not be led back to an earlier one by a new start.
+    ...(policy.ownerRoots === undefined ? {} : { memory: memoryIn(join(home.path, 'client-memory.json')) }),
+  });
+}
+
+function memoryIn(file: string): ClientMemory {
+  return {
+    read: async () => (existsSync(file) ? await readText(file) : undefined),
+    write: (text) => writeFileAtomic(file, text),
+  };
 }

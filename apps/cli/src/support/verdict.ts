@@ -22,6 +22,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
         releaseDigest: verified.releaseDigest,
       },
       approvedBy,
+      ...(verified.owners === undefined ? {} : { owners: verified.owners }),
       ...(verified.logged === undefined ? {} : { logged: verified.logged }),
       scope: verified.scope,
       checks: verified.verdict.checks.length,
@@ -29,7 +30,11 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
   );
   output.detail(`measurement ${shortHex(claims.measurement)} is the one that the signed release names`);
   for (const line of hardwareFactsOf(claims)) output.detail(line);
-  const { logged } = verified;
+  const { logged, owners } = verified;
+  if (owners !== undefined) {
+    const { version, threshold, keys, expires } = owners;
+    output.detail(`owners: version ${version}, ${threshold} of ${keys.length} keys, until ${expires}`);
+  }
   if (logged !== undefined) output.detail(loggedLine(logged));
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`);
   output.detail('report data binds this nonce, the encryption key, the receipt key and the release');

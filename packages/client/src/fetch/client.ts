@@ -1,6 +1,7 @@
 import type { Cmw, CmwCollection, TrustAnchors } from '@fastness/attest';
 import type { Primitives } from '@fastness/channel';
 import type { ErrorCode } from '@fastness/codec/errors';
+import type { ClientMemory } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
@@ -44,6 +45,11 @@ export interface ClientOptions {
    */
   readonly primitives?: Primitives;
   readonly onEvent?: (event: ClientEvent) => void;
+  /**
+   * Keeps the highest version of each model and of the owners' set of keys that was accepted, so that nothing older is
+   * accepted after a restart. Absent: they are remembered while the client runs.
+   */
+  readonly memory?: ClientMemory;
   /** Roots of the vendors. Default: AMD's, pinned. */
   readonly anchors?: TrustAnchors;
   /**

@@ -53,6 +53,7 @@ export function createClient(options: ClientOptions): FastnessClient {
       tell({ type: 'verified', enclave });
     },
     ...(anchors === undefined ? {} : { anchors }),
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
   });
   const ahead = new SealsAhead({

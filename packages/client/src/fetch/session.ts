@@ -1,5 +1,6 @@
 import type { TrustAnchors } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
+import { nothingRemembered, readRemembered, remember, type ClientMemory, type Remembered } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 import { verifyEnclave } from '../verify/verify-enclave.ts';
@@ -18,6 +19,7 @@ export interface SessionOptions {
   readonly lifetime: number;
   readonly attestTimeoutMs: number;
   readonly completeEndorsements?: CompleteClientEndorsements;
+  readonly memory?: ClientMemory;
   readonly onVerified: (enclave: VerifiedEnclave) => void;
 }
 
@@ -38,6 +40,8 @@ export class Session {
   #pending: Pending | undefined;
   /** The highest release version seen: within the life of this client, it never goes back. */
   #highest: number;
+  /** Likewise of the owners' sets, and of every model; what is kept elsewhere goes before it. */
+  #remembered: Remembered = nothingRemembered;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -94,7 +98,8 @@ export class Session {
   }
 
   async #verify(signal: AbortSignal): Promise<VerifiedEnclave> {
-    const { outer, policy, anchors, now, random, attestTimeoutMs, completeEndorsements, onVerified } = this.#options;
+    const { outer, policy, anchors, now, random, attestTimeoutMs, completeEndorsements, memory, onVerified } =
+      this.#options;
     this.#current = undefined;
     const nonce = random(32);
     if (nonce.length !== 32)
@@ -103,16 +108,23 @@ export class Session {
     const answered = await withinTime(limit, (within) => outer.attest(nonce, within));
     const bundle =
       completeEndorsements === undefined ? answered : await completeBundle(answered, completeEndorsements, signal);
+    const remembered = memory === undefined ? this.#remembered : readRemembered(await memory.read());
     const enclave = await verifyEnclave({
       bundle,
       nonce,
       policy: { ...policy, minimumVersion: this.#highest },
       now: now(),
+      remembered,
       ...(anchors === undefined ? {} : { anchors }),
     });
+    const { modelId, version } = enclave.release.release;
+    const next = remember(remembered, { owners: enclave.owners?.version ?? 0, modelId, version });
+    // Kept before it is used: a version that was used is never forgotten.
+    if (next !== undefined) await memory?.write(next);
     // Another verification may be under way by now; an abandoned one changes nothing.
     signal.throwIfAborted();
     this.#highest = Math.max(this.#highest, enclave.release.release.version);
+    if (next !== undefined) this.#remembered = readRemembered(next);
     this.#current = enclave;
     onVerified(enclave);
     return enclave;

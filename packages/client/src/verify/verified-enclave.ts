@@ -1,6 +1,6 @@
 import type { AttestationVerdict, CheckRecord, Claims, Cmw, CmwCollection, EarClaims } from '@fastness/attest';
 import type { AttestationBundle } from '@fastness/channel/wire';
-import type { VerifiedRelease } from '@fastness/model/release';
+import type { OwnerRoot, VerifiedRelease } from '@fastness/model/release';
 import type { LoggedRelease } from './check-logged.ts';
 
 /**
@@ -20,6 +20,8 @@ export interface VerifiedEnclave {
   /** The verdict as an EAT attestation result (EAR draft 04), unsigned. */
   readonly ear: EarClaims;
   readonly release: VerifiedRelease;
+  /** The owners' last set of keys; absent when the policy does not follow sets. */
+  readonly owners?: OwnerRoot;
   /** Where its use was logged; absent when the policy names no log. */
   readonly logged?: LoggedRelease;
   /** RFC 9458 key configuration list that the evidence commits to. */

@@ -24,7 +24,8 @@ import { evidenceDigestOf } from '@fastness/channel';
 import { attestationBundleSchema, parseWire, type AttestationBundle } from '@fastness/channel/wire';
 import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
+import { followOwnerRoots, meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
+import { nothingRemembered, type Remembered } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
 import { checkReleaseLogged } from './check-logged.ts';
 import { passed, releaseChecks } from './checks.ts';
@@ -40,7 +41,7 @@ const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@f
  * @param options.nonce the 32 random bytes that the caller sent
  * @param options.anchors roots of the vendors. Default: AMD's, pinned
  * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `ATTEST_NONCE_BATCH_SHAPE`,
- *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`, `CLIENT_RELEASE_UNLOGGED`, `CLIENT_LOG_...`, `LOG_...`,
+ *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`, `OWNER_ROOT_*`, `CLIENT_RELEASE_UNLOGGED`, `CLIENT_LOG_...`, `LOG_...`,
  *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
  *   `verifyEvidence`
  */
@@ -50,6 +51,8 @@ export async function verifyEnclave(options: {
   policy: ClientPolicy;
   now: Date;
   anchors?: TrustAnchors;
+  /** The highest versions that were accepted before. Absent: none were. */
+  remembered?: Remembered;
 }): Promise<VerifiedEnclave> {
   const { nonce, policy, now } = options;
   const bundle = parseWire(attestationBundleSchema, options.bundle);
@@ -57,9 +60,11 @@ export async function verifyEnclave(options: {
   const checks: CheckRecord[] = [passed('CLIENT_NONCE_MISMATCH', toBase64Url(nonce), bundle.nonce)];
   const asked = await nonceOf(bundle, nonce, checks);
 
+  const { remembered = nothingRemembered } = options;
+  const owners = await ownersOf(policy, bundle.release.owners, remembered, now, checks);
   const release = await verifyRelease({
     package: bundle.release,
-    ownerKeys: policy.ownerKeys.map((key) => fromBase64Url(key)),
+    ownerKeys: owners?.publicKeys ?? policy.ownerKeys.map((key) => fromBase64Url(key)),
     quorum: {
       threshold: policy.quorum.threshold,
       approvers: policy.quorum.approvers.map(({ id, publicKey }) => ({ id, publicKey: fromBase64Url(publicKey) })),
@@ -74,6 +79,10 @@ export async function verifyEnclave(options: {
   const { traffic } = release.release;
   if (policy.traffic !== undefined && !meetsTraffic(traffic, policy.traffic)) {
     throw new FastnessError('CLIENT_TRAFFIC', `${traffic ?? 'Nothing'} instead of ${policy.traffic}.`);
+  }
+  const highest = Object.hasOwn(remembered.releases, modelId) ? remembered.releases[modelId] : undefined;
+  if (highest !== undefined && release.release.version < highest) {
+    throw new FastnessError('RELEASE_VERSION_ROLLBACK', `Version ${release.release.version}, after ${highest}.`);
   }
   checks.push(...releaseChecks(release, policy));
   const { releaseDigest } = release;
@@ -113,6 +122,7 @@ export async function verifyEnclave(options: {
     verdict,
     ear,
     release,
+    ...(owners === undefined ? {} : { owners: owners.root }),
     ...(logged === undefined ? {} : { logged }),
     keyConfig,
     receiptKey,
@@ -140,6 +150,24 @@ async function nonceOf(
   await verifyNonceProof(nonce, { root, size, index, hashes: batch.hashes.map((hash) => fromBase64Url(hash)) });
   checks.push(passed('ATTEST_NONCE_BATCH_PROOF', `under root ${batch.root}`, `nonce ${index + 1} of ${size}`));
   return { purpose: 'client-batch', nonce: root };
+}
+
+/** The owners' keys now, where the policy follows their sets. */
+async function ownersOf(
+  { ownerRoots }: ClientPolicy,
+  offered: readonly string[] | undefined,
+  remembered: Remembered,
+  now: Date,
+  checks: CheckRecord[],
+) {
+  if (ownerRoots === undefined) return undefined;
+  const { trusted, chain } = ownerRoots;
+  const minimumVersion = remembered.owners;
+  const owners = await followOwnerRoots({ trusted, chain, offered: offered ?? [], minimumVersion, now });
+  const { version, expires, threshold, keys } = owners.root;
+  const found = `version ${version} until ${expires}, ${threshold} of ${keys.length} keys`;
+  checks.push(passed('OWNER_ROOT_THRESHOLD', `sets that follow version ${trusted.version}`, found));
+  return owners;
 }
 
 /** What was checked before the evidence is part of how far the verification got. */

@@ -14,6 +14,11 @@ export const clientErrors = Object.freeze({
     message: 'An option of the client is not valid.',
     next: 'Correct the option that the detail names.',
   },
+  CLIENT_MEMORY_INVALID: {
+    class: 'conflict',
+    message: 'What the client remembers of earlier versions cannot be read.',
+    next: 'Find out who wrote to it. Delete it only when an older release or owner set would be no harm.',
+  },
   CLIENT_RELEASE_UNLOGGED: {
     class: 'denied',
     message: 'The policy asks for a proof that the release was logged, and the enclave sent none.',

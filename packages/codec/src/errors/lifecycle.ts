@@ -112,6 +112,11 @@ export const lifecycleErrors = Object.freeze({
     message: 'A signature on the set of owner keys is wrong or by an unknown key.',
     next: 'Sign the exact set with keys of the old and of the new set; the detail says whose is wrong.',
   },
+  OWNER_ROOT_ROLLBACK: {
+    class: 'denied',
+    message: 'The sets of owner keys end before one that was followed already.',
+    next: 'Somebody keeps newer sets away: get them from the owner. Forget what was remembered only when the owner says that it was wrong.',
+  },
   OWNER_ROOT_THRESHOLD: {
     class: 'denied',
     message: 'Too few owners of the old set or of the new set signed the change.',

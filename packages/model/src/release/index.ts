@@ -16,6 +16,7 @@ export {
   ownerRootPayloadType,
   ownerRootSchema,
   ownerRootToSign,
+  readOwnerRoot,
   type OwnerRoot,
 } from './owner-root.ts';
 export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';

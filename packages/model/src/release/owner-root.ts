@@ -13,7 +13,8 @@ import { importVerifyKey, signatureFits, type VerifyKey } from './verify-key.ts'
 export const ownerRootPayloadType = 'application/vnd.fastness.owners+json';
 
 /** Characters of one signed set. */
-const maxLength = 64 * 1024;
+export const maxOwnerRootLength = 64 * 1024;
+const maxLength = maxOwnerRootLength;
 
 export const ownerRootSchema = z.strictObject({
   format: z.literal('fastness/owners/v1'),
@@ -52,35 +53,62 @@ export function encodeOwnerRoot(
   return `${JSON.stringify(encodeDsse({ payloadType: ownerRootPayloadType, payload, signatures }), null, 2)}\n`;
 }
 
+/** What a signed set says of itself. Nobody has verified it. Errors: OWNER_ROOT_MALFORMED. */
+export function readOwnerRoot(text: string): OwnerRoot {
+  return readSigned(text).next;
+}
+
 /**
  * Follows signed sets from a trusted one, in order. Returns the last, which has to be in time; with no further sets that
  * is the trusted one. Errors: OWNER_ROOT_MALFORMED, OWNER_ROOT_VERSION, OWNER_ROOT_SIGNATURE, OWNER_ROOT_THRESHOLD,
- * OWNER_ROOT_EXPIRED, OMS_KEY_UNSUPPORTED.
+ * OWNER_ROOT_EXPIRED, OWNER_ROOT_ROLLBACK, OMS_KEY_UNSUPPORTED.
+ *
+ * Not protected against: who keeps newer sets away, until the last one that is known expires.
  */
 export async function followOwnerRoots(options: {
   readonly trusted: OwnerRoot;
   /** Texts as `encodeOwnerRoot` gives them, oldest first. */
   readonly chain: readonly string[];
+  /** Further sets, from anybody: those that do not rise above what is known already are passed over. */
+  readonly offered?: readonly string[];
+  /** The highest version that was followed before. */
+  readonly minimumVersion?: number;
   readonly now: Date;
 }): Promise<{ readonly root: OwnerRoot; readonly publicKeys: readonly Uint8Array[] }> {
   let root = parsePayload(utf8Encode(JSON.stringify(options.trusted)));
-  for (const text of options.chain) root = await nextRoot(root, text);
+  for (const text of options.chain) root = await nextRoot(root, readSigned(text));
+  for (const text of options.offered ?? []) {
+    const signed = readSigned(text);
+    if (signed.next.version > root.version) root = await nextRoot(root, signed);
+  }
+  if (root.version < (options.minimumVersion ?? 0)) {
+    throw new FastnessError('OWNER_ROOT_ROLLBACK', `Version ${root.version}, after ${options.minimumVersion}.`);
+  }
   if (!(options.now.getTime() < Date.parse(root.expires))) {
     throw new FastnessError('OWNER_ROOT_EXPIRED', `Version ${root.version} ended at ${root.expires}.`);
   }
   return { root, publicKeys: root.keys.map(fromBase64Url) };
 }
 
-async function nextRoot(old: OwnerRoot, text: string): Promise<OwnerRoot> {
+/** A set and what was signed, unverified. */
+interface SignedSet {
+  readonly next: OwnerRoot;
+  readonly signed: Uint8Array;
+  readonly signatures: readonly { readonly signature: Uint8Array }[];
+}
+
+function readSigned(text: string): SignedSet {
   const code = 'OWNER_ROOT_MALFORMED';
   const json = parseJsonText(text, { schema: dsseSchema(maxLength), maxLength, code, what: 'The set of owner keys' });
   const { payloadType, payload, signatures } = decodeDsse(json, code);
   if (payloadType !== ownerRootPayloadType) throw new FastnessError(code, 'Its payload is something else.');
-  const next = parsePayload(payload);
+  return { next: parsePayload(payload), signed: preAuthEncoding(payloadType, payload), signatures };
+}
+
+async function nextRoot(old: OwnerRoot, { next, signed, signatures }: SignedSet): Promise<OwnerRoot> {
   if (next.version !== old.version + 1) {
     throw new FastnessError('OWNER_ROOT_VERSION', `Version ${next.version}, after ${old.version}.`);
   }
-  const signed = preAuthEncoding(payloadType, payload);
   const signers = new Set<string>();
   const known = await importKeys([...new Set([...old.keys, ...next.keys])]);
   for (const { signature } of signatures) {

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { maxApprovalLength } from './approval.ts';
 import { maxBundleLength } from './bundle.ts';
 import { parseShape } from './json.ts';
+import { maxOwnerRootLength } from './owner-root.ts';
 import { maxReleaseLength } from './release-document.ts';
 
-/** Characters of manifest.json, and approvals in a package. */
+/** Characters of manifest.json; approvals, and sets of owner keys, in a package. */
 export const maxManifestLength = 16 * 1024 * 1024;
 export const maxApprovals = 64;
+export const maxOwnerSets = 64;
 
 /** Everything that shows what a release is and who stands behind it: the exact texts of the files, ready for JSON. */
 export const releasePackageSchema = z.strictObject({
@@ -18,6 +20,8 @@ export const releasePackageSchema = z.strictObject({
   release: z.string().max(maxReleaseLength),
   /** approvals/*.json */
   approvals: z.array(z.string().max(maxApprovalLength)).max(maxApprovals),
+  /** owners/*.json: sets of owner keys that followed each other, for those who pin an earlier one. Not part of the signature. */
+  owners: z.array(z.string().max(maxOwnerRootLength)).max(maxOwnerSets).exactOptional(),
 });
 
 export interface ReleasePackage {
@@ -25,6 +29,7 @@ export interface ReleasePackage {
   manifest: string;
   release: string;
   approvals: string[];
+  owners?: string[];
 }
 
 /** Errors: RELEASE_PACKAGE_MALFORMED. */

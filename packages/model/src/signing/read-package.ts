@@ -5,8 +5,9 @@ import { utf8Decode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { maxApprovalLength } from '../release/approval.ts';
 import { maxBundleLength } from '../release/bundle.ts';
+import { maxOwnerRootLength } from '../release/owner-root.ts';
 import { maxReleaseLength } from '../release/release-document.ts';
-import { maxApprovals, maxManifestLength, type ReleasePackage } from '../release/release-package.ts';
+import { maxApprovals, maxManifestLength, maxOwnerSets, type ReleasePackage } from '../release/release-package.ts';
 import { asOmsError, systemCode } from './io-error.ts';
 
 /** Names inside a sealed model. */
@@ -15,6 +16,7 @@ export const packageFiles = Object.freeze({
   manifest: 'manifest.json',
   release: 'release.json',
   approvals: 'approvals',
+  owners: 'owners',
 } as const);
 
 /**
@@ -22,12 +24,33 @@ export const packageFiles = Object.freeze({
  * Errors: RELEASE_PACKAGE_MALFORMED, OMS_IO.
  */
 export async function readReleasePackage(dir: string): Promise<ReleasePackage> {
+  const owners = await readOwnerSets(join(dir, packageFiles.owners));
   return {
     bundle: await readText(join(dir, packageFiles.bundle), maxBundleLength),
     manifest: await readText(join(dir, packageFiles.manifest), maxManifestLength),
     release: await readText(join(dir, packageFiles.release), maxReleaseLength),
     approvals: await readApprovals(join(dir, packageFiles.approvals)),
+    ...(owners.length === 0 ? {} : { owners }),
   };
+}
+
+/** Signed sets of owner keys in a folder, `VERSION.json`, lowest version first; none when there is no folder. */
+export async function readOwnerSets(folder: string): Promise<string[]> {
+  let names: string[];
+  try {
+    names = (await readdir(folder)).filter((name) => /^[1-9]\d{0,8}\.json$/.test(name));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw asOmsError(error);
+  }
+  if (names.length > maxOwnerSets) {
+    throw new FastnessError('RELEASE_PACKAGE_MALFORMED', `It has ${names.length} sets of owner keys.`);
+  }
+  const texts: string[] = [];
+  for (const name of names.toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b))) {
+    texts.push(await readText(join(folder, name), maxOwnerRootLength));
+  }
+  return texts;
 }
 
 /** Names of the approvals in a folder, sorted; none when there is no folder. */

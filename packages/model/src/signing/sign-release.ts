@@ -14,12 +14,13 @@ import { writeTextFile } from './write-file.ts';
 
 /**
  * Left out of a release's signature. keys.json is rewritten by rotation, and FLOE commits each sealed file to its
- * key; the other two are made from the signature.
+ * key; approvals are made from the signature, and sets of owner keys are signed by the owners themselves.
  */
 const releaseIgnorePaths = Object.freeze([
   packageFiles.bundle,
   'keys.json',
   packageFiles.approvals,
+  packageFiles.owners,
   ...repositoryPaths,
 ]);
 
