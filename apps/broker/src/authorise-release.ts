@@ -1,26 +1,23 @@
-import { equalBytes, fromBase64Url, toHex } from '@fastness/codec/bytes';
+import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { wrappedKeyFromJson, wrappedKeySchema, type WrappedKey } from '@fastness/keys';
+import type { WrappedKey } from '@fastness/keys';
 import {
-  logKeysOf,
   releasePackageSchema,
   verifyRelease,
   type ReleasePackage,
   type VerifiedRelease,
 } from '@fastness/model/release';
-import { z } from 'zod';
 import type { BrokerContext } from './context.ts';
 import { ownerKeysInForce } from './lifecycle/owners.ts';
+import { portionOf, storedKeyOf } from './model-keys.ts';
 import type { ModelRule } from './policy.ts';
 import { asStoreError, findRelease, highestVersion, refuseRevoked, type BrokerDatabase } from './store/index.ts';
 
-/** keys.json of a sealed model: its root key, wrapped. */
-export const modelKeysSchema = z.strictObject({ format: z.literal('fastness/keys/v1'), root: wrappedKeySchema });
-
-/** A release that may be used now, with its wrapped root key. */
+/** A release that may be used now, with its wrapped key. */
 export interface UsableRelease {
   readonly verified: VerifiedRelease;
   readonly digestHex: string;
+  /** The root key, or this broker's share of it. */
   readonly root: WrappedKey;
 }
 
@@ -40,9 +37,8 @@ export async function verifyReleasePackage(
     quorum: policy.quorum,
     now,
   });
-  const { modelId, version, brokerKey } = verified.release;
-  const logKeys = logKeysOf(verified.release);
-  if (!equalBytes(fromBase64Url(brokerKey), signer.publicKey)) throw new FastnessError('BROKER_RELEASE_OTHER_BROKER');
+  const { modelId, version } = verified.release;
+  const { logKeys } = portionOf(signer, verified);
   // Of a fleet each broker has a log of its own, and the release names them all.
   if (logKeys !== undefined && !logKeys.includes(transparency?.key.text ?? ''))
     throw new FastnessError('BROKER_RELEASE_OTHER_LOG');
@@ -52,7 +48,7 @@ export async function verifyReleasePackage(
     if (rule === undefined || version < (rule.minimumVersion ?? 1)) {
       throw new FastnessError('BROKER_MODEL_NOT_ALLOWED', `${modelId}, version ${version}.`);
     }
-    checkModelRule(rule, verified);
+    checkModelRule(rule, verified, logKeys);
   }
   return verified;
 }
@@ -61,9 +57,13 @@ export async function verifyReleasePackage(
  * What the policy asks of releases of this one model. Throws `RELEASE_SIGNER_NOT_ALLOWED`,
  * `RELEASE_APPROVALS_BELOW_POLICY`, `RELEASE_VALIDITY_TOO_LONG`, `RELEASE_LOG_REQUIRED`.
  */
-function checkModelRule(rule: ModelRule, { release, ownerKeyId, approvedBy }: VerifiedRelease): void {
+function checkModelRule(
+  rule: ModelRule,
+  { release, ownerKeyId, approvedBy }: VerifiedRelease,
+  logKeys: readonly string[] | undefined,
+): void {
   const { signers, approvals, maximumValiditySeconds, transparency } = rule;
-  if (transparency !== undefined && logKeysOf(release) === undefined) throw new FastnessError('RELEASE_LOG_REQUIRED');
+  if (transparency !== undefined && logKeys === undefined) throw new FastnessError('RELEASE_LOG_REQUIRED');
   if (signers !== undefined && !signers.includes(ownerKeyId)) {
     throw new FastnessError('RELEASE_SIGNER_NOT_ALLOWED', `Key ${ownerKeyId}.`);
   }
@@ -114,6 +114,5 @@ export async function verifyStoredRelease(
   if (toHex(verified.releaseDigest) !== digestHex) {
     throw new FastnessError('BROKER_STORE_DAMAGED', 'A release has another digest.');
   }
-  const root = wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(stored.keys)).root);
-  return { verified, digestHex, root };
+  return { verified, digestHex, root: storedKeyOf(stored.keys) };
 }

@@ -37,6 +37,7 @@ import { rcarOptionsSchema, type RcarOptionsInput } from './rcar/options.ts';
 import { migrateRcar } from './rcar/tables.ts';
 import { createAuditReplay } from './replay.ts';
 import { createApp } from './routes/app.ts';
+import { shareIntakeSchema, type ShareIntake } from './share-intake.ts';
 import {
   asStoreError,
   checkInstanceName,
@@ -66,6 +67,8 @@ export interface BrokerOptions {
   /** The broker's own Ed25519 key: signs leases and attestation results. */
   readonly signer: { readonly keyStore: KeyStore; readonly keyId: string };
   readonly policy: BrokerPolicy;
+  /** Takes in shares of keys that several brokers have together. Absent: this broker takes none. */
+  readonly shareIntake?: ShareIntake;
   /** The first members of the quorum. Absent: no quorum, and administrators decide alone. */
   readonly quorum?: QuorumOptionsInput;
   /** Scheduled rotation of wrapping keys, and how long their destruction waits. */
@@ -123,6 +126,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const rcar = options.rcar === undefined ? undefined : parseConfigPart(rcarOptionsSchema, options.rcar, 'rcar');
   const operations =
     options.operations === undefined ? undefined : parseConfigPart(operationsSchema, options.operations, 'operations');
+  const shareIntake =
+    options.shareIntake === undefined
+      ? undefined
+      : parseConfigPart(shareIntakeSchema, options.shareIntake, 'shareIntake');
   const metrics = operations === undefined ? undefined : createMetrics();
   const now = options.now ?? (() => new Date());
   const clock = (): number => performance.now();
@@ -251,6 +258,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ...(cosigning === undefined ? {} : { cosigning }),
     keyStore: metrics === undefined ? options.keyStore : timedKeyStore(options.keyStore, metrics, clock),
     signer,
+    ...(shareIntake === undefined ? {} : { shareIntake }),
     get policy() {
       return governance.policy;
     },

@@ -14,6 +14,7 @@ import { lifecycleSchema, quorumOptionsSchema } from './lifecycle/options.ts';
 import { brokerLimitsSchema } from './limits.ts';
 import { brokerPolicySchema, parseConfigPart } from './policy.ts';
 import { operationsSchema } from './operations/serve.ts';
+import { shareIntakeSchema } from './share-intake.ts';
 import { rcarOptionsSchema } from './rcar/options.ts';
 import { postgresOptionsSchema, type PostgresOptions } from './store/location.ts';
 
@@ -57,6 +58,8 @@ export const brokerConfigSchema = z.strictObject({
   keyStore: keyStoreSchema,
   /** The broker's Ed25519 key, in the key store above unless `keyStore` names another. */
   signer: z.strictObject({ keyId: z.string().min(1).max(64), keyStore: keyStoreSchema.exactOptional() }),
+  /** What `fastness card` made: takes in shares of keys that several brokers have together. Absent: none are taken in. */
+  shareIntake: shareIntakeSchema.exactOptional(),
   /** The policy itself, or the path of a JSON file that holds it. */
   policy: z.union([brokerPolicySchema, path]),
   /** Absent: there is no bearer token, and `administrators` says who they are. */
@@ -160,6 +163,7 @@ export async function startConfiguredBroker(
     policy,
     ...(config.adminTokenSha256 === undefined ? {} : { adminTokenSha256: config.adminTokenSha256 }),
     ...(config.administrators === undefined ? {} : { administrators: config.administrators }),
+    ...(config.shareIntake === undefined ? {} : { shareIntake: config.shareIntake }),
     ...(config.quorum === undefined ? {} : { quorum: config.quorum }),
     ...(config.lifecycle === undefined ? {} : { lifecycle: config.lifecycle }),
     ...(endorsements === undefined

@@ -13,6 +13,7 @@ import type { Governance, RulesInForce } from './lifecycle/governance.ts';
 import { requireRules } from './lifecycle/in-force.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { ParsedBrokerPolicy } from './policy.ts';
+import type { ShareIntake } from './share-intake.ts';
 import { inTransaction, saveAuditHead, type BrokerDatabase, type InstanceClaim } from './store/index.ts';
 
 /** The key by which a broker is known: it signs leases and attestation results. */
@@ -40,6 +41,8 @@ export interface BrokerContext {
   readonly cosigning?: Cosigning;
   readonly keyStore: KeyStore;
   readonly signer: BrokerSigner;
+  /** Absent: no share of a key is taken in. */
+  readonly shareIntake?: ShareIntake;
   /** The policy in force; a change may replace it while the broker runs. */
   readonly policy: ParsedBrokerPolicy;
   /** Policy and quorum in force; absent in parts of a broker that have neither, and then there is no quorum. */

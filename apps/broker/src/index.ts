@@ -20,7 +20,16 @@ export { auditEntrySchema, type AuditEntry, type AuditHead } from './audit/entry
 export { brokerLogKey } from './audit/transparency.ts';
 export type { BrokerLogOptions } from './audit/broker-log.ts';
 export { verifyAuditLog, type AuditScan } from './audit/scan.ts';
-export { modelKeysSchema } from './authorise-release.ts';
+export {
+  deliveredShareSchema,
+  givenKeysSchema,
+  keysFor,
+  modelKeysSchema,
+  wrappedShareSchema,
+  type GivenKeys,
+} from './model-keys.ts';
+export { createShareIntake, shareIntakeSchema, type ShareIntake } from './share-intake.ts';
+export { brokerCardSchema, makeBrokerCard, readBrokerCard, shareHolderOf, type BrokerCard } from './broker-card.ts';
 export {
   recordedRevocationSchema,
   registeredReleaseSchema,

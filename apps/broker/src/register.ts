@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { toHex } from '@fastness/codec/bytes';
-import { wrappedKeyFromJson } from '@fastness/keys';
 import { parseApproval } from '@fastness/model/release';
 import { z } from 'zod';
 import { refuseOvertaken, verifyReleasePackage, type UsableRelease } from './authorise-release.ts';
@@ -9,7 +8,9 @@ import { commitRecorded, type BrokerContext, type Recorded } from './context.ts'
 import { hitLeases } from './lifecycle/hit-leases.ts';
 import { refuseRevokedKeys } from './lifecycle/key-revocation.ts';
 import { refuseUnusable } from './lifecycle/wrapping-keys.ts';
+import { keptKeysOf, shareFactsOf } from './model-keys.ts';
 import type { Registration } from './registration.ts';
+import { acceptKeys } from './share-intake.ts';
 import {
   asStoreError,
   canonicalRevocation,
@@ -54,7 +55,7 @@ export async function prepareRegistration(
   const digestHex = toHex(verified.releaseDigest);
   const { modelId, version } = verified.release;
   Object.assign(trail, { releaseDigest: digestHex, modelId, version } satisfies RefusalTrail);
-  const release: UsableRelease = { verified, digestHex, root: wrappedKeyFromJson(registration.keys.root) };
+  const release: UsableRelease = { verified, digestHex, root: await acceptKeys(context, verified, registration.keys) };
   await asStoreError(() => refuseUnusable(context.db, release.root));
   const root = await unwrapRoot(context, release);
   root.fill(0);
@@ -78,7 +79,7 @@ export async function prepareRegistration(
       model_id: modelId,
       version,
       package: JSON.stringify(registration.package),
-      keys: JSON.stringify(registration.keys),
+      keys: JSON.stringify(keptKeysOf(context.signer, verified, release.root)),
       registered_at: now.toISOString(),
     });
     if (context.policy.supersedeOnRegistration) await raiseHighestVersion(trx, modelId, version);
@@ -92,6 +93,7 @@ export async function prepareRegistration(
         approvedBy: verified.approvedBy,
         wrappingKey: release.root.keyId,
         wrappingKeyVersion: release.root.keyVersion,
+        ...shareFactsOf(context.signer, verified),
         ...(proposal === undefined ? {} : { proposal }),
       },
       result: { releaseDigest: digestHex, modelId, version, approvedBy: verified.approvedBy },

@@ -1,15 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { isCmwCollection, toEar, type Cmw, type CmwCollection } from '@fastness/attest';
-import { hpkeSealTo, keyReleaseAad, keyReleaseInfo, sealedKeyToJson, signLease } from '@fastness/channel';
-import type { KeyReleaseResponse, SealedKey } from '@fastness/channel/wire';
+import {
+  hpkeSealTo,
+  keyReleaseAad,
+  keyReleaseInfo,
+  sealedKeyToJson,
+  shareReleaseAad,
+  shareReleaseInfo,
+  signLease,
+} from '@fastness/channel';
+import type { KeyReleaseResponse } from '@fastness/channel/wire';
 import { toBase64Url, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { logKeysOf } from '@fastness/model/release';
 import { takeAuthorisation, type AuthorisedRequest } from './authorise.ts';
 import { refuseOvertaken } from './authorise-release.ts';
 import { commitLogged, type BrokerContext } from './context.ts';
 import type { AuditHead } from './audit/entry.ts';
 import { signJwt } from './jwt.ts';
+import { portionOf, shareFactsOf } from './model-keys.ts';
 import {
   deleteLease,
   extendLease,
@@ -30,7 +38,7 @@ import { refuseUnusable } from './lifecycle/wrapping-keys.ts';
 const rawEvidenceLimit = 16 * 1024;
 
 /**
- * Gives an authorised enclave its lease and, unless it renews one, the root key of the model. In this order: the lease and
+ * Gives an authorised enclave its lease and, unless it renews one, the root key of the model, or this broker's share of it. In this order: the lease and
  * the attestation result are signed; in one transaction, what was revoked or overtaken is refused, and lease, highest
  * version and audit entry are recorded, the entry first; only then is the key unwrapped, sealed to the attested key, and
  * handed out. When that last step fails, an entry says so and the lease is void.
@@ -54,16 +62,16 @@ export async function releaseKey(context: BrokerContext, request: AuthorisedRequ
   });
   const ear = await signEar(context, request, issuedAt);
   const grant: Grant = { leaseId, issuedAt, expiresAt: new Date(issuedAt.getTime() + ttlSeconds * 1000) };
-  let sealedRoot: SealedKey | undefined;
+  let sealed: SealedPortion = {};
   let logProof: string | undefined;
   if (request.leaseId === undefined) {
     const entry = await recordRelease(context, request, grant);
-    ({ sealedRoot, logProof } = await handOver(context, request, grant, entry));
+    ({ sealed, logProof } = await handOver(context, request, grant, entry));
   } else {
     logProof = await proveLogged(context, request, await recordRenewal(context, request, grant));
   }
   return {
-    ...(sealedRoot === undefined ? {} : { sealedRoot }),
+    ...sealed,
     ...(logProof === undefined ? {} : { logProof }),
     lease: toBase64Url(lease),
     ear,
@@ -127,14 +135,15 @@ async function refuseRevokedOrOvertaken(
  * checkpoint where the policy asks for witnesses.
  */
 async function proveLogged(
-  { policy, transparency, cosigning }: BrokerContext,
+  { policy, signer, transparency, cosigning }: BrokerContext,
   request: AuthorisedRequest,
   entry: AuditHead,
 ): Promise<string | undefined> {
-  const { release } = request.release.verified;
-  if (logKeysOf(release) === undefined) return undefined;
+  const { verified } = request.release;
+  if (portionOf(signer, verified).logKeys === undefined) return undefined;
   const { models = {} } = policy.policy;
-  const rule = Object.hasOwn(models, release.modelId) ? models[release.modelId] : undefined;
+  const { modelId } = verified.release;
+  const rule = Object.hasOwn(models, modelId) ? models[modelId] : undefined;
   if ((rule?.transparency?.witnesses ?? 0) === 0) return await transparency?.prove(entry.seq);
   if (cosigning === undefined) throw new FastnessError('BROKER_WITNESSES_UNAVAILABLE', 'None are configured.');
   try {
@@ -184,6 +193,7 @@ async function recordRelease(context: BrokerContext, request: AuthorisedRequest,
         platform: request.platform,
         policyId: context.policy.policy.id,
         waivers: waivers.map(({ check }) => check),
+        ...shareFactsOf(context.signer, verified),
       },
       result: undefined,
     };
@@ -192,7 +202,7 @@ async function recordRelease(context: BrokerContext, request: AuthorisedRequest,
 }
 
 async function recordRenewal(context: BrokerContext, request: AuthorisedRequest, grant: Grant): Promise<AuditHead> {
-  const { digestHex } = request.release;
+  const { digestHex, verified } = request.release;
   const { claims, waivers } = request.verdict;
   const holder = {
     releaseDigest: digestHex,
@@ -220,6 +230,7 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
         measurement: claims.measurement,
         platform: request.platform,
         waivers: waivers.map(({ check }) => check),
+        ...shareFactsOf(context.signer, verified),
       },
       result: undefined,
     };
@@ -227,28 +238,21 @@ async function recordRenewal(context: BrokerContext, request: AuthorisedRequest,
   return entry;
 }
 
-/** Unwraps the root key, seals it to the attested key and wipes it. */
+/** The key as it leaves, sealed to the attested key. */
+type SealedPortion = Pick<KeyReleaseResponse, 'sealedRoot' | 'sealedShare'>;
+
+/** Unwraps the root key, or the share, seals it to the attested key and wipes it. */
 async function handOver(
   context: BrokerContext,
   request: AuthorisedRequest,
   grant: Grant,
   entry: AuditHead,
-): Promise<{ sealedRoot: SealedKey; logProof: string | undefined }> {
+): Promise<{ sealed: SealedPortion; logProof: string | undefined }> {
   try {
     const logProof = await proveLogged(context, request, entry);
     const root = await unwrapRegistered(context, request.release);
     try {
-      const message = await hpkeSealTo({
-        publicKey: request.sealTo,
-        info: keyReleaseInfo,
-        aad: keyReleaseAad({
-          releaseDigest: request.release.verified.releaseDigest,
-          keyConfigDigest: request.keyConfigDigest,
-          enclaveNonce: request.enclaveNonce,
-        }),
-        plaintext: root,
-      });
-      return { sealedRoot: sealedKeyToJson(message), logProof };
+      return { sealed: await sealPortion(context, request, root), logProof };
     } finally {
       root.fill(0);
     }
@@ -262,4 +266,22 @@ async function handOver(
     await inTransaction(context.db, (trx) => deleteLease(trx, grant.leaseId));
     throw error;
   }
+}
+
+/** A share is sealed under a label of its own, so that nobody can pass it off as a root key, or one share as another. */
+async function sealPortion(
+  { signer }: BrokerContext,
+  { release: { verified }, sealTo: publicKey, keyConfigDigest, enclaveNonce }: AuthorisedRequest,
+  plaintext: Uint8Array,
+): Promise<SealedPortion> {
+  const binding = { releaseDigest: verified.releaseDigest, keyConfigDigest, enclaveNonce };
+  const { keyShare } = shareFactsOf(signer, verified);
+  if (keyShare === undefined) {
+    const message = { publicKey, info: keyReleaseInfo, aad: keyReleaseAad(binding), plaintext };
+    return { sealedRoot: sealedKeyToJson(await hpkeSealTo(message)) };
+  }
+  const { setId, index } = keyShare;
+  const aad = shareReleaseAad({ ...binding, setId, index });
+  const message = { publicKey, info: shareReleaseInfo, aad, plaintext };
+  return { sealedShare: { index, ...sealedKeyToJson(await hpkeSealTo(message)) } };
 }

@@ -1,8 +1,9 @@
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import type { KeyStore, WrappedKey } from '@fastness/keys';
-import { rootKeyContext } from '@fastness/model';
+import { checkShare } from '@fastness/model';
 import type { UsableRelease } from './authorise-release.ts';
 import type { BrokerContext } from './context.ts';
+import { portionOf, wrapContextOf, type KeyBinding } from './model-keys.ts';
 
 /** Codes by which a key store says that it works and that this wrapped key is the problem. */
 const keyAtFault: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -33,13 +34,21 @@ export async function unwrapUnder(
 }
 
 /**
- * Unwraps the root key of a release, bound to its model and sealing. The caller wipes it.
- * Throws `BROKER_WRAPPED_KEY_UNUSABLE`, `BROKER_KEY_STORE`.
+ * Unwraps what this broker has of the root key of a release, bound to its model and sealing: all of it, or a share, which is
+ * compared with the manifest. The caller wipes it. Throws `BROKER_WRAPPED_KEY_UNUSABLE`, `BROKER_KEY_STORE`, `KEY_SHARE_MISMATCH`.
  */
 export async function unwrapRoot(
-  { keyStore }: Pick<BrokerContext, 'keyStore'>,
-  release: { readonly root: UsableRelease['root']; readonly verified: Pick<UsableRelease['verified'], 'manifest'> },
+  { keyStore, signer }: Pick<BrokerContext, 'keyStore' | 'signer'>,
+  release: { readonly root: UsableRelease['root']; readonly verified: KeyBinding },
 ): Promise<Uint8Array> {
-  const context = rootKeyContext(release.verified.manifest);
-  return await unwrapUnder(keyStore, release.root, context, 'BROKER_WRAPPED_KEY_UNUSABLE');
+  const context = wrapContextOf(signer, release.verified);
+  const root = await unwrapUnder(keyStore, release.root, context, 'BROKER_WRAPPED_KEY_UNUSABLE');
+  const { share } = portionOf(signer, release.verified);
+  try {
+    if (share !== undefined) checkShare(release.verified.manifest, share, root);
+    return root;
+  } catch (error) {
+    root.fill(0);
+    throw error;
+  }
 }

@@ -185,7 +185,7 @@ export function sha256(text: string): string {
 }
 
 /** The smallest file that is a model by its format: a GGUF header without tensors and metadata. */
-function tinyModel(directory: string): string {
+export function tinyModel(directory: string): string {
   const source = freshPath(directory, 'model');
   mkdirSync(source);
   const header = new DataView(new ArrayBuffer(24));

@@ -33,6 +33,7 @@ const commands: Record<string, () => Promise<Command>> = {
   approve: async () => (await import('./commands/approve.ts')).approveCommand(),
   broker: async () => (await import('./commands/broker.ts')).brokerCommand(),
   freshness: async () => (await import('./commands/freshness.ts')).freshnessCommand(),
+  card: async () => (await import('./commands/card.ts')).cardCommand(),
   publish: async () => (await import('./commands/publish.ts')).publishCommand(),
   enclave: async () => (await import('./commands/enclave.ts')).enclaveCommand(),
   relay: async () => (await import('./commands/relay.ts')).relayCommand(),

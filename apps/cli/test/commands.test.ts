@@ -21,6 +21,7 @@ const names = [
   'approve',
   'broker',
   'freshness',
+  'card',
   'publish',
   'enclave',
   'relay',

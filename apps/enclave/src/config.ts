@@ -8,7 +8,7 @@ import { trafficProfiles } from '@fastness/model/release';
 import { waivableChecks } from './start/waivers.ts';
 
 /**
- * The configuration file. It holds no secrets. `brokerUrl`, `listen`, `modelDir` and the limits decide whether the
+ * The configuration file. It holds no secrets. `brokerUrl`, `brokerUrls`, `listen`, `modelDir` and the limits decide whether the
  * enclave works, not whether it is safe: a wrong broker cannot release a key, a wrong model does not open. `waivers` do
  * weaken it, and who reads this file cannot tell whether it was measured: on real hardware a waiver counts only where the
  * image itself allows it (start/waivers.ts).
@@ -72,9 +72,14 @@ const trafficSchema = z.strictObject({
   frameMs: z.int().min(25).max(2000).optional(),
 });
 
+const brokerUrlSchema = z.url({ protocol: /^https?$/u }).max(2048);
+
 export const configSchema = z.strictObject({
   listen: z.strictObject({ host: z.string().min(1).max(255).default('127.0.0.1'), port: z.int().min(0).max(65_535) }),
-  brokerUrl: z.url({ protocol: /^https?$/u }).max(2048),
+  /** The broker of a model whose key is not shared. */
+  brokerUrl: brokerUrlSchema.optional(),
+  /** The brokers of a model whose key is shared: an address for each number of a share, or for some of them. */
+  brokerUrls: z.record(z.string().regex(/^(?:[1-9]|1[0-6])$/u), brokerUrlSchema).optional(),
   modelDir: path,
   /** `auto` takes the TEE that this machine has: a simulated one where FASTNESS_SIMULATED_TEE names its socket. */
   evidence: z
@@ -102,13 +107,18 @@ export const configSchema = z.strictObject({
   waivers: z.array(waiverSchema).max(8).default([]),
 });
 
+const checkedSchema = configSchema.refine(
+  ({ brokerUrl, brokerUrls }) => brokerUrl !== undefined || brokerUrls !== undefined,
+  { path: ['brokerUrl'], error: 'an address is needed, or brokerUrls with several' },
+);
+
 export type EnclaveConfig = z.infer<typeof configSchema>;
 /** The file as one writes it: everything with a default may be left out. */
 export type EnclaveConfigInput = z.input<typeof configSchema>;
 
 /** Throws ENCLAVE_CONFIG naming the first field at fault. */
 export function parseConfig(value: unknown): EnclaveConfig {
-  const result = configSchema.safeParse(value);
+  const result = checkedSchema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? ` (unknown: ${issue.keys.join(', ')})` : '';

@@ -1,12 +1,10 @@
 import type { SessionBinding } from '@fastness/attest';
 import { collectSession, type Collector, type MachineEvidence } from '@fastness/evidence';
 import { FastnessError } from '@fastness/codec/errors';
-import { logKeysOf } from '@fastness/model/release';
-import { createBrokerClient } from './boot/broker-client.ts';
 import { chooseCollector } from './boot/collector.ts';
 import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
 import { reserveMemory } from './boot/model-memory.ts';
-import { requestKey, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
+import { obtainKey, type ObtainedKey, type ObtainKeyOptions } from './boot/obtain-key.ts';
 import { readSealed, type SealedModel } from './boot/sealed-model.ts';
 import type { EnclaveConfig } from './config.ts';
 import type { EngineRuntime } from './engine/engine.ts';
@@ -158,12 +156,12 @@ class Enclave {
 
   async #session(sealed: SealedModel, runtime: EngineRuntime): Promise<unknown> {
     const keys = await generateEnclaveKeys();
-    const request = this.#keyRequest(sealed);
+    const asking = this.#asking(sealed);
     const { tmpfsDir } = this.#config.memory;
     const memory = reserveMemory({ sealed, tmpfsDir, signal: this.#closing.signal });
-    let grant: KeyGrant;
+    let key: ObtainedKey;
     try {
-      grant = await this.#waitForKey(request, keys);
+      key = await this.#waitForKey(asking, keys);
     } catch (error) {
       await memory.close();
       throw error;
@@ -173,9 +171,11 @@ class Enclave {
       sealed,
       runtime,
       keys,
-      grant,
+      key,
       memory,
-      request,
+      collect: asking.collect,
+      clock: this.#clock,
+      closing: this.#closing.signal,
       facts: this.#facts,
       log: this.#log,
       enter: (state, error) => this.#enter(state, error),
@@ -214,24 +214,25 @@ class Enclave {
     return collectSession({ cpu: this.#collector }, session);
   }
 
-  #keyRequest(sealed: SealedModel): KeyRequestOptions {
+  #asking(sealed: SealedModel): ObtainKeyOptions {
     return {
-      broker: createBrokerClient({ url: this.#config.brokerUrl, fetch: this.#options.fetch ?? globalThis.fetch }),
+      config: this.#config,
+      sealed,
       collect: (session) => this.#collect(session),
-      releaseDigest: sealed.releaseDigest,
-      brokerKey: sealed.brokerKey,
-      logKeys: logKeysOf(sealed.release),
       clock: this.#clock,
+      fetch: this.#options.fetch ?? globalThis.fetch,
       signal: this.#closing.signal,
+      log: this.#log,
+      onTrouble: (error) => (this.#facts.error = error),
     };
   }
 
-  /** Asks until the broker gives the key; a refusal is final and thrown. */
-  async #waitForKey(request: KeyRequestOptions, keys: EnclaveKeys): Promise<KeyGrant> {
+  /** Asks until the broker gives the key, or enough of several; a refusal is final and thrown. */
+  async #waitForKey(asking: ObtainKeyOptions, keys: EnclaveKeys): Promise<ObtainedKey> {
     this.#enter('waiting-for-broker');
     for (let failures = 1; ; failures++) {
       try {
-        return await requestKey(request, keys);
+        return await obtainKey(asking, keys);
       } catch (error) {
         this.#closing.signal.throwIfAborted();
         if (!(error instanceof FastnessError) || isFinal(error)) throw error;

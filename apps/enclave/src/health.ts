@@ -2,7 +2,7 @@ import { toHex } from '@fastness/codec';
 import type { FastnessError } from '@fastness/codec/errors';
 import type { Collector } from '@fastness/evidence';
 import type { SealedModel } from './boot/sealed-model.ts';
-import type { Lease } from './lease.ts';
+import type { Permission } from './lease.ts';
 import type { EnclaveState } from './state.ts';
 
 /** What GET /health is made of. */
@@ -19,7 +19,7 @@ export interface HealthFacts {
  * what. How the process is hardened, what is waived and why, sizes and versions are in the log, for operators. Nothing
  * here is proof of anything: who wants proof asks for an attestation and verifies it.
  */
-export function healthOf(facts: HealthFacts, lease: Lease | undefined): { healthy: boolean; body: object } {
+export function healthOf(facts: HealthFacts, lease: Permission | undefined): { healthy: boolean; body: object } {
   const { state, error, sealed, collector } = facts;
   return {
     healthy: state === 'serving',

@@ -17,6 +17,22 @@ export interface Grant {
 /** Milliseconds that rise evenly whatever the host does to the wall clock. */
 export type Clock = () => number;
 
+/** What lets the enclave answer: one broker's lease, or as many as the key has to come from. */
+export interface Permission {
+  /** Fires once, with the reason, when it is lost; it is lost for good. */
+  readonly signal: AbortSignal;
+  /** That a broker logged it; see `Grant`. */
+  readonly logProof: string | undefined;
+  /** Milliseconds for which the enclave may still answer. */
+  remainingMs(): number;
+  /** The time of whoever grants it, carried on by the clock. */
+  now(): Date;
+  /** Throws the reason when it is lost. */
+  assertHeld(): void;
+  /** Stops renewing, without an alarm: the enclave is going down. */
+  end(): void;
+}
+
 export interface LeaseOptions {
   readonly grant: Grant;
   readonly clock: Clock;
@@ -32,7 +48,7 @@ export interface LeaseOptions {
  *
  * Does not protect against a host that stops the whole machine and starts it again: its clock stands still with it.
  */
-export class Lease {
+export class Lease implements Permission {
   readonly #controller = new AbortController();
   readonly #options: LeaseOptions;
   readonly #ended = new AbortController();

@@ -3,12 +3,13 @@ import { strongerTraffic } from '@fastness/model/release';
 import type { EnclaveKeys } from './boot/enclave-keys.ts';
 import type { ModelMemory } from './boot/model-memory.ts';
 import { openModel, type OpenedModel } from './boot/open-model.ts';
-import { renewLease, type KeyGrant, type KeyRequestOptions } from './boot/request-key.ts';
+import type { ObtainedKey } from './boot/obtain-key.ts';
+import type { CollectEvidence } from './boot/request-key.ts';
 import type { SealedModel } from './boot/sealed-model.ts';
 import type { EnclaveConfig } from './config.ts';
 import type { Engine, EngineFiles, EngineRuntime } from './engine/engine.ts';
 import type { HealthFacts } from './health.ts';
-import { Lease } from './lease.ts';
+import type { Clock, Permission } from './lease.ts';
 import { errorFields, type Log } from './log.ts';
 import { createInnerApi } from './serve/inner/app.ts';
 import { KeyRing } from './serve/key-ring.ts';
@@ -22,10 +23,13 @@ export interface SessionOptions {
   readonly runtime: EngineRuntime;
   /** Those the key was released to. */
   readonly keys: EnclaveKeys;
-  readonly grant: KeyGrant;
+  readonly key: ObtainedKey;
   /** Where the model goes. */
   readonly memory: ModelMemory;
-  readonly request: KeyRequestOptions;
+  readonly collect: CollectEvidence;
+  readonly clock: Clock;
+  /** Fires when the enclave goes down. */
+  readonly closing: AbortSignal;
   readonly facts: HealthFacts;
   readonly log: Log;
   readonly enter: (state: EnclaveState, error?: unknown) => void;
@@ -38,16 +42,16 @@ export interface SessionOptions {
  * stopped; throws what keeps the model from opening.
  */
 export async function runSession(options: SessionOptions): Promise<unknown> {
-  const { config, sealed, runtime, grant, request, log, enter, publish } = options;
+  const { config, sealed, runtime, key, closing, log, enter, publish } = options;
   const rings: KeyRing[] = [];
   const lease = holdLease(options, () => rings[0]);
-  const stop = AbortSignal.any([lease.signal, request.signal]);
+  const stop = AbortSignal.any([lease.signal, closing]);
   let model: OpenedModel | undefined;
   let engine: Engine | undefined;
   try {
     enter('opening');
     const { lock } = config.memory;
-    model = await openModel({ sealed, root: grant.root, memory: options.memory, lock, signal: stop });
+    model = await openModel({ sealed, root: key.root, memory: options.memory, lock, signal: stop });
     log('info', 'opened', { memory: [...model.files.values()][0]?.kind, locked: model.locked });
     engine = await load(runtime, { files: model.files, task: sealed.manifest.task, limits: config.engine });
     // An engine that has read the files needs no second copy of them.
@@ -99,15 +103,9 @@ async function load(runtime: EngineRuntime, files: EngineFiles): Promise<Engine>
   }
 }
 
-function holdLease(
-  { keys, grant, request, config, facts, log }: SessionOptions,
-  ring: () => KeyRing | undefined,
-): Lease {
-  return new Lease({
-    grant,
-    clock: request.clock,
-    renew: (leaseId) => renewLease(request, keys.public, leaseId),
-    onRenewed: ({ ttlSeconds }) => {
+function holdLease({ key, config, facts, log }: SessionOptions, ring: () => KeyRing | undefined): Permission {
+  return key.hold({
+    onRenewed: (ttlSeconds) => {
       facts.error = undefined;
       log('info', 'lease-renewed', { ttlSeconds });
       const current = ring();
@@ -124,17 +122,17 @@ function holdLease(
   });
 }
 
-function keyRing({ config, sealed, keys, grant, request }: SessionOptions, lease: Lease): Promise<KeyRing> {
+function keyRing({ config, sealed, keys, key, collect, clock }: SessionOptions, lease: Permission): Promise<KeyRing> {
   return KeyRing.create({
     keys,
-    evidence: grant.evidence,
+    evidence: key.evidence,
     releaseDigest: sealed.releaseDigest,
-    collect: request.collect,
+    collect,
     replayEntries: config.limits.replayEntries,
     // Chunks, padding and headers add less than this to a body.
     requestBytes: config.limits.bodyBytes * 2 + 65_536,
     chunkInterval: config.limits.gatherMs,
-    clock: request.clock,
+    clock,
     now: () => lease.now(),
     overlapMs: config.keyOverlapSeconds * 1000,
   });

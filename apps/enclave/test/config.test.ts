@@ -34,6 +34,9 @@ describe('the configuration', () => {
 
   it.each([
     ['an unknown field', { ...least, debug: true }],
+    ['no broker', { listen: { port: 0 }, modelDir: '/model' }],
+    ['a broker of share zero', { ...least, brokerUrls: { 0: 'http://127.0.0.1:7000' } }],
+    ['a broker of share seventeen', { ...least, brokerUrls: { 17: 'http://127.0.0.1:7000' } }],
     ['a broker that is no web address', { ...least, brokerUrl: 'file:///etc/passwd' }],
     ['a waiver of a check that cannot be waived', { ...least, waivers: [{ check: 'ENCLAVE_HARDENING', reason: 'x' }] }],
     ['a waiver without a reason', { ...least, waivers: [{ check: 'ENCLAVE_SWAP_ACTIVE', reason: '' }] }],

@@ -65,3 +65,21 @@ it('refuses every other', async () => {
     code: 'LOG_ENTRY_UNEXPECTED',
   });
 });
+
+it('takes the entry of the share that was asked for, and of no other', async () => {
+  const keyShare = { setId: '0'.repeat(32), index: 2 };
+  const logged = async (kind: string, share: object | undefined): Promise<string> =>
+    proofOf(JSON.stringify({ kind, facts: { ...facts, keyShare: share } }));
+  for (const renewal of [false, true]) {
+    const kind = renewal ? 'lease-renewed' : 'key-released';
+    await checkLogged({ ...expected, renewal, keyShare, proof: await logged(kind, { ...keyShare, threshold: 2 }) });
+    for (const other of [undefined, { ...keyShare, index: 1 }, { ...keyShare, setId: '1'.repeat(32) }]) {
+      const proof = await logged(kind, other);
+      await expect(checkLogged({ ...expected, renewal, keyShare, proof })).rejects.toMatchObject({
+        code: 'LOG_ENTRY_UNEXPECTED',
+      });
+    }
+    const proof = await logged(kind, keyShare);
+    await expect(checkLogged({ ...expected, renewal, proof })).rejects.toMatchObject({ code: 'LOG_ENTRY_UNEXPECTED' });
+  }
+});

@@ -20,7 +20,10 @@ export interface Started extends RunningEnclave {
   until(state: EnclaveState): Promise<void>;
 }
 
-export async function start(config: EnclaveConfigInput, options: { fetch?: typeof fetch } = {}): Promise<Started> {
+export async function start(
+  config: EnclaveConfigInput,
+  options: { fetch?: typeof fetch; clock?: () => number } = {},
+): Promise<Started> {
   const events: Started['events'] = [];
   const waiting = new Set<() => void>();
   const enclave = await startEnclave({

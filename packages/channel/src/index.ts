@@ -42,5 +42,13 @@ export {
   sealedKeyToJson,
   type HpkeMessage,
 } from './sealed-key.ts';
+export {
+  generateIntakeKey,
+  openDeliveredShare,
+  sealShareTo,
+  shareReleaseAad,
+  shareReleaseInfo,
+  type IntakeKeyPair,
+} from './sealed-share.ts';
 export { type SignBytes } from './signed-claims.ts';
 export { collect, pullStream, streamSource, type MessageBody, type StreamSource } from './stream-source.ts';

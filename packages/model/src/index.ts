@@ -1,5 +1,7 @@
 export * from './floe/index.ts';
 export * from './seal/index.ts';
+export * from './shares/index.ts';
+export { maxKeyShares, type KeyShareSet } from './key-shares.ts';
 export { detectModel, type DetectedModel } from './detect/detect-model.ts';
 export { createThreadPool, type ThreadPool } from './threads/pool.ts';
 export {

@@ -1,6 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { geometryOf } from './floe/geometry.ts';
+import { keyShareSetSchema } from './key-shares.ts';
 import { maxSegmentSize, minSegmentSize } from './floe/parameters.ts';
 import { parseJsonText } from './release/json.ts';
 import { compareResourcePaths } from './release/resource-name.ts';
@@ -41,6 +42,8 @@ export const manifestSchema = z.strictObject({
   sealId: z.string().regex(/^[0-9a-f]{16}$/),
   /** Ordered by path components. */
   files: z.array(manifestFileSchema).min(1).max(maxModelFiles),
+  /** Present when the root key is shared between brokers; absent when one broker has all of it. */
+  keyShares: keyShareSetSchema.exactOptional(),
   createdAt: z.iso.datetime(),
 });
 

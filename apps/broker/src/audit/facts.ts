@@ -22,6 +22,10 @@ const count = z.number().int().nonnegative();
 const isoTime = z.iso.datetime({ precision: 3 });
 const sentence = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u);
 const by = administratorFacts.optional();
+/** Which share of which set a broker has, where it has not the whole key. */
+const keyShare = z
+  .strictObject({ setId: hex(32), index: z.int().min(1).max(16), threshold: z.int().min(2).max(16) })
+  .optional();
 const errorCode = z.custom<ErrorCode>(isErrorCode);
 
 /** What was being asked for when the broker refused. */
@@ -74,6 +78,7 @@ export const auditFacts = Object.freeze({
     approvedBy: z.array(name).max(16),
     wrappingKey: name,
     wrappingKeyVersion: count,
+    keyShare,
     /** The proposal that allowed it, where a quorum was needed. */
     proposal: hex(32).optional(),
     by,
@@ -106,6 +111,7 @@ export const auditFacts = Object.freeze({
     platform,
     policyId: name,
     waivers: z.array(name).max(64),
+    keyShare,
   }),
   /** After `key-released`: the key did not leave after all, and the lease is void. */
   'key-withheld': z.strictObject({ leaseId, releaseDigest: digest, code: errorCode }),
@@ -121,6 +127,7 @@ export const auditFacts = Object.freeze({
     measurement,
     platform,
     waivers: z.array(name).max(64),
+    keyShare,
   }),
   revocation: z.strictObject({
     target: z.enum(['release', 'measurement', 'platform', 'tcb', 'key']),

@@ -1,7 +1,6 @@
-import { wrappedKeyFromJson } from '@fastness/keys';
 import { verifyRelease, releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
-import { modelKeysSchema } from '../authorise-release.ts';
+import { storedKeyOf } from '../model-keys.ts';
 import type { BrokerContext } from '../context.ts';
 import type { BrokerDatabase, RevocationKind, StoredLease } from '../store/index.ts';
 import { revokedKeyOf, type ReleaseKeys } from './key-revocation.ts';
@@ -76,7 +75,7 @@ async function keysOfRelease(
   const row = await db.selectFrom('releases').selectAll().where('release_digest', '=', digest).executeTakeFirst();
   if (row === undefined) return undefined;
   try {
-    const root = wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(row.keys)).root);
+    const root = storedKeyOf(row.keys);
     const verified = await verifyRelease({
       package: releasePackageSchema.parse(JSON.parse(row.package)),
       ownerKeys: await ownerKeysInForce(context.policy, now),

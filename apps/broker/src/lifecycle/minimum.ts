@@ -1,6 +1,5 @@
 import { FastnessError } from '@fastness/codec/errors';
-import { wrappedKeyFromJson } from '@fastness/keys';
-import { modelKeysSchema } from '../authorise-release.ts';
+import { storedKeyOf } from '../model-keys.ts';
 import { commitRecorded, type BrokerContext } from '../context.ts';
 import type { BrokerDatabase } from '../store/index.ts';
 import { wrappingKeyInfo } from './rotation.ts';
@@ -42,7 +41,7 @@ async function stillWrapped(trx: BrokerDatabase, keyId: string, minimum: number)
   return releases
     .filter(({ release_digest: digest, model_id: model, version, keys }) => {
       if (gone.has(digest) || version < (highest.get(model) ?? 0)) return false;
-      const root = wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(keys)).root);
+      const root = storedKeyOf(keys);
       return root.keyId === keyId && root.keyVersion < minimum;
     })
     .map(({ release_digest: digest }) => digest);

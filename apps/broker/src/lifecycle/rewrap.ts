@@ -1,19 +1,20 @@
 import { equalBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { rewrap, wrappedKeyFromJson, wrappedKeyToJson, type WrappedKey } from '@fastness/keys';
-import { parseManifest, rootKeyContext } from '@fastness/model';
-import { releasePackageSchema } from '@fastness/model/release';
+import { rewrap, type WrappedKey } from '@fastness/keys';
+import { parseManifest } from '@fastness/model';
+import { parseRelease, releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
-import { modelKeysSchema, type UsableRelease } from '../authorise-release.ts';
+import type { UsableRelease } from '../authorise-release.ts';
 import { commitRecorded, type BrokerContext } from '../context.ts';
+import { keptKeysOf, keptKeysSchema, storedKeyOf, wrapContextOf, wrappedOf, type KeyBinding } from '../model-keys.ts';
 import { asStoreError, findRelease, type BrokerDatabase, type StoredRelease } from '../store/index.ts';
 import { unwrapRoot } from '../unwrap.ts';
 import { refuseUnusable } from './wrapping-keys.ts';
 
-/** Body of `PUT /v1/admin/wrapped-keys`: keys.json of a registered release, after a rotation. */
+/** Body of `PUT /v1/admin/wrapped-keys`: keys.json of a registered release, or the wrapped share, after a rotation. */
 export const rewrapSchema = z.strictObject({
   releaseDigest: z.string().regex(/^[0-9a-f]{64}$/),
-  keys: modelKeysSchema,
+  keys: keptKeysSchema,
 });
 export type RewrapRequest = z.infer<typeof rewrapSchema>;
 
@@ -25,9 +26,9 @@ export const rewrappedSchema = z.strictObject({
 });
 export type Rewrapped = z.infer<typeof rewrappedSchema>;
 
-/** The wrapped root key of a release as it is registered now; rotations replace it. Throws `BROKER_RELEASE_UNKNOWN`. */
+/** The wrapped key of a release as it is registered now; rotations replace it. Throws `BROKER_RELEASE_UNKNOWN`. */
 export async function registeredRoot(db: BrokerDatabase, releaseDigest: string): Promise<WrappedKey> {
-  return rootOf(await findRelease(db, releaseDigest));
+  return storedKeyOf((await findRelease(db, releaseDigest)).keys);
 }
 
 /**
@@ -49,17 +50,20 @@ export async function unwrapRegistered(context: BrokerContext, release: UsableRe
 /**
  * Takes over the wrapped key of a release that was wrapped anew elsewhere. It must hold the same key as before, so this
  * changes nothing that anybody approved. Throws `LIFECYCLE_ROOT_DIFFERS`, `LIFECYCLE_*` for a key out of use,
- * `BROKER_RELEASE_UNKNOWN`, `BROKER_WRAPPED_KEY_UNUSABLE`, `BROKER_KEY_STORE`.
+ * `BROKER_RELEASE_UNKNOWN`, `BROKER_SHARE_NOT_MINE`, `BROKER_WRAPPED_KEY_UNUSABLE`, `BROKER_KEY_STORE`, `KEY_SHARE_MISMATCH`.
  */
 export async function acceptRewrapped(context: BrokerContext, request: RewrapRequest): Promise<Rewrapped> {
   const { db } = context;
   const stored = await asStoreError(() => findRelease(db, request.releaseDigest));
-  const root = wrappedKeyFromJson(request.keys.root);
+  const root = wrappedOf(request.keys);
   await asStoreError(() => refuseUnusable(db, root));
-  const manifest = manifestOf(stored);
-  const before = await unwrapRoot(context, { root: rootOf(stored), verified: { manifest } });
+  const verified = bindingOf(stored);
+  if (keptKeysOf(context.signer, verified, root).format !== request.keys.format) {
+    throw new FastnessError('BROKER_SHARE_NOT_MINE', 'A share for a whole key, or a whole key for a share.');
+  }
+  const before = await unwrapRoot(context, { root: storedKeyOf(stored.keys), verified });
   try {
-    const after = await unwrapRoot(context, { root, verified: { manifest } });
+    const after = await unwrapRoot(context, { root, verified });
     const same = equalBytes(before, after);
     after.fill(0);
     if (!same) throw new FastnessError('LIFECYCLE_ROOT_DIFFERS');
@@ -77,11 +81,11 @@ export async function rewrapReleases(context: BrokerContext, keyId: string, vers
   const releases = await asStoreError(() => context.db.selectFrom('releases').selectAll().execute());
   let rewrapped = 0;
   for (const stored of releases) {
-    const root = rootOf(stored);
+    const root = storedKeyOf(stored.keys);
     if (root.keyId !== keyId || root.keyVersion >= version) continue;
     let next: WrappedKey;
     try {
-      next = await rewrap(context.keyStore, root, rootKeyContext(manifestOf(stored)));
+      next = await rewrap(context.keyStore, root, wrapContextOf(context.signer, bindingOf(stored)));
     } catch (error) {
       if (error instanceof FastnessError && ['KEYS_VERSION_UNKNOWN', 'KEYS_UNWRAP'].includes(error.code)) continue;
       throw error;
@@ -93,9 +97,9 @@ export async function rewrapReleases(context: BrokerContext, keyId: string, vers
 }
 
 async function replaceKeys(context: BrokerContext, stored: StoredRelease, root: WrappedKey): Promise<Rewrapped> {
-  const keys = JSON.stringify({ format: 'fastness/keys/v1', root: wrappedKeyToJson(root) });
+  const keys = JSON.stringify(keptKeysOf(context.signer, bindingOf(stored), root));
   return await commitRecorded(context, async (trx) => {
-    const now = rootOf(await findRelease(trx, stored.release_digest));
+    const now = await registeredRoot(trx, stored.release_digest);
     await refuseUnusable(trx, root);
     // Of two rotations at once the newer wrapping stays.
     if (now.keyId !== root.keyId || now.keyVersion <= root.keyVersion) {
@@ -110,10 +114,7 @@ async function replaceKeys(context: BrokerContext, stored: StoredRelease, root: 
   });
 }
 
-function rootOf(stored: StoredRelease): WrappedKey {
-  return wrappedKeyFromJson(modelKeysSchema.parse(JSON.parse(stored.keys)).root);
-}
-
-function manifestOf(stored: StoredRelease): ReturnType<typeof parseManifest> {
-  return parseManifest(releasePackageSchema.parse(JSON.parse(stored.package)).manifest);
+function bindingOf(stored: StoredRelease): KeyBinding {
+  const { manifest, release } = releasePackageSchema.parse(JSON.parse(stored.package));
+  return { manifest: parseManifest(manifest), release: parseRelease(release) };
 }

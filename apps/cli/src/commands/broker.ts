@@ -15,6 +15,7 @@ import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '..
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
 import { readHomeConfig } from '../support/home.ts';
 import { homeQuorum } from '../support/quorum.ts';
+import { homeIntake } from '../support/share-intake.ts';
 import { untilAborted } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
@@ -44,6 +45,7 @@ export function brokerCommand(): Command {
         const { endorsementsCache: cachePath, kds, pccs, offline = false } = options;
         const { update } = completionOf(options);
         const freshness = brokerFreshness(options, output);
+        const shareIntake = await homeIntake(home);
         const broker = await startBroker({
           ...freshness.options,
           ...brokerWitnesses(options),
@@ -69,6 +71,7 @@ export function brokerCommand(): Command {
           signer: { keyStore: signer, keyId: keyIds.broker },
           policy,
           ...(await homeQuorum(home)),
+          ...(shareIntake === undefined ? {} : { shareIntake }),
         });
         output.step('listening', `Broker on ${broker.url}`, {
           url: broker.url,

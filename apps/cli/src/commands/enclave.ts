@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { Command, Option } from 'commander';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import type { EnclaveConfigInput } from '@fastness/enclave';
+import { readSealedModel } from '@fastness/model';
 import { trafficProfiles, type TrafficProfileName } from '@fastness/model/release';
 import { z } from 'zod';
 import { action } from '../support/command.ts';
@@ -18,7 +19,7 @@ import { simulatedBanner, simulatedTeeCommand } from '../support/simulated.ts';
 export interface EnclaveOptions {
   readonly model?: string;
   readonly listen?: string;
-  readonly broker?: string;
+  readonly broker?: string[];
   readonly acceptSwap?: string;
   readonly traffic?: TrafficProfileName;
   readonly frameMs?: number;
@@ -31,7 +32,11 @@ export function enclaveCommand(): Command {
     .description('run the enclave: it proves itself to the broker, opens the model in memory and serves it')
     .option('--model <id>', 'the sealed model (default: the one sealed last)')
     .option('--listen <url>', "address to listen on (default: the home's enclaveUrl)")
-    .option('--broker <url>', "the broker (default: the home's brokerUrl)")
+    .option(
+      '--broker <[share=]url>',
+      "the broker (default: the home's brokerUrl); where several share the key, each, in the order of their shares or with the number of its share",
+      collect,
+    )
     .option(
       '--accept-swap <reason>',
       'run although this machine swaps; the reason goes into the log; refused on hardware unless the image allows it',
@@ -45,6 +50,38 @@ export function enclaveCommand(): Command {
     .option('--gather-ms <number>', 'how long parts of an answer gather where nothing else paces them', Number)
     .option('--tokens-per-event <number>', 'tokens that the engine hands on at a time (default: 8)', Number)
     .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
+}
+
+function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** The address of the one broker, or of each of several by the number of its share. */
+async function brokersFor(
+  modelDir: string,
+  given: readonly string[] | undefined,
+  fallback: string,
+): Promise<Pick<EnclaveConfigInput, 'brokerUrl' | 'brokerUrls'>> {
+  const { keyShares } = (await readSealedModel(modelDir)).manifest;
+  if (keyShares === undefined) {
+    if (given !== undefined && given.length > 1)
+      throw new FastnessError('CLI_USAGE', '--broker: one broker has the key of this model.');
+    return { brokerUrl: given?.[0] ?? fallback };
+  }
+  const numbered = (given ?? []).map((text, at) => {
+    const [, share = String(at + 1), url = ''] = /^(?:(\d{1,2})=)?(.*)$/.exec(text) ?? [];
+    return [share, url] as const;
+  });
+  const brokerUrls = Object.fromEntries(numbered);
+  const strange = Object.keys(brokerUrls).find((share) => Number(share) < 1 || Number(share) > keyShares.shares.length);
+  if (strange !== undefined || Object.keys(brokerUrls).length < Math.max(numbered.length, keyShares.threshold)) {
+    const { threshold, shares } = keyShares;
+    throw new FastnessError(
+      'CLI_USAGE',
+      `--broker: the addresses of at least ${threshold} of ${shares.length} brokers, each once.`,
+    );
+  }
+  return { brokerUrls };
 }
 
 /**
@@ -63,7 +100,7 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
   const socketPath = join(home.runDirectory, `${name}.sock`);
   await writeJson(configFile, {
     listen,
-    brokerUrl: options.broker ?? config.brokerUrl,
+    ...(await brokersFor(modelDir, options.broker, config.brokerUrl)),
     modelDir,
     limits: {
       ...(options.tokensPerEvent === undefined ? {} : { tokensPerFrame: options.tokensPerEvent }),

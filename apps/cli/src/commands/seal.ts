@@ -1,17 +1,29 @@
 import { basename, extname, join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { readBrokerCard, shareHolderOf } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { trialLoad } from '@fastness/enclave/trial-load';
-import { detectModel, sealModel } from '@fastness/model';
+import { detectModel, maxKeyShares, sealModel, sealSharedModel, type ShareHolder } from '@fastness/model';
 import { action } from '../support/command.ts';
 import { formatBytes, formatSeconds } from '../support/format.ts';
-import { makePrivateDirectory, readHomeConfig, writeJson } from '../support/home.ts';
+import { makePrivateDirectory, readHomeConfig, readText, writeJson } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
+import { fingerprintOf } from '../support/share-intake.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
 export interface SealOptions {
   readonly modelId?: string;
   readonly replace?: boolean;
+  /** Cards of the brokers that share the key; without: this home's broker has all of it. */
+  readonly shareWith?: string[];
+  readonly threshold?: number;
+}
+
+function parseThreshold(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 2 || value > maxKeyShares)
+    throw new InvalidArgumentError(`a whole number from 2 to ${maxKeyShares}.`);
+  return value;
 }
 
 export function sealCommand(): Command {
@@ -22,6 +34,8 @@ export function sealCommand(): Command {
       'a GGUF file, a folder with model.onnx, tokenizer.json and config.json, or a folder with upstream.json',
     )
     .option('--model-id <id>', "the model's name in releases and in the API (default: from the file name)")
+    .option('--share-with <card...>', 'give each of these brokers one share of the key, and none of them the key')
+    .option('--threshold <number>', 'how many of them it takes to open the model (with --share-with)', parseThreshold)
     .option('--replace', 'replace a sealed model of this name although a release of it is signed')
     .action(
       action<SealOptions>(async (context, options, [path = '']) => void (await sealHome(context, path, options))),
@@ -53,34 +67,74 @@ export async function sealHome(context: Context, path: string, options: SealOpti
       `--model-id ${JSON.stringify(modelId)}: letters, digits, dots, hyphens, underscores.`,
     );
   }
+  const holders = await holdersOf(options);
   const detected = await detectModel(source);
   // Before any key is made: a model that the engine cannot load must not become a release.
   // A server next to the enclave belongs to its image, which this machine need not have.
   if (detected.engine !== 'upstream') {
     await trialLoad({ source, engine: detected.engine, task: detected.task, signal });
   }
-  await using keyStore = await openStore(home, 'kek');
   await makePrivateDirectory(home.modelDirectory);
   const started = performance.now();
   const target = join(home.modelDirectory, modelId);
-  const manifest = await sealModel({
+  const sealing = {
     source,
     target,
     modelId,
     engine: detected.engine,
     task: detected.task,
-    keyStore,
-    kekId: keyIds.kek,
     replace: options.replace ?? false,
-    onProgress: (done, total) => output.progress(`sealing ${modelId}`, done, total),
+    onProgress: (done: number, total: number) => output.progress(`sealing ${modelId}`, done, total),
     signal,
-  });
+  };
+  const manifest = await (holders === undefined
+    ? sealWhole(context, sealing)
+    : sealSharedModel({ ...sealing, ...holders }));
   const bytes = manifest.files.reduce((sum, file) => sum + file.size, 0);
   await writeJson(home.configFile, { ...config, defaultModel: modelId });
   output.step(
     'model-sealed',
-    `Sealed ${modelId}: ${manifest.files.length} file(s), ${formatBytes(bytes)}, C2SP FLOE AES-256-GCM, key wrapped by the KEK, in ${formatSeconds(performance.now() - started)}`,
-    { modelId, target, engine: detected.engine, task: detected.task, files: manifest.files, bytes },
+    `Sealed ${modelId}: ${manifest.files.length} file(s), ${formatBytes(bytes)}, C2SP FLOE AES-256-GCM, ${keyKept(holders)}, in ${formatSeconds(performance.now() - started)}`,
+    {
+      modelId,
+      target,
+      engine: detected.engine,
+      task: detected.task,
+      files: manifest.files,
+      bytes,
+      ...(manifest.keyShares === undefined ? {} : { keyShares: manifest.keyShares }),
+    },
   );
+  for (const [at, { recipient }] of (holders?.holders ?? []).entries())
+    output.detail(`Share ${at + 1}: the broker with key ${fingerprintOf(recipient.brokerKey)}`);
   return modelId;
+}
+
+interface Sharing {
+  readonly holders: readonly ShareHolder[];
+  readonly threshold: number;
+}
+
+/** The brokers of the cards; undefined without any. Before anything is sealed: a card that does not verify ends it here. */
+async function holdersOf({ shareWith, threshold }: SealOptions): Promise<Sharing | undefined> {
+  if ((shareWith === undefined) !== (threshold === undefined))
+    throw new FastnessError('CLI_USAGE', '--share-with and --threshold belong together.');
+  if (shareWith === undefined || threshold === undefined) return undefined;
+  if (threshold > shareWith.length)
+    throw new FastnessError('CLI_USAGE', `--threshold ${threshold}: there are ${shareWith.length} cards.`);
+  const cards = await Promise.all(shareWith.map(async (file) => readBrokerCard(await readText(resolve(file)))));
+  return { holders: cards.map((card) => shareHolderOf(card)), threshold };
+}
+
+async function sealWhole(
+  { home }: Context,
+  sealing: Omit<Parameters<typeof sealModel>[0], 'keyStore' | 'kekId'>,
+): ReturnType<typeof sealModel> {
+  await using keyStore = await openStore(home, 'kek');
+  return await sealModel({ ...sealing, keyStore, kekId: keyIds.kek });
+}
+
+function keyKept(sharing: Sharing | undefined): string {
+  if (sharing === undefined) return 'key wrapped by the KEK';
+  return `key in ${sharing.holders.length} shares of which ${sharing.threshold} open it`;
 }

@@ -5,7 +5,7 @@ import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
 import { parseVerifierKey } from '@fastness/log';
-import { parseManifest, signRelease } from '@fastness/model';
+import { readSealedModel, releaseSharesOf, signRelease } from '@fastness/model';
 import {
   measurementBytes,
   parseRelease,
@@ -20,6 +20,7 @@ import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
 import { modelDirectory, readHomeConfig, readText } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
+import { fingerprintOf } from '../support/share-intake.ts';
 import { simulatedTrust } from '../support/simulated.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 
@@ -99,7 +100,7 @@ export async function signHome(
   const { home, output } = context;
   const config = await readHomeConfig(home);
   const dir = await modelDirectory(home, options.model);
-  const manifest = parseManifest(await readText(join(dir, 'manifest.json')));
+  const { manifest, keys } = await readSealedModel(dir);
   const previous = await readPreviousRelease(dir);
   const version = options.releaseVersion ?? (previous?.version ?? 0) + 1;
   if (previous !== undefined && version <= previous.version) {
@@ -108,9 +109,10 @@ export async function signHome(
       `Version ${version} is not higher than ${previous.version}, which is signed already.`,
     );
   }
-  await using broker = await openStore(home, 'broker');
+  const keyShares = releaseSharesOf(manifest, keys);
+  if (keyShares !== undefined && options.logKey !== undefined)
+    throw new FastnessError('CLI_USAGE', '--log-key: the logs of brokers that share a key are those of their cards.');
   await using owner = await openStore(home, 'owner');
-  const brokerKey = await broker.publicKey(keyIds.broker);
   const now = new Date();
   const traffic = options.traffic ?? previous?.traffic;
   const release: Release = releaseSchema.parse({
@@ -120,8 +122,7 @@ export async function signHome(
     notBefore: now.toISOString(),
     expires: new Date(now.getTime() + options.expiresIn).toISOString(),
     measurements: await measurementsFor(context, config.tee, options.measurement),
-    brokerKey: toBase64Url(brokerKey),
-    ...(await logsOf(brokerKey, options.logKey ?? previous?.logKeys)),
+    ...(keyShares === undefined ? await ownBroker(home, options.logKey ?? previous?.logKeys) : { keyShares }),
     ...(traffic === undefined ? {} : { traffic }),
   });
   await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
@@ -131,7 +132,19 @@ export async function signHome(
     `Release ${manifest.modelId} v${version} signed by the owner (OpenSSF Model Signing, ECDSA P-384), digest ${shortHex(releaseDigest)}, until ${release.expires}`,
     { modelId: manifest.modelId, version, releaseDigest, expires: release.expires, measurements: release.measurements },
   );
+  for (const { index, brokerKey } of keyShares?.brokers ?? [])
+    output.detail(`Share ${index}: the broker with key ${fingerprintOf(brokerKey)}`);
   return { releaseDigest, version };
+}
+
+/** The broker of this home, and the logs; see `logsOf`. */
+async function ownBroker(
+  home: Context['home'],
+  logKeys: readonly string[] | undefined,
+): Promise<Pick<Release, 'brokerKey' | 'logKey' | 'logKeys'>> {
+  await using broker = await openStore(home, 'broker');
+  const brokerKey = await broker.publicKey(keyIds.broker);
+  return { brokerKey: toBase64Url(brokerKey), ...(await logsOf(brokerKey, logKeys)) };
 }
 
 async function measurementsFor(

@@ -10,6 +10,7 @@ const entrySchema = z.object({
     releaseDigest: z.string(),
     leaseId: z.string(),
     keyConfigDigest: z.string().optional(),
+    keyShare: z.object({ setId: z.string(), index: z.number() }).optional(),
   }),
 });
 
@@ -31,6 +32,8 @@ export async function checkLogged(options: {
   leaseId: string;
   /** Hex. */
   keyConfigDigest: string;
+  /** The share of the broker; undefined when it has the whole key. */
+  keyShare?: { readonly setId: string; readonly index: number } | undefined;
 }): Promise<void> {
   if (options.proof === undefined) throw new FastnessError('LOG_PROOF_MISSING');
   const { origin } = parseCheckpoint(parseNote(parseProof(options.proof).checkpoint).text);
@@ -53,4 +56,7 @@ export async function checkLogged(options: {
   if (facts.releaseDigest !== options.releaseDigest) throw unexpected('another release');
   if (facts.leaseId !== options.leaseId) throw unexpected('another lease');
   if (!options.renewal && facts.keyConfigDigest !== options.keyConfigDigest) throw unexpected('another key');
+  if (facts.keyShare?.setId !== options.keyShare?.setId || facts.keyShare?.index !== options.keyShare?.index) {
+    throw unexpected('another share');
+  }
 }

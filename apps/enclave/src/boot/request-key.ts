@@ -1,5 +1,13 @@
 import { cmwToJson, evidenceToJson, type Cmw, type CmwCollection, type SessionBinding } from '@fastness/attest';
-import { hpkeOpen, keyReleaseAad, keyReleaseInfo, sealedKeyFromJson, verifyLease } from '@fastness/channel';
+import {
+  hpkeOpen,
+  keyReleaseAad,
+  keyReleaseInfo,
+  sealedKeyFromJson,
+  shareReleaseAad,
+  shareReleaseInfo,
+  verifyLease,
+} from '@fastness/channel';
 import type { KeyReleaseRequest, KeyReleaseResponse } from '@fastness/channel/wire';
 import { fromBase64Url, toBase64Url, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
@@ -20,8 +28,16 @@ export interface KeyRequestOptions {
   readonly brokerKey: Uint8Array;
   /** Out of release.json: the logs, one of which has to have every key release and renewal. Undefined: none has to. */
   readonly logKeys?: readonly string[] | undefined;
+  /** The share of the key that this broker has. Undefined: it has the whole key. */
+  readonly keyShare?: { readonly setId: string; readonly index: number } | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+}
+
+export interface ShareGrant extends Grant {
+  /** Not compared with the manifest yet; the caller wipes it. */
+  readonly share: Uint8Array;
+  readonly evidence: KeyGrant['evidence'];
 }
 
 export interface KeyGrant extends Grant {
@@ -46,6 +62,28 @@ export async function requestKey(options: KeyRequestOptions, keys: EnclaveKeys):
     aad: keyReleaseAad({ releaseDigest, keyConfigDigest: keys.public.digest, enclaveNonce }),
   });
   return { ...grant, root, evidence };
+}
+
+/**
+ * As `requestKey`, for one broker's share of the root key. Throws ENCLAVE_SHARE_MISSING as well.
+ */
+export async function requestShare(
+  options: KeyRequestOptions & Required<Pick<KeyRequestOptions, 'keyShare'>>,
+  keys: EnclaveKeys,
+): Promise<ShareGrant> {
+  const { releaseDigest, keyShare } = options;
+  const { response, enclaveNonce, evidence, grant } = await exchange(options, keys.public, undefined);
+  if (keyShare === undefined || response.sealedShare?.index !== keyShare.index) {
+    throw new FastnessError('ENCLAVE_SHARE_MISSING', `Share ${keyShare?.index}.`);
+  }
+  const binding = { releaseDigest, keyConfigDigest: keys.public.digest, enclaveNonce };
+  const share = await hpkeOpen({
+    ...sealedKeyFromJson(response.sealedShare),
+    keys: keys.gateway,
+    info: shareReleaseInfo,
+    aad: shareReleaseAad({ ...binding, ...keyShare }),
+  });
+  return { ...grant, share, evidence };
 }
 
 /**
@@ -102,6 +140,7 @@ async function exchange(
       releaseDigest: toHex(releaseDigest),
       leaseId: claims.leaseId,
       keyConfigDigest: toHex(keys.digest),
+      keyShare: options.keyShare,
     });
   }
   const { ttlSeconds, issuedAt } = claims;

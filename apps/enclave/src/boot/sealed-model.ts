@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { fromBase64Url, utf8Encode } from '@fastness/codec';
+import { utf8Encode } from '@fastness/codec';
 import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import { packageFiles, parseManifest, readReleasePackage, verifySealedFiles, type Manifest } from '@fastness/model';
 import {
+  brokersOf,
+  checkReleaseShares,
   parseOmsBundle,
   parseRelease,
   parseStatement,
   releaseDigestOf,
   type ModelStatement,
   type Release,
+  type ReleaseBroker,
   type ReleasePackage,
 } from '@fastness/model/release';
 
@@ -18,8 +21,8 @@ export interface SealedModel {
   readonly manifest: Manifest;
   readonly release: Release;
   readonly releaseDigest: Uint8Array;
-  /** SubjectPublicKeyInfo DER: whoever signs leases for this release. */
-  readonly brokerKey: Uint8Array;
+  /** Whoever signs leases for this release: one broker with the whole key, or several with a share each. */
+  readonly brokers: readonly ReleaseBroker[];
   readonly package: ReleasePackage;
 }
 
@@ -28,7 +31,7 @@ export interface SealedModel {
  * the list in the manifest, and the digest of every file, over ciphertext. The directory is the host's; the texts are
  * read once, so that what was checked is what is used.
  *
- * Throws RELEASE_PACKAGE_MALFORMED, RELEASE_MALFORMED, RELEASE_*_DIGEST, RELEASE_MODEL_MISMATCH, RELEASE_FILE_*,
+ * Throws RELEASE_PACKAGE_MALFORMED, RELEASE_MALFORMED, RELEASE_*_DIGEST, RELEASE_MODEL_MISMATCH, RELEASE_SHARES_MISMATCH, RELEASE_FILE_*,
  * MANIFEST_*, OMS_*.
  */
 export async function readSealed(dir: string, signal: AbortSignal): Promise<SealedModel> {
@@ -39,6 +42,7 @@ export async function readSealed(dir: string, signal: AbortSignal): Promise<Seal
   const manifest = parseManifest(texts.manifest);
   const release = parseRelease(texts.release);
   if (release.modelId !== manifest.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
+  checkReleaseShares(release, manifest);
   requireSameFiles(statement, manifest);
   await verifySealedFiles({ dir, resources: statement.resources, signal });
   return {
@@ -46,7 +50,7 @@ export async function readSealed(dir: string, signal: AbortSignal): Promise<Seal
     manifest,
     release,
     releaseDigest: await releaseDigestOf(texts.bundle),
-    brokerKey: fromBase64Url(release.brokerKey),
+    brokers: brokersOf(release),
     package: texts,
   };
 }

@@ -1,3 +1,4 @@
+import { maxKeyShares } from '@fastness/model/release';
 import { z } from 'zod';
 import {
   base64Url32Schema,
@@ -34,14 +35,19 @@ export type KeyReleaseRequest = z.infer<typeof keyReleaseRequestSchema>;
 export const sealedKeySchema = z.strictObject({ enc: base64UrlUpTo(2048), ciphertext: base64UrlUpTo(4096) });
 export type SealedKey = z.infer<typeof sealedKeySchema>;
 
+/** A broker's share of a model's root key, with its number. */
+export const sealedKeyShareSchema = sealedKeySchema.extend({ index: z.int().min(1).max(maxKeyShares) });
+export type SealedKeyShare = z.infer<typeof sealedKeyShareSchema>;
+
 /**
  * Answer to `POST /v1/key-releases`. `sealedRoot` is the model's root key sealed to the enclave's X-Wing key (absent on
- * a renewal), `lease` a COSE_Sign1 (base64url) under the broker key that the release names, `ear` the broker's verdict
+ * a renewal), or `sealedShare` the broker's share of it in the same way, where the release shares the key; `lease` a COSE_Sign1 (base64url) under the broker key that the release names, `ear` the broker's verdict
  * as a signed JWT, `brokerTime` the broker's clock, `logProof` the proof that the broker's log has this very release or
  * renewal (c2sp.org/tlog-proof, with the entry in it; present when the release names a log key).
  */
 export const keyReleaseResponseSchema = z.strictObject({
   sealedRoot: sealedKeySchema.optional(),
+  sealedShare: sealedKeyShareSchema.optional(),
   lease: base64UrlUpTo(4096),
   ear: z
     .string()

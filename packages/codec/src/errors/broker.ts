@@ -118,7 +118,7 @@ export const brokerErrors = Object.freeze({
   BROKER_RELEASE_OTHER_BROKER: {
     class: 'denied',
     message: 'The release names another broker key.',
-    next: 'Sign a release whose brokerKey is the public key of this broker.',
+    next: 'Sign a release whose brokerKey, or the key of one of whose brokers, is the public key of this broker.',
   },
   BROKER_RELEASE_OTHER_LOG: {
     class: 'denied',

@@ -13,6 +13,7 @@ import { freshnessErrors } from './freshness.ts';
 import { initErrors } from './init.ts';
 import { keysCloudErrors } from './keys-cloud.ts';
 import { keysHsmErrors } from './keys-hsm.ts';
+import { keySharesErrors } from './key-shares.ts';
 import { keysErrors } from './keys.ts';
 import { lifecycleErrors } from './lifecycle.ts';
 import { logErrors } from './log.ts';
@@ -36,6 +37,7 @@ export const errorRegistry = Object.freeze({
   ...keysHsmErrors,
   ...logErrors,
   ...modelErrors,
+  ...keySharesErrors,
   ...channelErrors,
   ...clientErrors,
   ...brokerErrors,

@@ -8,6 +8,7 @@ export {
   type ParsedApproval,
 } from './approval.ts';
 export { clockToleranceMs } from './clock-tolerance.ts';
+export { maxKeyShares } from '../key-shares.ts';
 export { parseOmsBundle, releaseDigestOf, type BundleMethod, type OmsBundle } from './bundle.ts';
 export type { DsseEnvelope } from './dsse.ts';
 export {
@@ -21,12 +22,15 @@ export {
 } from './owner-root.ts';
 export { importQuorum, verifyApprovals, type Quorum } from './quorum.ts';
 export {
+  brokersOf,
+  checkReleaseShares,
   logKeysOf,
   measurementBytes,
   parseRelease,
   releaseSchema,
   releaseTees,
   type Release,
+  type ReleaseBroker,
   type ReleaseTee,
 } from './release-document.ts';
 export { parseReleasePackage, releasePackageSchema, type ReleasePackage } from './release-package.ts';

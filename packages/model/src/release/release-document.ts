@@ -1,7 +1,8 @@
 import { fromBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
-import { modelIdPattern } from '../manifest.ts';
+import { shareIndexSchema, shareSetIdSchema, shareThresholdSchema, maxKeyShares } from '../key-shares.ts';
+import { modelIdPattern, type Manifest } from '../manifest.ts';
 import { parseJsonText } from './json.ts';
 import { trafficProfiles } from './traffic-profile.ts';
 import { algorithmOf } from './verify-key.ts';
@@ -49,10 +50,49 @@ const measurementSchema = z
 /** Logs that a release may name. */
 export const maxLogKeys = 16;
 
+const brokerKeySchema = z.string().max(256).refine(isEd25519Spki);
 const logKeySchema = z
   .string()
   .max(512)
   .regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$/);
+
+/** The logs of brokers that serve one fleet and have a log each. */
+const logKeysSchema = z
+  .array(logKeySchema)
+  .min(1)
+  .max(maxLogKeys)
+  .refine((keys) => new Set(keys).size === keys.length);
+const oneLogOrSeveral = ({ logKey, logKeys }: { logKey?: string; logKeys?: string[] }): boolean =>
+  logKey === undefined || logKeys === undefined;
+
+/**
+ * The brokers of a model whose key is shared: an enclave opens it with shares of `threshold` of them, and serves while as
+ * many let it. Set, threshold and numbers are those of the manifest; here they are named for whoever approves the release.
+ */
+const releaseSharesSchema = z
+  .strictObject({
+    setId: shareSetIdSchema,
+    threshold: shareThresholdSchema,
+    brokers: z
+      .array(
+        z
+          .strictObject({
+            /** The share that this broker has. */
+            index: shareIndexSchema,
+            /** As above, for the leases of this one. */
+            brokerKey: brokerKeySchema,
+            logKey: logKeySchema.exactOptional(),
+            logKeys: logKeysSchema.exactOptional(),
+          })
+          .refine(oneLogOrSeveral, { path: ['logKeys'] }),
+      )
+      .min(2)
+      .max(maxKeyShares),
+  })
+  // A broker with two shares would count twice.
+  .refine(({ brokers }) => new Set(brokers.map(({ brokerKey }) => brokerKey)).size === brokers.length, {
+    path: ['brokers'],
+  });
 
 /** Characters of release.json. */
 export const maxReleaseLength = 256 * 1024;
@@ -74,8 +114,11 @@ export const releaseSchema = z
     expires: z.iso.datetime(),
     /** Measurements of the enclaves that may open the model; simulated ones are marked and count as nothing else. */
     measurements: z.array(measurementSchema).min(1).max(256),
-    /** The key broker's public key that signs leases: Ed25519, SubjectPublicKeyInfo DER in base64url. */
-    brokerKey: z.string().max(256).refine(isEd25519Spki),
+    /**
+     * The key broker's public key that signs leases: Ed25519, SubjectPublicKeyInfo DER in base64url. Absent when, and only
+     * when, `keyShares` is there.
+     */
+    brokerKey: brokerKeySchema.exactOptional(),
     /**
      * The key of the broker's transparency log (`NAME+ID+BASE64`, a verifier key of c2sp.org/signed-note). When it is here, an
      * enclave takes a key or a lease only with a proof that this log has the entry. Absent: nothing is proven.
@@ -85,26 +128,68 @@ export const releaseSchema = z
      * In place of `logKey`, for brokers that serve one fleet and have a log each: the keys of their logs. The proof has to be of
      * one of these logs, that of the broker that answered. Add keys by a new release.
      */
-    logKeys: z
-      .array(logKeySchema)
-      .min(1)
-      .max(maxLogKeys)
-      .refine((keys) => new Set(keys).size === keys.length)
-      .exactOptional(),
+    logKeys: logKeysSchema.exactOptional(),
     /**
      * The least that an enclave must do to hide the sizes and times of its answers; the enclave obeys it whatever its
      * configuration says. Absent: nothing is promised.
      */
     traffic: z.enum(trafficProfiles).exactOptional(),
+    keyShares: releaseSharesSchema.exactOptional(),
   })
-  .refine(({ logKey, logKeys }) => logKey === undefined || logKeys === undefined, { path: ['logKeys'] })
-  .refine((release) => Date.parse(release.notBefore) < Date.parse(release.expires), { path: ['expires'] });
+  .refine(oneLogOrSeveral, { path: ['logKeys'] })
+  .refine((release) => Date.parse(release.notBefore) < Date.parse(release.expires), { path: ['expires'] })
+  .refine(({ brokerKey, keyShares }) => (brokerKey === undefined) !== (keyShares === undefined), {
+    path: ['brokerKey'],
+  })
+  // Each broker's log is named beside its key.
+  .refine(({ logKey, logKeys, keyShares }) => (logKey ?? logKeys) === undefined || keyShares === undefined, {
+    path: ['logKey'],
+  });
 
 export type Release = z.infer<typeof releaseSchema>;
 
 /** Keys of the logs, one of which has to have each use of a release; undefined: none has to. */
 export function logKeysOf({ logKey, logKeys }: Pick<Release, 'logKey' | 'logKeys'>): readonly string[] | undefined {
   return logKeys ?? (logKey === undefined ? undefined : [logKey]);
+}
+
+/** A broker of a release. */
+export interface ReleaseBroker {
+  /** The number of its share; undefined when it has the whole key. */
+  readonly share: number | undefined;
+  /** SubjectPublicKeyInfo DER. */
+  readonly brokerKey: Uint8Array;
+  /** One of these logs has to have each use; undefined: none has to. */
+  readonly logKeys: readonly string[] | undefined;
+}
+
+/** Every broker of a release, in its order. */
+export function brokersOf(release: Release): ReleaseBroker[] {
+  const { brokerKey, keyShares } = release;
+  if (brokerKey !== undefined) {
+    return [{ share: undefined, brokerKey: fromBase64Url(brokerKey), logKeys: logKeysOf(release) }];
+  }
+  return (keyShares?.brokers ?? []).map((broker) => ({
+    share: broker.index,
+    brokerKey: fromBase64Url(broker.brokerKey),
+    logKeys: logKeysOf(broker),
+  }));
+}
+
+/**
+ * Checks that a release shares the key as its manifest says: the same set, the same threshold, one broker for each share,
+ * or neither shares it. Errors: RELEASE_SHARES_MISMATCH.
+ */
+export function checkReleaseShares(release: Release, manifest: Pick<Manifest, 'keyShares'>): void {
+  const named = release.keyShares;
+  const sealed = manifest.keyShares;
+  const fault = (what: string): FastnessError => new FastnessError('RELEASE_SHARES_MISMATCH', what);
+  if (named === undefined && sealed === undefined) return;
+  if (named === undefined || sealed === undefined) throw fault('One of them names no shares.');
+  if (named.setId !== sealed.setId) throw fault('They name two sets.');
+  if (named.threshold !== sealed.threshold) throw fault(`${named.threshold} shares, and ${sealed.threshold}.`);
+  const numbers = named.brokers.map(({ index }) => index).toSorted((one, other) => one - other);
+  if (numbers.join() !== sealed.shares.map(({ index }) => index).join()) throw fault('Not one broker for each share.');
 }
 
 /** Errors: RELEASE_MALFORMED. */

@@ -4,7 +4,7 @@ import { parseManifest, type Manifest } from '../manifest.ts';
 import { clockToleranceMs } from './clock-tolerance.ts';
 import { sha256 } from './digest.ts';
 import { verifyApprovals, type Quorum } from './quorum.ts';
-import { parseRelease, type Release } from './release-document.ts';
+import { checkReleaseShares, parseRelease, type Release } from './release-document.ts';
 import { parseReleasePackage, type ReleasePackage } from './release-package.ts';
 import type { Resource, Serialization } from './statement.ts';
 import { verifyOmsBundle, type VerifiedOms } from './verify-bundle.ts';
@@ -48,6 +48,7 @@ export async function verifyRelease(options: VerifyReleaseOptions): Promise<Veri
   const manifest = parseManifest(texts.manifest);
   const release = parseRelease(texts.release);
   if (release.modelId !== manifest.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
+  checkReleaseShares(release, manifest);
   checkFiles(digests, manifest);
   checkTime(release, options.now);
   const { minimumVersion } = options;

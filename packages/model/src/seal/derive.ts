@@ -9,7 +9,7 @@ export type SealIdentity = Pick<Manifest, 'modelId' | 'sealId'>;
 export const rootKeyLength = 32;
 
 /** Length-framed, so that no two lists of fields make the same bytes; the label keeps the uses apart. */
-function framed(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
+export function framed(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
   return concatBytes(...[utf8Encode(label), ...fields].flatMap((field) => [u32be(field.length), field]));
 }
 

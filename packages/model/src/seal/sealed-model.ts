@@ -7,7 +7,7 @@ import { rewrap, type KeyStore, type WrappedKey } from '@fastness/keys';
 import { parseManifest, type Manifest, type ManifestFile } from '../manifest.ts';
 import { asIoError, readFully } from '../threads/file-io.ts';
 import { rootKeyContext } from './derive.ts';
-import { encodeKeysFile, parseKeysFile } from './keys-file.ts';
+import { encodeKeysFile, parseKeysFile, type ModelKeys } from './keys-file.ts';
 import { openRegularFile } from './regular-file.ts';
 import { restoreReplaced, stagingPath, syncFolder, targetOf } from './staging.ts';
 
@@ -18,6 +18,8 @@ export interface SealedModel {
   readonly manifest: Manifest;
   /** manifest.json as it is, for digests. */
   readonly manifestText: string;
+  readonly keys: ModelKeys;
+  /** The wrapped key of the whole. Throws MODEL_KEY_SHARED where there is none. */
   readonly wrappedRoot: WrappedKey;
   /** The manifest's entry for a path, and where its ciphertext is. Errors: MODEL_FILE_UNKNOWN. */
   file(path: string): ManifestFile & { readonly absolutePath: string };
@@ -35,13 +37,17 @@ export async function readSealedModel(dir: string): Promise<SealedModel> {
   const path = await findFolder(dir);
   const manifestText = await readText(join(path, 'manifest.json'), maxManifestSize, 'MANIFEST_MALFORMED');
   const manifest = parseManifest(manifestText);
-  const wrappedRoot = parseKeysFile(await readText(join(path, 'keys.json'), maxKeysSize, 'MODEL_KEYS_MALFORMED'));
+  const keys = parseKeysFile(await readText(join(path, 'keys.json'), maxKeysSize, 'MODEL_KEYS_MALFORMED'));
   const byPath = new Map(manifest.files.map((file) => [file.path, file]));
   return {
     dir: path,
     manifest,
     manifestText,
-    wrappedRoot,
+    keys,
+    get wrappedRoot() {
+      if (keys.kind !== 'root') throw new FastnessError('MODEL_KEY_SHARED');
+      return keys.root;
+    },
     file(wanted) {
       const file = byPath.get(wanted);
       if (file === undefined) throw new FastnessError('MODEL_FILE_UNKNOWN', JSON.stringify(wanted.slice(0, 100)));
@@ -52,7 +58,8 @@ export async function readSealedModel(dir: string): Promise<SealedModel> {
 
 /**
  * Wraps the root key anew under the current version of its wrapping key: the step that lets an old version be retired.
- * No file is encrypted again. keys.json is replaced in one rename. Errors: as readSealedModel, and the key store's.
+ * No file is encrypted again. keys.json is replaced in one rename. Errors: as readSealedModel, MODEL_KEY_SHARED, and the
+ * key store's.
  */
 export async function rewrapSealedModel(dir: string, keyStore: KeyStore): Promise<WrappedKey> {
   const model = await readSealedModel(dir);
@@ -61,7 +68,7 @@ export async function rewrapSealedModel(dir: string, keyStore: KeyStore): Promis
   const temporary = stagingPath(await targetOf(model.dir));
   try {
     await using handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
-    await handle.writeFile(encodeKeysFile(wrapped));
+    await handle.writeFile(encodeKeysFile({ kind: 'root', root: wrapped }));
     await handle.sync();
     await rename(temporary, join(model.dir, 'keys.json'));
     await syncFolder(model.dir);

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseManifest } from '../manifest.ts';
 import { maxBundleLength } from '../release/bundle.ts';
-import { encodeRelease, maxReleaseLength, parseRelease, type Release } from '../release/release-document.ts';
+import {
+  checkReleaseShares,
+  encodeRelease,
+  maxReleaseLength,
+  parseRelease,
+  type Release,
+} from '../release/release-document.ts';
 import { maxManifestLength } from '../release/release-package.ts';
 import { systemCode } from './io-error.ts';
 import { listApprovals, packageFiles, readText } from './read-package.ts';
@@ -40,7 +46,7 @@ export interface SignedRelease {
 /**
  * Writes release.json and model.sig into a sealed model, signed with the owner's key. A crash in between leaves a
  * release that does not verify, never a wrong one.
- * Errors: RELEASE_MALFORMED, RELEASE_MODEL_MISMATCH, RELEASE_VERSION_NOT_RISING, RELEASE_FILE_UNSIGNED,
+ * Errors: RELEASE_MALFORMED, RELEASE_MODEL_MISMATCH, RELEASE_SHARES_MISMATCH, RELEASE_VERSION_NOT_RISING, RELEASE_FILE_UNSIGNED,
  * RELEASE_FILE_UNLISTED, those of `parseManifest`, `signModel`, `readReleasePackage` and of the key store.
  */
 export async function signRelease(options: SignReleaseOptions): Promise<SignedRelease> {
@@ -48,6 +54,7 @@ export async function signRelease(options: SignReleaseOptions): Promise<SignedRe
   const text = encodeRelease(release);
   const manifest = parseManifest(await readText(join(dir, packageFiles.manifest), maxManifestLength));
   if (manifest.modelId !== release.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
+  checkReleaseShares(release, manifest);
   await checkVersionRises(dir, text, release.version);
   await writeTextFile(join(dir, packageFiles.release), text);
   const { threads, onProgress, signal } = options;
