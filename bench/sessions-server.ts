@@ -2,31 +2,38 @@
 // evidence (real signatures under a forged root), from a quote source that takes QUOTE_MS and serves one caller at a time. No
 // model and no lease behind it. Run: sessions-server.ts QUOTE_MS PER_SECOND; prints what a client needs to verify it.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reportDataOf, type SessionBinding } from '@fastness/attest';
 import { forgeSnpReport, snpEndorsements, snpEvidence } from '@fastness/testkit';
+import { fromHex } from '@fastness/codec';
 import { releaseDigestOf } from '@fastness/model/release';
 import { listen } from '../apps/enclave/src/serve/node-http.ts';
 import { createOuter } from '../apps/enclave/src/serve/outer.ts';
 import type { Serving } from '../apps/enclave/src/serve/serving.ts';
-import { forgeEnclave, measurement, policyFor } from '../packages/client/test/support/scenario.ts';
+import { leasedEnclave } from '../packages/client/test/support/broker.ts';
+import { measurement, policyFor } from '../packages/client/test/support/scenario.ts';
 
 const [quoteMs = 39, perSecond = 25] = process.argv.slice(2).map(Number);
-const forged = await forgeEnclave();
+const party = await leasedEnclave();
+const forged = party.enclave;
 const { keys, receiptKey, keyConfigDigest: digest } = forged.generation;
 const { chain, release } = forged;
+const publicKeys = { keyConfig: keys.keyConfig, receiptKey, digest };
+const { token } = await party.lease(await forged.attest('A'.repeat(43)));
 const serving = {
   release,
   releaseDigest: await releaseDigestOf(release.bundle),
-  lease: { assertHeld: () => {} },
-  ring: { current: { keys: { public: { keyConfig: keys.keyConfig, receiptKey, digest } } } },
+  lease: { assertHeld: () => {}, token },
+  ring: { first: { public: publicKeys }, current: { keys: { public: publicKeys } } },
 } as unknown as Serving;
 
 let last: Promise<unknown> = Promise.resolve();
 let quotes = 0;
 /** One quote after the other; the signature itself takes a part of the time that a quote takes. */
-const collect = (reportData: Uint8Array) => {
+const collect = (session: SessionBinding) => {
   const mine = last.then(async () => {
     quotes += 1;
-    const made = forgeSnpReport({ chain, reportData, measurement: Buffer.from(measurement, 'hex') });
+    const reportData = await reportDataOf({ ...session, deviceEvidenceDigest: null });
+    const made = forgeSnpReport({ chain, reportData, measurement: fromHex(measurement) });
     const [report] = await Promise.all([made, sleep(quoteMs)]);
     return {
       evidence: snpEvidence({ report, simulated: false }),

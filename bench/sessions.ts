@@ -94,7 +94,8 @@ try {
     const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
     const fresh = sorted.length / load.seconds;
     const spent = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
-    const asked = rate * (seconds + 1);
+    // The second before the counted ones was answered as well.
+    const answered = (sorted.length * (seconds + 1)) / seconds;
     const cells = [
       String(rate).padStart(7),
       fresh.toFixed(0).padStart(7),
@@ -105,7 +106,7 @@ try {
       at(0.99).toFixed(1).padStart(7),
       (at(0.99) / (1000 / perSecond)).toFixed(2).padStart(18),
       String(load.refused).padStart(7),
-      `${(spent / asked / 1000).toFixed(3)} ms`.padStart(17),
+      `${(spent / answered / 1000).toFixed(3)} ms`.padStart(17),
     ];
     print(`${cells.join('  ')}   (one full verification ${verifyMs.toFixed(1)} ms)`);
   }

@@ -3,6 +3,8 @@ import { FastnessError } from '@fastness/codec/errors';
 /** A lease as the broker granted it, on this enclave's own clock. */
 export interface Grant {
   readonly leaseId: string;
+  /** As the broker signed it, base64url; for clients. */
+  readonly token: string;
   readonly ttlSeconds: number;
   /** The broker's time, signed. */
   readonly issuedAt: Date;
@@ -67,6 +69,11 @@ export class Lease implements Permission {
   /** Fires with a FastnessError: ENCLAVE_LEASE_LOST when time ran out, the broker's own code when it refused. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** The lease as the broker signed it. */
+  get token(): string {
+    return this.#grant.token;
   }
 
   get leaseId(): string {

@@ -6,7 +6,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import { releaseDigestOf } from '@fastness/model/release';
 import { forgeSnpReport, snpEndorsements, snpEvidence } from '@fastness/testkit';
 import { verifyEnclave } from '@fastness/client';
-import { forgeEnclave, now, policyFor } from '../../../packages/client/test/support/scenario.ts';
+import { leasedEnclave } from '../../../packages/client/test/support/broker.ts';
+import { now, policyFor } from '../../../packages/client/test/support/scenario.ts';
 import { AttestationBatches } from '../src/serve/attestation-batches.ts';
 import { createAttestation } from '../src/serve/attestation.ts';
 import type { Serving } from '../src/serve/serving.ts';
@@ -101,16 +102,19 @@ describe('nonces that come while a quote is being made', () => {
 
 describe('attestations that share a quote', () => {
   it('are each verified by the client that asked, and by no other', async () => {
-    const forged = await forgeEnclave();
+    const party = await leasedEnclave();
+    const forged = party.enclave;
     const { keys, receiptKey, keyConfigDigest: digest } = forged.generation;
+    const publicKeys = { keyConfig: keys.keyConfig, receiptKey, digest };
+    const { token } = await party.lease(await forged.attest(toBase64Url(nonceOf(0))));
     const gate = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
     let quotes = 0;
     const serving: Pick<Serving, 'release' | 'releaseDigest'> & Record<string, unknown> = {
       release: forged.release,
       releaseDigest: await releaseDigestOf(forged.release.bundle),
-      lease: { assertHeld: () => {} },
-      ring: { current: { keys: { public: { keyConfig: keys.keyConfig, receiptKey, digest } } } },
+      lease: { assertHeld: () => {}, token },
+      ring: { first: { public: publicKeys }, current: { keys: { public: publicKeys } } },
     };
     const attest = createAttestation({
       serving: () => serving as unknown as Serving,

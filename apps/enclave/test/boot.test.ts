@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { evidenceDigestOf, requestDigestOf, responseDigestOf, verifyReceipt } from '@fastness/channel';
+import {
+  evidenceDigestOf,
+  requestDigestOf,
+  responseDigestOf,
+  verifyReceipt,
+  verifySuccession,
+} from '@fastness/channel';
 import { mediaTypes } from '@fastness/channel/wire';
 import { fromBase64Url, toHex, utf8Decode } from '@fastness/codec';
 import type { FastnessError } from '@fastness/codec/errors';
@@ -252,6 +258,13 @@ describe.skipIf(!hasModels)('the lease of an enclave', () => {
       problem: { code: 'CHANNEL_KEY_UNKNOWN' },
     });
     const channel = await connect(enclave.url, world);
+    // The lease names the first keys; they vouch for the new ones.
+    const { first: before } = channel.bundle.lease ?? {};
+    expect(before?.keyConfig).toBe(first.bundle.keyConfig);
+    const [succession, receiptKey] = [before?.succession ?? '', before?.receiptKey ?? ''].map(fromBase64Url);
+    expect(succession).toBeDefined();
+    if (succession !== undefined && receiptKey !== undefined)
+      expect(await verifySuccession({ succession, receiptKey })).toEqual(channel.keyConfigDigest);
     expect((await sdkOf(channel).models.list()).data).toHaveLength(1);
     await world.broker?.close();
     await enclave.until('lease-lost');

@@ -11,6 +11,7 @@ function leaseOn(options: { ttlSeconds?: number; renew?: (leaseId: string) => Pr
   const clock = (): number => performance.now() + ahead;
   const grantNow = (ttlSeconds = options.ttlSeconds ?? 1): Grant => ({
     leaseId: 'lease',
+    token: 'AA',
     ttlSeconds,
     issuedAt,
     sentAt: clock(),
@@ -83,7 +84,7 @@ describe('a lease', () => {
   it('counts from when the request was sent', () => {
     const now = performance.now();
     const lease = new Lease({
-      grant: { leaseId: 'lease', ttlSeconds: 10, issuedAt, sentAt: now - 4000, receivedAt: now },
+      grant: { leaseId: 'lease', token: 'AA', ttlSeconds: 10, issuedAt, sentAt: now - 4000, receivedAt: now },
       clock: () => now,
       renew: () => new Promise(() => {}),
       onRenewed: () => {},

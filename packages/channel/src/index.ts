@@ -13,7 +13,7 @@ export { describeGatewayKeys, generateGatewayKeys, type GatewayKeys } from './ga
 export { createGateway, defaultChunkInterval, defaultGatewayLimits, type Gateway } from './gateway.ts';
 export { type GatewayLimits, type GatewayRequest, type OpenedRequest } from './open-request.ts';
 export { kemX25519, kemXWing } from './hpke.ts';
-export { leaseType, maxLeaseSeconds, signLease, verifyLease, type LeaseClaims } from './lease.ts';
+export { leaseType, maxLeaseSeconds, openLease, signLease, verifyLease, type LeaseClaims } from './lease.ts';
 export { parseKeyConfigList, type KeyConfig } from './ohttp/key-config.ts';
 export { type OpenedResponse, type OpenResponseOptions, type ResponseEnd } from './open-response.ts';
 export { createReceiptIssuer, type ReceiptIssuer } from './receipt-issuer.ts';
@@ -51,4 +51,5 @@ export {
   type IntakeKeyPair,
 } from './sealed-share.ts';
 export { type SignBytes } from './signed-claims.ts';
+export { signSuccession, successionType, verifySuccession } from './succession.ts';
 export { collect, pullStream, streamSource, type MessageBody, type StreamSource } from './stream-source.ts';

@@ -48,6 +48,16 @@ export async function signLease(options: { claims: LeaseClaims; sign: SignBytes 
 }
 
 /**
+ * Verifies the signature of a lease; what it is for is the caller's to compare.
+ * @param options.brokerKey the broker key of the verified release: SubjectPublicKeyInfo DER of an Ed25519 key
+ * @throws FastnessError `CHANNEL_LEASE_MALFORMED`, `CHANNEL_LEASE_SIGNATURE`
+ */
+export async function openLease(options: { lease: Uint8Array; brokerKey: Uint8Array }): Promise<LeaseClaims> {
+  const publicKey = await importEd25519('spki', options.brokerKey, codes.signature);
+  return readLease(await verifyClaims({ type: leaseType, message: options.lease, publicKey, codes }));
+}
+
+/**
  * Verifies a lease and that it is for this enclave, this release and this exchange.
  * @param options.brokerKey the broker key of the verified release: SubjectPublicKeyInfo DER of an Ed25519 key
  * @throws FastnessError `CHANNEL_LEASE_MALFORMED`, `CHANNEL_LEASE_SIGNATURE`, `CHANNEL_LEASE_MISMATCH`
@@ -58,8 +68,7 @@ export async function verifyLease(options: {
   expected: { releaseDigest: Uint8Array; keyConfigDigest: Uint8Array; enclaveNonce: Uint8Array; leaseId?: string };
 }): Promise<LeaseClaims> {
   const { expected } = options;
-  const publicKey = await importEd25519('spki', options.brokerKey, codes.signature);
-  const lease = readLease(await verifyClaims({ type: leaseType, message: options.lease, publicKey, codes }));
+  const lease = await openLease(options);
   for (const field of ['releaseDigest', 'keyConfigDigest', 'enclaveNonce'] as const) {
     if (!equalBytes(lease[field], expected[field]))
       throw new FastnessError('CHANNEL_LEASE_MISMATCH', `${field} differs.`);

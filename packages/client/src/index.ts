@@ -6,6 +6,7 @@ export { type ClientMemory, type Remembered } from './memory.ts';
 export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './policy.ts';
 export { parseReceiptBundle, receiptBundleSchema, type ReceiptBundle } from './receipt/bundle.ts';
 export { verifyReceiptBundle, type VerifiedReceipt } from './receipt/verify-bundle.ts';
+export type { HeldLease } from './verify/check-lease.ts';
 export type { LoggedRelease } from './verify/check-logged.ts';
 export { hardwareFactsOf, hardwareOf } from './verify/describe.ts';
 export type { DeploymentScope, VerifiedEnclave } from './verify/verified-enclave.ts';

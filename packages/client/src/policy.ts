@@ -78,6 +78,12 @@ export const clientPolicySchema = z.strictObject({
     .max(128)
     .exactOptional()
     .describe('The model that must be served. Absent: any of the owner.'),
+  deployment: z
+    .literal('this-deployment')
+    .exactOptional()
+    .describe(
+      'Whether the enclave must show a lease of the broker that the owner named in the release, for the very keys in use. Absent: any genuine enclave of the release; a lease that is shown is checked all the same.',
+    ),
   traffic: z
     .enum(['balanced', 'strict'])
     .exactOptional()

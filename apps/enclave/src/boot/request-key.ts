@@ -150,6 +150,7 @@ async function exchange(
     evidence,
     grant: {
       leaseId: claims.leaseId,
+      token: response.lease,
       ttlSeconds,
       issuedAt,
       sentAt,

@@ -9,6 +9,7 @@ import {
 import { fromBase64Url, toBase64Url } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { ReleasePackage } from '@fastness/model/release';
+import type { PublicKeys } from '../boot/enclave-keys.ts';
 import type { CollectEvidence } from '../boot/request-key.ts';
 import { AttestationBatches, type BatchLimits } from './attestation-batches.ts';
 import type { Serving } from './serving.ts';
@@ -30,7 +31,9 @@ export function createAttestation(options: {
   const batches = new AttestationBatches<string>(options.limits, async (asked) => {
     const { lease, ring, release, releaseDigest } = options.serving();
     lease.assertHeld();
-    const keys = ring.current.keys.public;
+    const { current } = ring;
+    const keys = current.keys.public;
+    const first = firstKeys(ring.first.public, current.succession);
     const { logProof } = lease;
     const { evidence, endorsements } = await options.collect({
       ...asked,
@@ -43,6 +46,7 @@ export function createAttestation(options: {
       keyConfig: toBase64Url(keys.keyConfig),
       receiptKey: toBase64Url(keys.receiptKey),
       ...(logProof === undefined ? {} : { logProof }),
+      lease: { token: lease.token, ...(first === undefined ? {} : { first }) },
     };
     return `${JSON.stringify(common).slice(0, -1)},"release":${releaseText(release)}}`;
   });
@@ -66,6 +70,16 @@ function releaseText(release: ReleasePackage): string {
   const text = releaseTexts.get(release) ?? JSON.stringify(release);
   releaseTexts.set(release, text);
   return text;
+}
+
+/** The keys that the lease names, for who is given others. */
+function firstKeys({ keyConfig, receiptKey }: PublicKeys, succession: Uint8Array | undefined) {
+  if (succession === undefined) return undefined;
+  return {
+    keyConfig: toBase64Url(keyConfig),
+    receiptKey: toBase64Url(receiptKey),
+    succession: toBase64Url(succession),
+  };
 }
 
 function proofJson({ root, size, index, hashes }: NonceProof): NonceBatchJson {

@@ -5,6 +5,7 @@ import {
   createReplayCache,
   evidenceDigestOf,
   pullStream,
+  signSuccession,
   streamSource,
   type Gateway,
   type ReceiptIssuer,
@@ -19,6 +20,8 @@ export interface Generation {
   readonly gateway: Gateway;
   readonly receipts: ReceiptIssuer;
   readonly bornAt: number;
+  /** What the first keys, those the lease was granted to, say of these (COSE_Sign1); undefined for the first keys. */
+  readonly succession: Uint8Array | undefined;
 }
 
 export interface KeyRingOptions {
@@ -54,6 +57,11 @@ export class KeyRing {
 
   static async create(options: KeyRingOptions): Promise<KeyRing> {
     return new KeyRing(options, await generationOf(options, options.keys, options.evidence));
+  }
+
+  /** The keys that the lease was granted to. */
+  get first(): EnclaveKeys {
+    return this.#options.keys;
   }
 
   get current(): Generation {
@@ -111,7 +119,12 @@ export class KeyRing {
       keyConfigDigest: keys.public.digest,
       releaseDigest: this.#options.releaseDigest,
     });
-    const next = await generationOf(this.#options, keys, evidence);
+    const next = await generationOf(
+      this.#options,
+      keys,
+      evidence,
+      await signSuccession({ keyConfigDigest: keys.public.digest, sign: this.#options.keys.receipt.sign }),
+    );
     const { clock, overlapMs } = this.#options;
     this.close();
     // The timer forgets in time; what decides is the clock, which a pause of the machine does not stop.
@@ -134,6 +147,7 @@ async function generationOf(
   options: KeyRingOptions,
   keys: EnclaveKeys,
   evidence: Cmw | CmwCollection,
+  succession?: Uint8Array,
 ): Promise<Generation> {
   return {
     keys,
@@ -151,5 +165,6 @@ async function generationOf(
       now: options.now,
     }),
     bornAt: options.clock(),
+    succession,
   };
 }

@@ -20,6 +20,21 @@ export const nonceBatchSchema = z.strictObject({
 export type NonceBatchJson = z.infer<typeof nonceBatchSchema>;
 
 /**
+ * By which the broker lets the enclave serve: `token` is the COSE_Sign1 of the last renewal. It names the keys that the enclave
+ * began with; where those in use have replaced them, `first` has the first ones and their word for the new (COSE_Sign1).
+ */
+export const shownLeaseSchema = z.strictObject({
+  token: base64UrlUpTo(4096),
+  first: z
+    .strictObject({
+      keyConfig: base64UrlUpTo(16 * 1024),
+      receiptKey: base64Url32Schema,
+      succession: base64UrlUpTo(4096),
+    })
+    .exactOptional(),
+});
+
+/**
  * Answer to `POST /attestation`: everything that a client needs to verify the enclave without another call.
  * `keyConfig` is an RFC 9458 key configuration list, `receiptKey` a raw Ed25519 public key (32 bytes); the evidence's
  * report data commits to the nonce, to both keys and to the release. With `batch` it commits to the root in place of the nonce,
@@ -36,5 +51,6 @@ export const attestationBundleSchema = z.strictObject({
   release: releasePackageSchema,
   /** Of a release that names a log: what the broker gave with the key or the last renewal, to show that it was logged. */
   logProof: logProofSchema.exactOptional(),
+  lease: shownLeaseSchema.exactOptional(),
 });
 export type AttestationBundle = z.infer<typeof attestationBundleSchema>;

@@ -74,6 +74,11 @@ export interface FastnessClient {
    */
   readonly verify: (options?: { readonly signal?: AbortSignal }) => Promise<VerifiedEnclave>;
   /**
+   * Replaces the policy. Requests from here on go to an enclave that was verified under it, and a verification under way is
+   * made again; responses that are being read go on under the policy they were asked for.
+   */
+  readonly setPolicy: (policy: ClientPolicy) => void;
+  /**
    * A `fetch` for the enclave: pass it to the `openai` package, or call it. Takes https URLs under /v1/, whose host is
    * ignored. Verifies first, sends only through the channel, and never falls back. The body of a response fails at its
    * end unless the response is complete and its receipt verifies; a body that closed is a body that was proved. Of an

@@ -2,6 +2,7 @@ import { collect, sealRequest, type OpenedResponse, type StreamSource } from '@f
 import { errorHeader, evidenceHeader } from '@fastness/channel/wire';
 import { toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
+import type { ClientPolicy } from '../policy.ts';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
 import { receiptAtEnd } from '../receipt/receipts.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
@@ -34,8 +35,8 @@ const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 export function createClient(options: ClientOptions): FastnessClient {
   const now = options.now ?? (() => new Date());
   const tell = options.onEvent ?? (() => undefined);
-  const { policy, anchors, maxResponseBytes, primitives } = options;
-  const leastBytes = policy.traffic === undefined ? 0 : leastRequestBytes[policy.traffic];
+  const { anchors, maxResponseBytes, primitives } = options;
+  let { policy } = options;
   const seconds = options.sessionSeconds ?? defaultSessionSeconds;
   if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
   const attestTimeoutMs = timeOption('attestTimeoutMs', options.attestTimeoutMs, defaultAttestTimeoutMs);
@@ -57,7 +58,9 @@ export function createClient(options: ClientOptions): FastnessClient {
     ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
   });
   const ahead = new SealsAhead({
-    allowX25519: policy.allowX25519 ?? false,
+    get allowX25519() {
+      return policy.allowX25519 ?? false;
+    },
     ...(primitives === undefined ? {} : { primitives }),
   });
   const receipts = new WeakMap<Response, Promise<ReceiptBundle>>();
@@ -68,7 +71,11 @@ export function createClient(options: ClientOptions): FastnessClient {
     const headers = new Headers(inner.request.headers);
     headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
     const prepared = await ahead.take(enclave);
-    const sealed = await sealRequest({ prepared, request: { ...inner.request, headers }, leastBytes });
+    const sealed = await sealRequest({
+      prepared,
+      request: { ...inner.request, headers },
+      leastBytes: leastBytesFor(policy),
+    });
     const { method, path } = inner.request;
     const body = repeatable ? await collect(sealed.body, Number.MAX_SAFE_INTEGER) : sealed.body;
     tell({ type: 'sent', method, path, kem: sealed.kem });
@@ -129,6 +136,10 @@ export function createClient(options: ClientOptions): FastnessClient {
 
   return {
     verify: (verifyOptions = {}) => session.verify(verifyOptions.signal),
+    setPolicy: (next) => {
+      policy = next;
+      session.setPolicy(next);
+    },
     fetch,
     getReceipt: async (response) => {
       const receipt = receipts.get(response);
@@ -136,6 +147,10 @@ export function createClient(options: ClientOptions): FastnessClient {
       return receipt;
     },
   };
+}
+
+function leastBytesFor({ traffic }: ClientPolicy): number {
+  return traffic === undefined ? 0 : leastRequestBytes[traffic];
 }
 
 /** The platform's `Response`. One that cannot have a body is read to its end first, so that its receipt counts too. */

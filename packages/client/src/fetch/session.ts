@@ -38,6 +38,7 @@ export class Session {
   readonly #options: SessionOptions;
   #current: VerifiedEnclave | undefined;
   #pending: Pending | undefined;
+  #policy: ClientPolicy;
   /** The highest release version seen: within the life of this client, it never goes back. */
   #highest: number;
   /** Likewise of the owners' sets, and of every model; what is kept elsewhere goes before it. */
@@ -45,10 +46,17 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#policy = options.policy;
     this.#highest = options.policy.minimumVersion ?? 1;
   }
 
-  /** The verified enclave, verified again when it is older than the lifetime or its release has ended. */
+  /** From here on nothing that was verified under another policy is given out. */
+  setPolicy(policy: ClientPolicy): void {
+    this.#policy = policy;
+    this.#current = undefined;
+  }
+
+  /** The verified enclave, verified again when it is older than the lifetime, or its lease or its release has ended. */
   async current(signal?: AbortSignal): Promise<VerifiedEnclave> {
     const enclave = this.#current;
     if (enclave !== undefined && !this.#expired(enclave)) return enclave;
@@ -79,7 +87,7 @@ export class Session {
     const time = this.#options.now().getTime();
     const age = time - enclave.verifiedAt.getTime();
     // A clock that went back says nothing about age.
-    return age < 0 || age >= this.#options.lifetime || time >= enclave.validUntil.getTime();
+    return age < 0 || age >= this.#options.lifetime || time >= enclave.verifyAgainAt.getTime();
   }
 
   #start(): Pending {
@@ -98,9 +106,9 @@ export class Session {
   }
 
   async #verify(signal: AbortSignal): Promise<VerifiedEnclave> {
-    const { outer, policy, anchors, now, random, attestTimeoutMs, completeEndorsements, memory, onVerified } =
-      this.#options;
+    const { outer, anchors, now, random, attestTimeoutMs, completeEndorsements, memory, onVerified } = this.#options;
     this.#current = undefined;
+    const policy = this.#policy;
     const nonce = random(32);
     if (nonce.length !== 32)
       throw new FastnessError('CLIENT_OPTION_INVALID', 'random must give as many bytes as asked.');
@@ -112,7 +120,7 @@ export class Session {
     const enclave = await verifyEnclave({
       bundle,
       nonce,
-      policy: { ...policy, minimumVersion: this.#highest },
+      policy: { ...policy, minimumVersion: Math.max(this.#highest, policy.minimumVersion ?? 1) },
       now: now(),
       remembered,
       ...(anchors === undefined ? {} : { anchors }),
@@ -123,6 +131,7 @@ export class Session {
     if (next !== undefined) await memory?.write(next);
     // Another verification may be under way by now; an abandoned one changes nothing.
     signal.throwIfAborted();
+    if (policy !== this.#policy) return this.#verify(signal);
     this.#highest = Math.max(this.#highest, enclave.release.release.version);
     if (next !== undefined) this.#remembered = readRemembered(next);
     this.#current = enclave;

@@ -56,6 +56,7 @@ export async function verifyReceiptBundle(options: {
     nonce: fromBase64Url(bundle.attestation.nonce),
     policy,
     now: judgedAt,
+    past: true,
     ...(anchors === undefined ? {} : { anchors }),
   });
   const { releaseDigest, keyConfigDigest, evidenceDigest } = enclave;

@@ -1,6 +1,7 @@
 import type { AttestationVerdict, CheckRecord, Claims, Cmw, CmwCollection, EarClaims } from '@fastness/attest';
 import type { AttestationBundle } from '@fastness/channel/wire';
 import type { OwnerRoot, VerifiedRelease } from '@fastness/model/release';
+import type { HeldLease } from './check-lease.ts';
 import type { LoggedRelease } from './check-logged.ts';
 
 /**
@@ -12,6 +13,13 @@ export type DeploymentScope = 'pinned' | 'any-of-release';
 
 /** An enclave that met the policy: facts, and the keys to use with it. */
 export interface VerifiedEnclave {
+  /**
+   * `this-deployment`: the broker that the owner named in the release granted a lease to these very keys, so that this is an
+   * enclave the owner gave the model to. `any-deployment`: a genuine enclave of the release, whoever runs it.
+   */
+  readonly deployment: 'this-deployment' | 'any-deployment';
+  /** Of an enclave of this deployment. */
+  readonly lease?: HeldLease;
   /** True: the evidence came from the simulated TEE. No hardware protects anything. */
   readonly simulated: boolean;
   readonly scope: DeploymentScope;
@@ -39,6 +47,8 @@ export interface VerifiedEnclave {
   /** Every check in the order it ran, those of the evidence included. */
   readonly checks: readonly CheckRecord[];
   readonly verifiedAt: Date;
+  /** When to verify again: the release ends, or the lease would, had it been granted at the time of verification. */
+  readonly verifyAgainAt: Date;
   /** When the release ends. */
   readonly validUntil: Date;
 }

@@ -27,6 +27,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { followOwnerRoots, meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
 import { nothingRemembered, type Remembered } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
+import { checkLease } from './check-lease.ts';
 import { checkReleaseLogged } from './check-logged.ts';
 import { passed, releaseChecks } from './checks.ts';
 import type { DeploymentScope, VerifiedEnclave } from './verified-enclave.ts';
@@ -41,7 +42,8 @@ const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@f
  * @param options.nonce the 32 random bytes that the caller sent
  * @param options.anchors roots of the vendors. Default: AMD's, pinned
  * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `ATTEST_NONCE_BATCH_SHAPE`,
- *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`, `OWNER_ROOT_*`, `CLIENT_RELEASE_UNLOGGED`, `CLIENT_LOG_...`, `LOG_...`,
+ *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`, `OWNER_ROOT_*`, `CLIENT_DEPLOYMENT_UNPROVED`,
+ *   `CLIENT_LEASE_...`, `CHANNEL_LEASE_...`, `CHANNEL_SUCCESSION_...`, `CLIENT_RELEASE_UNLOGGED`, `CLIENT_LOG_...`, `LOG_...`,
  *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
  *   `verifyEvidence`
  */
@@ -53,6 +55,8 @@ export async function verifyEnclave(options: {
   anchors?: TrustAnchors;
   /** The highest versions that were accepted before. Absent: none were. */
   remembered?: Remembered;
+  /** Whether `now` is an earlier time as of which the bundle is judged; a lease may have ended since. */
+  past?: boolean;
 }): Promise<VerifiedEnclave> {
   const { nonce, policy, now } = options;
   const bundle = parseWire(attestationBundleSchema, options.bundle);
@@ -97,6 +101,15 @@ export async function verifyEnclave(options: {
   const keyConfig = fromBase64Url(bundle.keyConfig);
   const receiptKey = fromBase64Url(bundle.receiptKey);
   const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });
+  const { lease, checks: leaseChecks } = await checkLease({
+    policy,
+    bundle,
+    release,
+    keyConfigDigest,
+    now,
+    past: options.past ?? false,
+  });
+  checks.push(...leaseChecks);
   const evidence = evidenceFromJson(bundle.evidence);
   const verdict = await verifyEvidence({
     evidence,
@@ -117,6 +130,8 @@ export async function verifyEnclave(options: {
   });
   return {
     simulated: verdict.claims.simulated,
+    deployment: lease === undefined ? 'any-deployment' : 'this-deployment',
+    ...(lease === undefined ? {} : { lease }),
     scope: scopeOf(policy, verdict.claims.tee),
     claims: verdict.claims,
     verdict,
@@ -135,6 +150,9 @@ export async function verifyEnclave(options: {
     checks: [...checks, ...verdict.checks],
     verifiedAt: now,
     validUntil: new Date(release.release.expires),
+    verifyAgainAt: new Date(
+      Math.min(Date.parse(release.release.expires), now.getTime() + (lease?.ttlSeconds ?? Infinity) * 1000),
+    ),
   };
 }
 

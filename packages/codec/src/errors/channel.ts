@@ -141,6 +141,16 @@ export const channelErrors = Object.freeze({
     message: 'The signature of the receipt does not verify under the receipt key.',
     next: 'Treat the answer as unproven; the receipt is forged, or belongs to another enclave.',
   },
+  CHANNEL_SUCCESSION_MALFORMED: {
+    class: 'invalid',
+    message: 'The statement by which keys succeed others does not have its one form.',
+    next: 'Do not use the keys; verify the enclave again.',
+  },
+  CHANNEL_SUCCESSION_SIGNATURE: {
+    class: 'invalid',
+    message: 'The statement by which keys succeed others is not signed by the key before them.',
+    next: 'Do not use the keys; verify the enclave again.',
+  },
   CHANNEL_LEASE_MALFORMED: {
     class: 'invalid',
     message: 'The lease is malformed.',

@@ -84,6 +84,26 @@ export const clientErrors = Object.freeze({
     message: 'No measurement that the policy accepts is in the release for this kind of evidence.',
     next: 'Ask the owner for a release that lists the measurement of the image, or correct the policy.',
   },
+  CLIENT_DEPLOYMENT_UNPROVED: {
+    class: 'denied',
+    message: 'The enclave does not show that the broker of the owner let it serve.',
+    next: 'Check the URL: this may be a genuine enclave of somebody else. Remove deployment from the policy to accept any.',
+  },
+  CLIENT_LEASE_RELEASE: {
+    class: 'invalid',
+    message: 'The lease that the enclave shows is for another release.',
+    next: distrust,
+  },
+  CLIENT_LEASE_KEYS: {
+    class: 'invalid',
+    message: 'The lease that the enclave shows was granted to another enclave.',
+    next: distrust,
+  },
+  CLIENT_LEASE_TIME: {
+    class: 'denied',
+    message: 'The lease that the enclave shows is over, or not of this time.',
+    next: 'Compare the clocks of client and broker; if they agree, the broker took the permission to serve away.',
+  },
   CLIENT_MODEL_MISMATCH: {
     class: 'denied',
     message: 'The enclave serves another model than the policy asks for.',
