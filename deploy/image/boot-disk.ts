@@ -19,7 +19,6 @@ const DATE = 0x0021;
 const FOLDER = 0x10;
 const FILE = 0x20;
 
-
 export function bootDisk(program: Uint8Array, name = 'BOOTX64 EFI'): Uint8Array {
   const fileClusters = Math.ceil(program.length / CLUSTER);
   // Two folders, the file, and a little more than the least that makes it a FAT16.

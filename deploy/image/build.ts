@@ -96,6 +96,8 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
     fileOf('bin/node', readFileSync(node), true),
     ...librariesOf(node).map((path) => fileOf(path.slice(1), readFileSync(realpathSync(path)), true)),
     ...modules.map(({ name, source }) => fileOf(`lib/modules/${name}.ko`, readFileSync(source))),
+    // The engine asks for a home folder; nobody can log in.
+    fileOf('etc/passwd', utf8Encode('root:x:0:0::/:/\n')),
     fileOf('etc/fastness/machine.json', utf8Encode(`${JSON.stringify(settings, undefined, 2)}\n`)),
     fileOf('etc/fastness/enclave.json', utf8Encode(`${JSON.stringify(options.config, undefined, 2)}\n`)),
     ...['dev', 'proc', 'sys', 'tmp', 'model'].map((path) => ({ kind: 'folder', path }) as const),
@@ -114,7 +116,9 @@ export async function buildImage(options: ImageOptions): Promise<Image> {
     { name: '.linux', bytes: linux },
   ];
   const uki = buildUki(options.stub, sections);
-  const contents = entries.flatMap((entry) => (entry.kind === 'file' ? [[entry.path, sha256(entry.bytes)] as const] : []));
+  const contents = entries.flatMap((entry) =>
+    entry.kind === 'file' ? [[entry.path, sha256(entry.bytes)] as const] : [],
+  );
   return {
     uki,
     sections,
@@ -157,7 +161,15 @@ function librariesOf(node: string): readonly string[] {
     process.arch === 'arm64'
       ? ['/lib/aarch64-linux-gnu', '/lib/ld-linux-aarch64.so.1']
       : ['/lib/x86_64-linux-gnu', '/lib64/ld-linux-x86-64.so.2'];
-  const names = ['libc.so.6', 'libm.so.6', 'libdl.so.2', 'libpthread.so.0', 'librt.so.1', 'libgcc_s.so.1', 'libstdc++.so.6'];
+  const names = [
+    'libc.so.6',
+    'libm.so.6',
+    'libdl.so.2',
+    'libpthread.so.0',
+    'librt.so.1',
+    'libgcc_s.so.1',
+    'libstdc++.so.6',
+  ];
   return [loader, ...names.map((name) => `${folder}/${name}`)];
 }
 
@@ -208,7 +220,9 @@ async function main(): Promise<void> {
   });
   const { out, broker, address, gateway, engine } = values;
   if (out === undefined || broker === undefined || (engine !== 'llama' && engine !== 'onnx')) {
-    process.stderr.write('Usage: npm run image -- --out DIR --broker URL [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n');
+    process.stderr.write(
+      'Usage: npm run image -- --out DIR --broker URL [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n',
+    );
     process.exit(64);
   }
   const [ip, prefix = '24'] = (address ?? '').split('/');
@@ -234,7 +248,12 @@ async function main(): Promise<void> {
             },
           }),
     },
-    config: { listen: { host: '0.0.0.0', port: Number(values.port) }, brokerUrl: broker, modelDir: '/model', evidence: 'auto' },
+    config: {
+      listen: { host: '0.0.0.0', port: Number(values.port) },
+      brokerUrl: broker,
+      modelDir: '/model',
+      evidence: 'auto',
+    },
   });
   writeImage(out, image);
   const { facts } = image;

@@ -49,7 +49,10 @@ function neededBy(path: string): string[] {
   const at = bytes.indexOf(utf8Encode('\0depends='));
   if (at < 0) return [];
   const text = bytes.toString('latin1', at + '\0depends='.length, bytes.indexOf(0, at + 1));
-  return text.split(',').filter((name) => name !== '').map(canonical);
+  return text
+    .split(',')
+    .filter((name) => name !== '')
+    .map(canonical);
 }
 
 function nameOf(path: string): string {

@@ -44,7 +44,16 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   copyFileSync(VARIABLES, join(folder, 'variables'));
   const tpm = spawn(
     'swtpm',
-    ['socket', '--tpm2', '--tpmstate', `dir=${state}`, '--ctrl', `type=unixio,path=${socket}`, '--flags', 'startup-clear'],
+    [
+      'socket',
+      '--tpm2',
+      '--tpmstate',
+      `dir=${state}`,
+      '--ctrl',
+      `type=unixio,path=${socket}`,
+      '--flags',
+      'startup-clear',
+    ],
     { stdio: 'ignore' },
   );
   await once(tpm, 'spawn');

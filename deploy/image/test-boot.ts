@@ -105,7 +105,11 @@ async function goodBoot(world: World, image: Image, boot: Boot): Promise<void> {
   await machine.waitFor(({ event }) => event === 'machine-ready', PATIENCE);
   say(`the guest's own program runs, ${seconds(begun)} s after power-on`);
   await machine.waitFor(({ event }) => event === 'serving', PATIENCE);
-  check('the broker accepted the quote, its log and the computed registers', true, `${seconds(begun)} s after power-on`);
+  check(
+    'the broker accepted the quote, its log and the computed registers',
+    true,
+    `${seconds(begun)} s after power-on`,
+  );
   const verified = await mustRun(world.home, ['verify', url]);
   check('fastness verify accepts the guest', verified.exitCode === 0);
   const chat = await mustRun(world.home, ['chat', '--url', url, '72F c/o chest pain since this morning. BP 84/52.']);
@@ -160,7 +164,11 @@ async function badBoots(given: {
 }
 
 /** Whether what the broker said names the event of register 11 that stands for this section, and no other of them. */
-async function isNamed(given: { readonly predicted: PredictedRegisters }, event: string, detail: string): Promise<boolean> {
+async function isNamed(
+  given: { readonly predicted: PredictedRegisters },
+  event: string,
+  detail: string,
+): Promise<boolean> {
   const place = given.predicted.names['11']?.indexOf(event) ?? -1;
   const digest = given.predicted.events['11']?.[place] ?? 'none';
   return detail.includes(digest);

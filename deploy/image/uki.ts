@@ -20,7 +20,8 @@ export function buildUki(stub: Uint8Array, sections: readonly UkiSection[]): Uin
   const header = stub.slice();
   const view = new DataView(header.buffer);
   const pe = view.getUint32(0x3c, true);
-  if (view.getUint16(0, true) !== 0x5a4d || view.getUint32(pe, true) !== 0x4550) throw new Error('The stub is no PE image.');
+  if (view.getUint16(0, true) !== 0x5a4d || view.getUint32(pe, true) !== 0x4550)
+    throw new Error('The stub is no PE image.');
   const count = view.getUint16(pe + 6, true);
   const optional = pe + 24;
   if (view.getUint16(optional, true) !== 0x20b) throw new Error('The stub is not for a 64-bit machine.');
@@ -28,7 +29,8 @@ export function buildUki(stub: Uint8Array, sections: readonly UkiSection[]): Uin
   const fileAlignment = view.getUint32(optional + 36, true);
   const sizeOfHeaders = view.getUint32(optional + 60, true);
   const table = optional + view.getUint16(pe + 20, true);
-  if (table + (count + sections.length) * SECTION_HEADER > sizeOfHeaders) throw new Error('The stub has no room for sections.');
+  if (table + (count + sections.length) * SECTION_HEADER > sizeOfHeaders)
+    throw new Error('The stub has no room for sections.');
   let address = 0;
   let offset = 0;
   for (let index = 0; index < count; index += 1) {

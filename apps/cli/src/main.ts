@@ -52,6 +52,8 @@ const commands: Record<string, () => Promise<Command>> = {
   policy: async () => (await import('./commands/policy.ts')).policyCommand(),
   endorsements: async () => (await import('./commands/endorsements.ts')).endorsementsCommand(),
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
+  measure: async () => (await import('./commands/measure.ts')).measureCommand(),
+  disk: async () => (await import('./commands/disk.ts')).diskCommand(),
 };
 const named = Object.keys(commands).filter((name) => process.argv.includes(name));
 for (const name of named.length > 0 && !process.argv.includes('help') ? named : Object.keys(commands)) {

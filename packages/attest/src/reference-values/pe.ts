@@ -69,7 +69,9 @@ export function parsePe(bytes: Uint8Array): PeImage {
     end = rawOffset + raw.length;
   }
   const hashedBytes = inFile.reduce((sum, { raw }) => sum + raw.length, headerEnd);
-  const rest = part(Math.min(hashedBytes, bytes.length), Math.max(bytes.length - certificateBytes, hashedBytes));
+  if (hashedBytes + certificateBytes > bytes.length)
+    throw malformed('Its certificates are larger than what follows its sections.');
+  const rest = part(hashedBytes, bytes.length - certificateBytes);
   return {
     sections: placed.map(({ name, content }) => ({ name, content })),
     hashed: [
