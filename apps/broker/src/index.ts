@@ -7,7 +7,6 @@ export {
   type CompleteEndorsements,
 } from './endorsements.ts';
 export { openStore, type BrokerDatabase } from './store/index.ts';
-export { advanceAnchor, readAnchor } from './store/anchors.ts';
 export {
   postgresOptionsSchema,
   type DatabaseLocation,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openAuditLog } from '../src/audit/log.ts';
 import { runCampaign } from './crash/campaign.ts';
 import { compareWithLedger, createLedger, createLogReader } from './crash/ledger.ts';
-import { databaseKinds, freshDatabase, isAvailable } from './databases.ts';
+import { databaseKinds, freshAnchor, freshDatabase, isAvailable } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 import { createWorld } from './world.ts';
 
@@ -14,15 +14,21 @@ const unforeseen = /BROKER_INTERNAL|BROKER_STORE|AUDIT_|status/;
 describe.each(databaseKinds.map((kind) => ({ kind })))('a broker on $kind', ({ kind }) => {
   it.skipIf(!isAvailable(kind))(
     'loses nothing that it acknowledged when it is killed, time after time',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async () => {
       const world = await createWorld(directory);
       const location = await freshDatabase(directory, kind);
-      const result = await runCampaign({ world, location, brokers: 1, kills: 12 });
+      const result = await runCampaign({
+        world,
+        location,
+        anchor: await freshAnchor(directory, kind),
+        brokers: 1,
+        kills: 12,
+      });
       expect(result.lost).toEqual([]);
       expect(result.kills).toBeGreaterThanOrEqual(12);
       // Every writing path was under way.
-      for (const count of [result.leases, result.registered, result.revoked, result.anchor]) {
+      for (const count of [result.leases, result.registered, result.revoked, result.anchor, result.proven]) {
         expect(count).toBeGreaterThan(0);
       }
       expect([...result.refusals.keys()].filter((code) => unforeseen.test(code))).toEqual([]);
@@ -45,7 +51,13 @@ describe('the comparison itself', () => {
     ledger.anchor = 1;
     const log = createLogReader(new Map([['default', path]]));
     const before = new Map([['version of n', 1]]);
-    const { lost } = await compareWithLedger({ ledger, log, location, anchorLocation: location, before });
+    const { lost } = await compareWithLedger({
+      ledger,
+      log,
+      location,
+      anchor: `sqlite:${freshPath(directory, 'anchor')}`,
+      before,
+    });
     expect(lost.map((line) => line.replace(/ [^ ]*$/, '')).sort()).toEqual(
       [
         'anchor',

@@ -35,6 +35,13 @@ export async function freshDatabase(directory: string, kind: DatabaseKind = curr
   return { kind, options: { url: await server.createDatabase(), maxConnections: 6, ...patience } };
 }
 
+/** A new database for an anchor, apart from the broker's own, as `freshness.anchor` names it. */
+export async function freshAnchor(directory: string, kind: DatabaseKind = current): Promise<string> {
+  return kind === 'sqlite'
+    ? `sqlite:${freshPath(directory, 'anchor')}`
+    : await (await sharedPostgres()).createDatabase();
+}
+
 /** A database as the options of a broker name it. */
 export function brokerDatabase(location: DatabaseLocation): Pick<BrokerOptions, 'databasePath' | 'database'> {
   return location.kind === 'sqlite' ? { databasePath: location.path } : { database: location.options };
@@ -72,15 +79,7 @@ export async function contentOf(location: DatabaseLocation): Promise<string> {
   if (location.kind === 'sqlite') {
     return ['', '-wal'].map((suffix) => readFileSync(`${location.path}${suffix}`, 'latin1')).join('\n');
   }
-  const tables = [
-    'challenges',
-    'spent_challenges',
-    'releases',
-    'leases',
-    'revocations',
-    'audit_heads',
-    'anchors',
-  ] as const;
+  const tables = ['challenges', 'spent_challenges', 'releases', 'leases', 'revocations', 'audit_heads'] as const;
   const db = await openStore(location);
   const rows: unknown[] = [];
   for (const table of tables) rows.push(...(await db.selectFrom(table).selectAll().execute()));

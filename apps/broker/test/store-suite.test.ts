@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
-  advanceAnchor,
   claimInstance,
   consumeChallenge,
   highestVersion,
@@ -9,7 +8,6 @@ import {
   issueChallenge,
   openStore,
   raiseHighestVersion,
-  readAnchor,
   readAuditHead,
   refuseRevoked,
   saveAuditHead,
@@ -177,43 +175,6 @@ describe.each(databaseKinds.map((kind) => ({ kind })))('on $kind', ({ kind }) =>
         await expect(saveAuditHead(db, before, head(9))).rejects.toMatchObject({ code: 'BROKER_LOCKED' });
         await saveAuditHead(db, after, head(3));
         expect(await readAuditHead(db, 'one')).toEqual(head(3));
-        await db.destroy();
-      });
-    });
-
-    describe('anchors', () => {
-      it('advance from the value they have, and never fall', async () => {
-        const db = await open();
-        expect(await readAnchor(db, 'state')).toBe(0);
-        await advanceAnchor(db, { name: 'state', from: 0, to: 4 });
-        await advanceAnchor(db, { name: 'state', from: 4, to: Number.MAX_SAFE_INTEGER });
-        for (const from of [0, 4, 5]) {
-          await expect(advanceAnchor(db, { name: 'state', from, to: 6 })).rejects.toMatchObject({
-            code: 'BROKER_ANCHOR_MOVED',
-          });
-        }
-        for (const change of [
-          { name: 'state', from: 6, to: 6 },
-          { name: 'state', from: 6, to: 5 },
-          { name: 'state', from: 0, to: 0.5 },
-          { name: 'state', from: -1, to: 5 },
-          { name: '', from: 0, to: 1 },
-        ]) {
-          await expect(advanceAnchor(db, change)).rejects.toMatchObject({ code: 'BROKER_INTERNAL' });
-        }
-        expect(await readAnchor(db, 'state')).toBe(Number.MAX_SAFE_INTEGER);
-        expect(await readAnchor(db, 'other')).toBe(0);
-        await db.destroy();
-      });
-
-      it('advance for one of many who try at once', async () => {
-        const db = await open();
-        for (let from = 0; from < 5; from += 1) {
-          const tries = Array.from({ length: 12 }, () => advanceAnchor(db, { name: 'state', from, to: from + 1 }));
-          const results = await Promise.allSettled(tries);
-          expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-        }
-        expect(await readAnchor(db, 'state')).toBe(5);
         await db.destroy();
       });
     });

@@ -14,7 +14,7 @@ import {
   type TestEnclave,
 } from './actors.ts';
 import { runCampaign } from './crash/campaign.ts';
-import { brokerDatabase, freshDatabase, isAvailable } from './databases.ts';
+import { brokerDatabase, freshAnchor, freshDatabase, isAvailable } from './databases.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 import { createWorld, type TestRelease, type World } from './world.ts';
 
@@ -141,10 +141,16 @@ describe.skipIf(!isAvailable('postgres'))('two brokers on one database', () => {
 
   it(
     'goes on with one while the other is killed: nothing is lost, nothing counts twice',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async () => {
       const place = await freshDatabase(directory, 'postgres');
-      const result = await runCampaign({ world: await createWorld(directory), location: place, brokers: 2, kills: 6 });
+      const result = await runCampaign({
+        world: await createWorld(directory),
+        location: place,
+        anchor: await freshAnchor(directory, 'postgres'),
+        brokers: 2,
+        kills: 6,
+      });
       expect(result.lost).toEqual([]);
       expect(result.leases).toBeGreaterThan(10);
       expect(result.renewals).toBeGreaterThan(10);

@@ -31,7 +31,6 @@ export async function openStore(location: string | DatabaseLocation): Promise<Br
   }
 }
 
-export { advanceAnchor, readAnchor } from './anchors.ts';
 export { asStoreError, inTransaction } from './transaction.ts';
 export {
   checkInstanceName,

@@ -102,6 +102,12 @@ const migrations: Readonly<Record<string, Migration>> = Object.freeze({
         .execute();
     },
   },
+  // Nothing of a broker was ever in them: what keeps a state from being put back is not kept with that state.
+  '0003-no-anchors': {
+    async up(db) {
+      await db.schema.dropTable('anchors').execute();
+    },
+  },
 });
 
 /**

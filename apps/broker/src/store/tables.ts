@@ -36,6 +36,4 @@ export interface BrokerTables {
   revocations: { kind: string; value: string; reason: string; revoked_at: string };
   /** One row for each broker of this database: the last entry of its log that a transaction depends on. */
   audit_heads: { instance: string; seq: number; hash: string; holder: string };
-  /** Numbers that only rise, by comparison with the last one. */
-  anchors: { name: string; value: number };
 }

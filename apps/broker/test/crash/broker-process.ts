@@ -1,15 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { TrustAnchors } from '@fastness/attest';
 import { openSoftwareKeyStore } from '@fastness/keys';
 import { FastnessError } from '@fastness/codec/errors';
-import {
-  advanceAnchor,
-  openStore,
-  readAnchor,
-  startBroker,
-  type BrokerPolicy,
-  type DatabaseLocation,
-} from '../../src/index.ts';
+import { openAnchor, startBroker, type BrokerPolicy, type DatabaseLocation } from '../../src/index.ts';
 
 // A broker as a process of its own that is there to be killed. Beside serving it advances an anchor without end and prints
 // each value once it is told that it is on disk. The parent gives it a clock: time since `base`, after `dawn`.
@@ -17,8 +11,8 @@ import {
 /** What the parent writes into the file that is the only argument. */
 export interface BrokerProcessOptions {
   readonly location: DatabaseLocation;
-  /** Where the anchor is: on SQLite a file of its own, for two connections of one process would wait for each other. */
-  readonly anchorLocation: DatabaseLocation;
+  /** A database apart from the broker's own, as `freshness.anchor` names it. */
+  readonly anchor: string;
   readonly instance: string;
   readonly auditPath: string;
   readonly keyStorePath: string;
@@ -77,8 +71,10 @@ try {
       say(`error ${describe(error)}`);
     },
   });
-  say(`url ${broker.url}`);
   process.once('SIGTERM', () => void broker.close().then(() => process.exit(0)));
+  say(`log ${broker.logKey}`);
+  // Last: whoever reads this may send a signal at once.
+  say(`url ${broker.url}`);
   if (options.anchorEveryMs !== undefined) await advanceForever(options.anchorEveryMs);
 } catch (error) {
   say(`failed ${describe(error)}`);
@@ -86,15 +82,15 @@ try {
 }
 
 async function advanceForever(pauseMs: number): Promise<never> {
-  const db = await openStore(options.anchorLocation);
+  const anchor = await openAnchor({ anchor: options.anchor, name: 'crash' });
   for (;;) {
     try {
-      const from = await readAnchor(db, 'crash');
-      await advanceAnchor(db, { name: 'crash', from, to: from + 1 });
-      say(`anchor ${from + 1}`);
+      const { value } = await anchor.advance(await anchor.read(), randomBytes(32));
+      say(`anchor ${value}`);
     } catch (error) {
       // Another broker was first.
-      if (!(error instanceof FastnessError) || error.code !== 'BROKER_ANCHOR_MOVED') say(`error ${describe(error)}`);
+      const moved = error instanceof FastnessError && error.code === 'FRESHNESS_ANCHOR_MOVED';
+      if (!moved) say(`error ${describe(error)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }

@@ -1,14 +1,18 @@
 import { freshPath } from '../fresh-path.ts';
-import type { DatabaseLocation } from '../../src/index.ts';
+import { openAnchor, type DatabaseLocation } from '../../src/index.ts';
 import type { TestRelease, World } from '../world.ts';
 import { bundleBrokerProcess, createBrokerProcess, startLoad, type BrokerProcess } from './fleet.ts';
-import { compareWithLedger, createLedger, createLogReader, forgetNonces } from './ledger.ts';
+import { compareWithLedger, createLedger, createLogReader, forgetNonces, verifyLogOf } from './ledger.ts';
 
 /** What a campaign of kills came to. */
 export interface CampaignResult {
   readonly kills: number;
   readonly acknowledged: number;
   readonly entries: number;
+  /** Entries of the transparency logs, each of which leads to a signed checkpoint. */
+  readonly proven: number;
+  /** Counters that were watched: none of them ever fell, or it is among `lost`. */
+  readonly counters: number;
   /** What was acknowledged and is gone, or fell. Nothing, if all is well. */
   readonly lost: readonly string[];
   readonly leases: number;
@@ -28,6 +32,8 @@ export interface CampaignResult {
 export async function runCampaign(options: {
   world: World;
   location: DatabaseLocation;
+  /** A database apart from that one, for an anchor, as `freshness.anchor` names it. */
+  anchor: string;
   /** 1 for SQLite; any number on a server. */
   brokers: number;
   /**
@@ -38,7 +44,7 @@ export async function runCampaign(options: {
   clients?: number;
   onRound?: (kills: number, acknowledged: number, lost: number) => void;
 }): Promise<CampaignResult> {
-  const { world, location, kills, clients = 4, onRound } = options;
+  const { world, location, anchor, kills, clients = 4, onRound } = options;
   const ledger = createLedger();
   const instances = Array.from({ length: options.brokers }, (_, index) =>
     index === 0 ? 'default' : `broker-${index}`,
@@ -46,8 +52,8 @@ export async function runCampaign(options: {
   const logs = new Map(instances.map((instance) => [instance, freshPath(world.directory, 'audit')]));
   const log = createLogReader(logs);
   const base = Date.now();
-  const anchorLocation: DatabaseLocation =
-    location.kind === 'sqlite' ? { kind: 'sqlite', path: `${location.path}.anchor` } : location;
+  await using made = await openAnchor({ anchor, name: 'crash' });
+  await made.provision();
   const program = await bundleBrokerProcess(world.directory);
   const brokers = [...logs].map(([instance, auditPath]) =>
     createBrokerProcess({
@@ -55,7 +61,7 @@ export async function runCampaign(options: {
       world,
       ledger,
       location,
-      anchorLocation,
+      anchor,
       instance,
       auditPath,
       base,
@@ -71,7 +77,7 @@ export async function runCampaign(options: {
   const refusals = new Map<string, number>();
   let counters: ReadonlyMap<string, number> = new Map();
   const compare = async (): Promise<void> => {
-    const findings = await compareWithLedger({ ledger, log, location, anchorLocation, before: counters });
+    const findings = await compareWithLedger({ ledger, log, location, anchor, before: counters });
     lost.push(...findings.lost);
     counters = findings.counters;
     forgetNonces(ledger, 60_000);
@@ -159,13 +165,27 @@ export async function runCampaign(options: {
     await Promise.all(brokers.map((broker) => broker.kill()));
     await compare();
   }
+  // Once more, and this time they may end: what they signed is then compared with what they wrote.
+  let proven = 0;
+  for (const broker of brokers) {
+    await broker.start();
+    await broker.stop();
+    try {
+      proven += await verifyLogOf({ auditPath: broker.auditPath, logKey: broker.logKey ?? '' });
+    } catch (error) {
+      lost.push(`the log of ${broker.instance}: ${String(error)}`);
+    }
+  }
+  await compare();
   return {
     kills: killed,
+    proven,
     acknowledged: ledger.acknowledged + ledger.anchorSteps,
     entries: log.entries,
     lost,
     leases: ledger.leases.size,
     renewals: [...ledger.leases.values()].reduce((sum, { renewals }) => sum + renewals, 0),
+    counters: counters.size,
     registered: ledger.registered.size,
     revoked: ledger.revoked.size,
     anchor: ledger.anchor,

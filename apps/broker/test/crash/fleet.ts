@@ -42,6 +42,11 @@ export interface BrokerProcess {
   start(): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
+  /** Lets it end by itself, so that its log is published. */
+  stop(): Promise<void>;
+  /** The key of its log, once it was started. */
+  logKey: string | undefined;
+  readonly auditPath: string;
   /** What it reported about errors since it was made. */
   readonly errors: string[];
 }
@@ -52,19 +57,19 @@ export function createBrokerProcess(options: {
   world: World;
   ledger: Ledger;
   location: DatabaseLocation;
-  anchorLocation: DatabaseLocation;
+  anchor: string;
   instance: string;
   auditPath: string;
   base: number;
   anchorEveryMs?: number;
 }): BrokerProcess {
-  const { program, world, ledger, location, anchorLocation, instance, auditPath, base, anchorEveryMs } = options;
+  const { program, world, ledger, location, anchor, instance, auditPath, base, anchorEveryMs } = options;
   const file = freshPath(world.directory, 'process');
   writeFileSync(
     file,
     JSON.stringify({
       location,
-      anchorLocation,
+      anchor,
       instance,
       auditPath,
       keyStorePath: world.keyStorePath,
@@ -82,6 +87,8 @@ export function createBrokerProcess(options: {
   let closed: Promise<unknown> = Promise.resolve();
   const process_: BrokerProcess = {
     instance,
+    auditPath,
+    logKey: undefined,
     url: undefined,
     errors: [],
     async start() {
@@ -97,7 +104,8 @@ export function createBrokerProcess(options: {
           if (what === 'url') {
             process_.url = rest[0];
             resolve();
-          } else if (what === 'anchor') {
+          } else if (what === 'log') process_.logKey = rest.join(' ');
+          else if (what === 'anchor') {
             ledger.anchor = Math.max(ledger.anchor, Number(rest[0]));
             ledger.anchorSteps += 1;
           } else if (what === 'failed') reject(new Error(rest.join(' ')));
@@ -111,6 +119,11 @@ export function createBrokerProcess(options: {
     async kill() {
       process_.url = undefined;
       child?.kill('SIGKILL');
+      await closed;
+    },
+    async stop() {
+      process_.url = undefined;
+      child?.kill('SIGTERM');
       await closed;
     },
   };

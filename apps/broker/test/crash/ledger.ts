@@ -1,9 +1,12 @@
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { fromBase64Url } from '@fastness/codec/bytes';
+import { fromBase64Url, utf8Decode } from '@fastness/codec/bytes';
+import { parseVerifierKey, readCheckpoint, verifyEntries } from '@fastness/log';
+import { directoryLog, nodeHasher } from '@fastness/log/node';
 import { auditGenesis, type AuditEntry } from '../../src/audit/entry.ts';
 import { readAuditEntries, type AuditPosition } from '../../src/audit/scan.ts';
-import { openStore, readAnchor, readAuditHead, type DatabaseLocation } from '../../src/store/index.ts';
+import { openAnchor } from '../../src/index.ts';
+import { openStore, readAuditHead, type DatabaseLocation } from '../../src/store/index.ts';
 
 /** What brokers acknowledged to their clients, and so must never lose. */
 export interface Ledger {
@@ -74,6 +77,23 @@ function note(reader: LogReader, { kind, facts }: AuditEntry): void {
   if (kind === 'revocation') reader.revoked.add(String(facts['value']));
 }
 
+/**
+ * Verifies the transparency log of a broker that was stopped: every entry and tile leads to the signed checkpoint, and the
+ * entries are the lines of the audit log, all of them. Returns how many. Throws `LOG_...` and an error of its own.
+ */
+export async function verifyLogOf(broker: { readonly auditPath: string; readonly logKey: string }): Promise<number> {
+  const source = { read: directoryLog(`${broker.auditPath}.tlog`), hasher: nodeHasher };
+  const checkpoint = await readCheckpoint(source, { logKeys: [await parseVerifierKey(broker.logKey)] });
+  const lines = (await readFile(broker.auditPath, 'utf8')).split('\n').slice(0, -1);
+  if (lines.length !== checkpoint.size) {
+    throw new Error(`the log has ${checkpoint.size} entries, the audit log ${lines.length}`);
+  }
+  await verifyEntries(source, checkpoint, (index, entry) => {
+    if (utf8Decode(entry) !== lines[index]) throw new Error(`entry ${index} of the log is not that of the audit log`);
+  });
+  return lines.length;
+}
+
 /** What a comparison found wrong; empty when nothing was lost and nothing fell. */
 export interface Findings {
   readonly lost: string[];
@@ -86,10 +106,11 @@ export async function compareWithLedger(options: {
   ledger: Ledger;
   log: LogReader;
   location: DatabaseLocation;
-  anchorLocation: DatabaseLocation;
+  /** As `freshness.anchor` names it. */
+  anchor: string;
   before: ReadonlyMap<string, number>;
 }): Promise<Findings> {
-  const { ledger, log, location, anchorLocation, before } = options;
+  const { ledger, log, location, anchor, before } = options;
   const lost: string[] = [];
   const missing = (what: string, key: string): void => void lost.push(`${what} ${key}`);
   await log.read();
@@ -117,7 +138,7 @@ export async function compareWithLedger(options: {
       if ((recorded ?? 0) > entries) missing('audit entry of an increment', leaseId);
     }
     const releases = await namesOf(db.selectFrom('releases').select('release_digest as name'));
-    const counters = new Map<string, number>([['anchor', await anchorOf(anchorLocation)]]);
+    const counters = new Map<string, number>([['anchor', await anchorOf(anchor)]]);
     for (const { model_id, highest_version } of await db.selectFrom('model_versions').selectAll().execute()) {
       counters.set(`version of ${model_id}`, highest_version);
     }
@@ -143,13 +164,10 @@ export async function compareWithLedger(options: {
   }
 }
 
-async function anchorOf(location: DatabaseLocation): Promise<number> {
-  const db = await openStore(location);
-  try {
-    return await readAnchor(db, 'crash');
-  } finally {
-    await db.destroy();
-  }
+/** The value of the anchor; 0 where there is none. */
+async function anchorOf(where: string): Promise<number> {
+  await using anchor = await openAnchor({ anchor: where, name: 'crash' });
+  return (await anchor.identity()) === undefined ? 0 : Number((await anchor.read()).value);
 }
 
 /** Nonces are remembered for a while only, and so is what the ledger knows of them. */

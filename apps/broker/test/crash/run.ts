@@ -23,25 +23,40 @@ let server: PostgresServer | undefined;
 let wrong = 0;
 let total = 0;
 
-async function campaign(name: string, location: DatabaseLocation, brokers: number, count: number): Promise<void> {
+const sums: string[] = [];
+
+async function campaign(
+  name: string,
+  { location, anchor }: { location: DatabaseLocation; anchor: string },
+  brokers: number,
+  count: number,
+): Promise<void> {
   const world = await createWorld(directory);
   const started = performance.now();
   const result = await runCampaign({
     world,
     location,
+    anchor,
     brokers,
     kills: count,
     onRound(killed, acknowledged, lost) {
       if (killed % 25 === 0) say(`  ${name}: ${killed} kills, ${acknowledged} acknowledged writes, ${lost} lost`);
     },
   });
-  const { lost, acknowledged, entries, leases, renewals, registered, revoked, anchor } = result;
+  const { lost, acknowledged, entries, proven, counters, leases, renewals, registered, revoked } = result;
   total += result.kills;
   wrong += lost.length;
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   say(`${name}: ${result.kills} kills in ${seconds} s, ${acknowledged} acknowledged writes, ${lost.length} lost`);
-  say(`  ${leases} leases, ${renewals} renewals, ${registered} releases, ${revoked} revocations, anchor at ${anchor}`);
-  say(`  ${entries} audit entries, every chain whole`);
+  say(
+    `  ${leases} leases, ${renewals} renewals, ${registered} releases, ${revoked} revocations, anchor at ${result.anchor}`,
+  );
+  say(`  ${entries} audit entries, every chain whole; ${proven} of the logs lead to signed checkpoints`);
+  const fell = lost.filter((finding) => finding.startsWith('counter fell:')).length;
+  const whole = !lost.some((finding) => finding.startsWith('the log of '));
+  sums.push(
+    `${name}: ${result.kills} kills, ${acknowledged} acknowledged writes, ${lost.length} lost, ${whole ? 'logs verify' : 'LOGS DO NOT VERIFY'}, ${counters} counters, ${fell} fell`,
+  );
   say(`  refused: ${[...result.refusals].map(([code, times]) => `${code} ${times}`).join(', ')}`);
   for (const finding of lost.slice(0, 20)) say(`  LOST ${finding}`);
   for (const error of new Set(result.errors)) say(`  reported: ${error}`);
@@ -57,22 +72,30 @@ try {
   const onServer = postgresPrograms === undefined ? 0 : Math.floor(kills * share);
   if (onServer === 0 && share > 0) say('No PostgreSQL server is installed (apt-get install postgresql): SQLite only.');
   const onFile = share === 1 ? 0 : kills - onServer;
-  if (onFile > 0) await campaign('SQLite', { kind: 'sqlite', path: freshPath(directory, 'database') }, 1, onFile);
+  if (onFile > 0) {
+    const path = freshPath(directory, 'database');
+    await campaign('SQLite', { location: { kind: 'sqlite', path }, anchor: `sqlite:${path}.anchor` }, 1, onFile);
+  }
   if (onServer > 0) {
     server = await startPostgres();
     const shared = Math.floor(onServer / 3);
-    const place = async (): Promise<DatabaseLocation> => ({
-      kind: 'postgres',
-      options: {
-        url: (await server?.createDatabase()) ?? '',
-        maxConnections: 8,
-        lockTimeoutMs: 60_000,
-        connectTimeoutMs: 60_000,
+    const running = server;
+    const place = async (): Promise<Parameters<typeof campaign>[1]> => ({
+      anchor: await running.createDatabase(),
+      location: {
+        kind: 'postgres',
+        options: {
+          url: await running.createDatabase(),
+          maxConnections: 8,
+          lockTimeoutMs: 60_000,
+          connectTimeoutMs: 60_000,
+        },
       },
     });
     await campaign('PostgreSQL', await place(), 1, onServer - shared);
     await campaign('PostgreSQL, two brokers', await place(), 2, shared);
   }
+  for (const sum of sums) say(sum);
   say(`${total} kills, ${wrong} acknowledged writes lost`);
   process.exitCode = wrong === 0 ? 0 : 1;
 } finally {

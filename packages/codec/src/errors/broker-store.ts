@@ -27,9 +27,4 @@ export const brokerStoreErrors = Object.freeze({
     message: 'The connection to the database ended while it committed, and whether it did is not known.',
     next: 'Try again; nothing was handed out. The audit log holds the entry of what may have been recorded.',
   },
-  BROKER_ANCHOR_MOVED: {
-    class: 'conflict',
-    message: 'The anchor in the database does not have the expected value.',
-    next: 'Read the anchor again. If nobody else advances it, the state on hand is older than the anchor: find out why.',
-  },
 } as const satisfies Record<string, ErrorFacts>);
