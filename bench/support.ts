@@ -17,12 +17,13 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * Runs the contenders in turn for several rounds and returns the median of each. Taking turns lets slow spells of a
- * noisy machine hit all of them; the first round warms up and is not counted.
+ * Runs the contenders in turn for several rounds and returns the median of each, or what `summary` makes of its rounds.
+ * Taking turns lets slow spells of a noisy machine hit all of them; the first round warms up and is not counted.
  */
 export async function compare<Name extends string>(
   contenders: Record<Name, () => Promise<number>>,
   rounds: number,
+  summary: (values: readonly number[]) => number = median,
 ): Promise<Record<Name, number>> {
   const names = Object.keys(contenders) as Name[];
   const results = new Map<Name, number[]>(names.map((name) => [name, []]));
@@ -32,7 +33,7 @@ export async function compare<Name extends string>(
       if (round > 0) results.get(name)?.push(value);
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(results.get(name) ?? [])])) as Record<Name, number>;
+  return Object.fromEntries(names.map((name) => [name, summary(results.get(name) ?? [])])) as Record<Name, number>;
 }
 
 /**

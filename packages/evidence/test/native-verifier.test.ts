@@ -87,6 +87,63 @@ describe.each(verifiers)('%s', (_, verifier) => {
   });
 });
 
+describe('the native verifier', () => {
+  it.each([
+    ['P-256', 'a zero', (first: number) => first === 0],
+    ['P-256', 'its highest bit set', (first: number) => first >= 0x80],
+    ['P-256', 'anything else', (first: number) => first > 0 && first < 0x80],
+    ['P-384', 'a zero', (first: number) => first === 0],
+    ['P-384', 'its highest bit set', (first: number) => first >= 0x80],
+    ['P-521', 'a zero', (first: number) => first === 0],
+    ['P-521', 'a one', (first: number) => first === 1],
+  ] as const)('takes signatures on %s whose r begins with %s', async (namedCurve, _what, wanted) => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
+    const holder = parseSpki(spkiOf(publicKey));
+    let signature: Uint8Array;
+    do signature = Uint8Array.from(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
+    while (!wanted(signature[0] ?? 0));
+    const check = { holder, algorithm: { kind: 'ecdsa', hash: 'SHA-256' } as const, message };
+    expect(await nativeVerifier({ ...check, signature })).toBe(true);
+    expect(await nativeVerifier({ ...check, signature: flipped(signature, 5) })).toBe(false);
+    expect(await nativeVerifier({ ...check, signature: flipped(signature, signature.length - 1) })).toBe(false);
+  });
+
+  it('refuses halves of nothing but zeros, of the order and above', async () => {
+    const [{ pair, algorithm, sign: make }] = cases as [Case];
+    const holder = parseSpki(spkiOf(pair.publicKey));
+    const signature = make(pair.privateKey);
+    const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
+    for (const half of [new Uint8Array(32), order, new Uint8Array(32).fill(0xff)]) {
+      for (const place of [0, 32]) {
+        const altered = Uint8Array.from(signature);
+        altered.set(half, place);
+        expect(await nativeVerifier({ holder, algorithm, message, signature: altered })).toBe(false);
+      }
+    }
+  });
+
+  it('keeps the salts and schemes of one RSA key apart', async () => {
+    const holder = parseSpki(spkiOf(rsa.publicKey));
+    const pss = (saltLength: number) => ({ kind: 'rsa-pss', hash: 'SHA-256', saltLength }) as const;
+    const pkcs1 = { kind: 'rsa-pkcs1', hash: 'SHA-256' } as const;
+    const signed = [20, 32].map((saltLength) => ({
+      algorithm: pss(saltLength),
+      signature: sign('sha256', message, {
+        key: rsa.privateKey,
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+        saltLength,
+      }),
+    }));
+    const all = [...signed, { algorithm: pkcs1, signature: sign('sha256', message, rsa.privateKey) }];
+    for (const made of all) {
+      for (const { algorithm } of all) {
+        const holds = await nativeVerifier({ holder, algorithm, signature: made.signature, message });
+        expect(holds).toBe(algorithm === made.algorithm);
+      }
+    }
+  });
+});
+
 describe('native means', () => {
   it('are the verifier and a digest that leaves what it reads as it is', async () => {
     expect(nativeMeans).toEqual({ signatures: nativeVerifier, sha256: nativeSha256 });
