@@ -1,4 +1,4 @@
-import type { CheckRecord } from './checks.ts';
+import type { Checklist, CheckRecord } from './checks.ts';
 import type { Claims } from './claims/claims.ts';
 import type { AppliedWaiver } from './waivers.ts';
 
@@ -11,6 +11,12 @@ export interface AttestationVerdict {
   readonly checks: readonly CheckRecord[];
   /** Name of the policy that was applied. */
   readonly policyId: string;
+}
+
+/** What a policy accepts: the claims, and what the checks found on the way to them. */
+export function verdictOf(claims: Claims, found: Checklist, { id }: { readonly id: string }): AttestationVerdict {
+  const { waivers, checks } = found.results();
+  return Object.freeze({ claims, waivers, checks, policyId: id });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { provideErrors } from '@fastness/codec/errors';
-import { channelErrors } from '@fastness/codec/errors/channel';
+import { errorRegistry, provideErrors } from '@fastness/codec/errors';
 
-provideErrors(channelErrors);
+// Every code, also in what is bundled for a browser.
+provideErrors(errorRegistry);

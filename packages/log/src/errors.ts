@@ -1,4 +1,4 @@
-import { provideErrors } from '@fastness/codec/errors';
-import { logErrors } from '@fastness/codec/errors/log';
+import { errorRegistry, provideErrors } from '@fastness/codec/errors';
 
-provideErrors(logErrors);
+// Every code, also in what is bundled for a browser.
+provideErrors(errorRegistry);

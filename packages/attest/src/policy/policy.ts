@@ -125,6 +125,15 @@ export function sectionOf<Name extends PolicySectionName>(
   return section;
 }
 
+/** The measurements of a section, once they were filled in. Throws ATTEST_POLICY_INCOMPLETE for those of a release to come. */
+export function filledIn<Measurements extends readonly string[] | undefined>(
+  { id }: AttestationPolicy,
+  measurements: Measurements | 'from-release',
+): Measurements {
+  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${id}.`);
+  return measurements;
+}
+
 /**
  * The measurements that evidence of a TEE may have under a verified release: those the release lists for it, narrowed by the
  * policy's own list where it has one (it never adds to the release). Each once; none when nothing is left.

@@ -1,5 +1,4 @@
-import { provideErrors } from '@fastness/codec/errors';
-import { lifecycleErrors } from '@fastness/codec/errors/lifecycle';
-import { modelErrors } from '@fastness/codec/errors/model';
+import { errorRegistry, provideErrors } from '@fastness/codec/errors';
 
-provideErrors(modelErrors, lifecycleErrors);
+// Every code, also in what is bundled for a browser.
+provideErrors(errorRegistry);

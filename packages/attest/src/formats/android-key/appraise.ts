@@ -2,8 +2,8 @@ import { equalBytes, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { AndroidKeyPolicy } from '../../policy/android-key.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseApplication, appraiseIds } from './appraise-application.ts';
 import { appraiseBoot } from './appraise-boot.ts';
 import { appraiseKey } from './appraise-key.ts';
@@ -28,8 +28,7 @@ export function appraise(
   AuthenticKey.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'androidKey');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const { description } = authentic;
 
@@ -40,8 +39,7 @@ export function appraise(
   appraiseApplication(description, section, checks);
   appraiseIds(description, section, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims: claimsOf(authentic, debug), waivers, checks: records, policyId: policy.id });
+  return verdictOf(claimsOf(authentic, debug), checks, policy);
 }
 
 function requireChallenge(challenge: Uint8Array, expected: Uint8Array, checks: Checklist): void {

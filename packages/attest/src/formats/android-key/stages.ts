@@ -1,8 +1,8 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { KeyDescription } from './key-description.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage: classes with a private field, so that nothing else can take their place. The
@@ -39,7 +39,7 @@ export class ParsedKey {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse`. */
   static sentWith(value: ParsedKey): readonly SentStatus[] {
     if (!isObject(value) || !(#sent in value)) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The chain does not come from parse().');
+      throw stageSkipped('The chain', 'parse()');
     }
     return value.#sent;
   }
@@ -73,12 +73,7 @@ export class AuthenticKey {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate`. */
   static require(value: AuthenticKey): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The key does not come from authenticate().');
+      throw stageSkipped('The key', 'authenticate()');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

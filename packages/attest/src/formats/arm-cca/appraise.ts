@@ -1,9 +1,8 @@
 import { equalBytes, toHex } from '@fastness/codec';
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { ArmCcaPolicy } from '../../policy/arm-cca.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseIdentity, requireListed } from '../arm/identity.ts';
 import { appraiseLifecycle } from '../arm/lifecycle.ts';
 import { expectedNonce } from '../arm/message.ts';
@@ -30,8 +29,7 @@ export function appraise(
   AuthenticToken.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'armCca');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
 
   const { challenge } = authentic.realm;
@@ -43,8 +41,7 @@ export function appraise(
   const debug = appraisePlatform(authentic, section, checks);
   appraiseRealm(authentic, { ...section, measurements }, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims: claimsOf(authentic, debug), waivers, checks: records, policyId: policy.id });
+  return verdictOf(claimsOf(authentic, debug), checks, policy);
 }
 
 /** Returns whether debugging is enabled, which only a waiver lets pass. */

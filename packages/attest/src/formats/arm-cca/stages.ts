@@ -1,10 +1,10 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { CheckRecord } from '../../checks.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { ArmEndorsement } from '../arm/endorsements.ts';
 import type { ArmMessage } from '../arm/message.ts';
 import type { CcaPlatform } from './platform.ts';
 import type { CcaRealm } from './realm.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage: classes with a private field, so that neither the compiler nor plain JavaScript
@@ -35,7 +35,7 @@ export class ParsedToken {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse`. */
   static messagesOf(value: ParsedToken): CcaMessages {
     if (!isObject(value) || !(#messages in value)) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The token does not come from parse().');
+      throw stageSkipped('The token', 'parse()');
     }
     return value.#messages;
   }
@@ -70,12 +70,7 @@ export class AuthenticToken {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate`. */
   static require(value: AuthenticToken): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The token does not come from authenticate().');
+      throw stageSkipped('The token', 'authenticate()');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

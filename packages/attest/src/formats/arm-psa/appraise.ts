@@ -1,10 +1,9 @@
 import { equalBytes, toHex } from '@fastness/codec';
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { ArmPsaClaims } from '../../claims/arm.ts';
 import type { ArmPsaPolicy } from '../../policy/arm-psa.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseIdentity, requireListed } from '../arm/identity.ts';
 import { appraiseLifecycle } from '../arm/lifecycle.ts';
 import { expectedNonce } from '../arm/message.ts';
@@ -28,8 +27,7 @@ export async function appraise(
   AuthenticToken.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'armPsa');
-  if (section.measurements === 'from-release')
-    throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const { token } = authentic;
   const checks: Checklist = new Checklist(policy.waivers, authentic);
 
@@ -55,12 +53,11 @@ export async function appraise(
   const { certificationReferences } = section;
   requireListed('PSA_CERTIFICATION_NOT_ALLOWED', token.certificationReference, certificationReferences, checks);
   const measurement = await armPsaMeasurement(token.softwareComponents);
-  const { signerIds, measurements } = section;
+  const { signerIds } = section;
   appraiseSoftware(authentic, measurement, { signerIds, measurements }, checks);
 
-  const { waivers, checks: records } = checks.results();
   const claims = claimsOf(authentic, { measurement, debug });
-  return Object.freeze({ claims, waivers, checks: records, policyId: policy.id });
+  return verdictOf(claims, checks, policy);
 }
 
 /** A security domain can ask for tokens about itself only (RFC 9783, section 4.1.2). */

@@ -1,9 +1,9 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { CheckRecord } from '../../checks.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { ArmEndorsement } from '../arm/endorsements.ts';
 import type { ArmMessage } from '../arm/message.ts';
 import type { PsaToken } from './token.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage: classes with a private field, so that neither the compiler nor plain JavaScript
@@ -26,7 +26,7 @@ export class ParsedToken {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse`. */
   static messageOf(value: ParsedToken): ArmMessage {
     if (!isObject(value) || !(#message in value)) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The token does not come from parse().');
+      throw stageSkipped('The token', 'parse()');
     }
     return value.#message;
   }
@@ -57,12 +57,7 @@ export class AuthenticToken {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate`. */
   static require(value: AuthenticToken): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The token does not come from authenticate().');
+      throw stageSkipped('The token', 'authenticate()');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,8 +1,7 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { AzureMaaPolicy } from '../../policy/azure-maa.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { requireBinding, requireListed, requireUse, tokenFacts, type BoundText } from '../token/appraise.ts';
 import { ClaimReader, memberAt } from '../token/claims.ts';
 import { AuthenticToken } from '../token/stages.ts';
@@ -27,8 +26,7 @@ export function appraise(
   AuthenticToken.require(authentic, 'azure-maa');
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'azureMaa');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const outer = new ClaimReader(authentic.claims, 'MAA_CLAIM', checks);
 
@@ -43,9 +41,8 @@ export function appraise(
   const compliance = appraiseGuest({ outer, claims, tee, nested, section }, checks);
   const facts = appraiseTee({ claims, tee, section, measurements }, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({
-    claims: Object.freeze({
+  return verdictOf(
+    Object.freeze({
       tee: 'azure-maa',
       simulated: false,
       vendor: 'Microsoft',
@@ -58,10 +55,9 @@ export function appraise(
       ...(policyHash === undefined ? {} : { policyHash }),
       ...tokenFacts(authentic),
     } as const),
-    waivers,
-    checks: records,
-    policyId: policy.id,
-  });
+    checks,
+    policy,
+  );
 }
 
 interface Selected {

@@ -6,7 +6,7 @@ import type { Claims } from '../../claims/claims.ts';
 import type { SnpClaims } from '../../claims/snp.ts';
 import type { TdxClaims } from '../../claims/dcap.ts';
 import type { AzureVtpmPolicy } from '../../policy/azure-vtpm.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { AttestationVerdict } from '../../verdict.ts';
 import { appraiseNonce, appraiseQuote, nonceArgument } from '../tpm/appraise-quote.ts';
 import { AuthenticQuote } from '../tpm/stages.ts';
@@ -30,8 +30,7 @@ export async function appraise(
   AuthenticQuote.require(authentic, 'azure-vtpm');
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'azureVtpm');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const nonce = nonceArgument(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
 

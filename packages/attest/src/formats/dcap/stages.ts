@@ -1,4 +1,3 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
@@ -9,6 +8,7 @@ import type { DcapFlavour } from './flavour.ts';
 import type { PckFacts } from './pck.ts';
 import type { Quote } from './quote.ts';
 import type { TcbAssessment } from './tcb.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage. They are classes with a private field for one reason: neither the compiler nor
@@ -52,7 +52,7 @@ export class ParsedQuote<Body> {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse` of this TEE. */
   static quoteOf<Body>(value: ParsedQuote<Body>, flavour: DcapFlavour): Quote {
     if (!isObject(value) || !(#quote in value) || value.#flavour !== flavour) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The quote does not come from parse() of this TEE.');
+      throw stageSkipped('The quote', 'parse() of this TEE');
     }
     return value.#quote;
   }
@@ -95,12 +95,7 @@ export class AuthenticQuote<Body> {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate` of this TEE. */
   static require<Body>(value: AuthenticQuote<Body>, flavour: DcapFlavour): void {
     if (!isObject(value) || !(#flavour in value) || value.#flavour !== flavour) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The quote does not come from authenticate() of this TEE.');
+      throw stageSkipped('The quote', 'authenticate() of this TEE');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

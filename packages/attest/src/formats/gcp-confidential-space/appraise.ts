@@ -1,7 +1,6 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { requireBinding, requireUse, tokenFacts } from '../token/appraise.ts';
 import { ClaimReader } from '../token/claims.ts';
 import { AuthenticToken } from '../token/stages.ts';
@@ -24,8 +23,8 @@ export function appraise(
   AuthenticToken.require(authentic, 'gcp-confidential-space');
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'gcpConfidentialSpace');
-  const { measurements, nonceEncoding } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const { nonceEncoding } = section;
+  const measurements = filledIn(policy, section.measurements);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const claims = new ClaimReader(authentic.claims, 'GCS_CLAIM', checks);
 
@@ -41,9 +40,8 @@ export function appraise(
   const container = appraiseContainer(submodules.inside('container'), section, measurements, checks);
   const place = appraisePlace(claims, submodules.inside('gce'), section, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({
-    claims: Object.freeze({
+  return verdictOf(
+    Object.freeze({
       tee: 'gcp-confidential-space',
       simulated: false,
       vendor: 'Google',
@@ -53,8 +51,7 @@ export function appraise(
       reportData,
       ...tokenFacts(authentic),
     } as const),
-    waivers,
-    checks: records,
-    policyId: policy.id,
-  });
+    checks,
+    policy,
+  );
 }

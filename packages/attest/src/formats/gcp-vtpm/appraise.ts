@@ -1,9 +1,8 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { GcpVtpmClaims } from '../../claims/gcp-vtpm.ts';
 import type { GcpVtpmPolicy } from '../../policy/gcp-vtpm.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseNonce, appraiseQuote, nonceArgument } from '../tpm/appraise-quote.ts';
 import { AuthenticQuote } from '../tpm/stages.ts';
 import type { InstanceInfo } from './instance-info.ts';
@@ -22,8 +21,7 @@ export async function appraise(
   AuthenticQuote.require(authentic, 'gcp-vtpm');
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'gcpVtpm');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const nonce = nonceArgument(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
 
@@ -43,8 +41,7 @@ export async function appraise(
     instance: Object.freeze(instance),
     ...facts,
   });
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims, waivers, checks: records, policyId: policy.id });
+  return verdictOf(claims, checks, policy);
 }
 
 function appraiseInstance(

@@ -1,8 +1,7 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { IntelTrustAuthorityPolicy } from '../../policy/intel-trust-authority.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { requireBinding, requireUse, tokenFacts } from '../token/appraise.ts';
 import { ClaimReader } from '../token/claims.ts';
 import { AuthenticToken } from '../token/stages.ts';
@@ -27,8 +26,7 @@ export function appraise(
   AuthenticToken.require(authentic, 'intel-trust-authority');
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'intelTrustAuthority');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const outer = new ClaimReader(authentic.claims, 'ITA_CLAIM', checks);
 
@@ -47,9 +45,8 @@ export function appraise(
   const platform = appraisePlatform(outer, claims, section, checks);
   const facts = appraiseTee({ claims, tee, section, measurements }, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({
-    claims: Object.freeze({
+  return verdictOf(
+    Object.freeze({
       tee: 'intel-trust-authority',
       simulated: false,
       vendor: 'Intel',
@@ -60,10 +57,9 @@ export function appraise(
       reportData,
       ...tokenFacts(authentic),
     } as const),
-    waivers,
-    checks: records,
-    policyId: policy.id,
-  });
+    checks,
+    policy,
+  );
 }
 
 /** Which TEE the token speaks of. A token that could be read as one of two is refused. */

@@ -1,9 +1,9 @@
 import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
 import type { NitroPolicy } from '../../policy/nitro.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { claimsOf, instanceOf } from './claims.ts';
 import { MAX_NONCE_BYTES, MAX_USER_DATA_BYTES } from './layout.ts';
 import { AuthenticDocument } from './stages.ts';
@@ -37,8 +37,7 @@ export function appraise(
   AuthenticDocument.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, authentic.kind.section);
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
 
   const reportData = appraiseBinding(authentic, section, options, checks);
@@ -46,9 +45,8 @@ export function appraise(
   const debug = appraiseRegisters(authentic, { ...section.pcrs }, measurements, checks);
   appraiseInstance(authentic, section, checks);
 
-  const { waivers, checks: records } = checks.results();
   const claims = claimsOf(authentic, { reportData, debug });
-  return Object.freeze({ claims, waivers, checks: records, policyId: policy.id });
+  return verdictOf(claims, checks, policy);
 }
 
 function appraiseBinding(

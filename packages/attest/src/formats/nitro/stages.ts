@@ -1,10 +1,10 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { Sign1 } from '@fastness/codec/cose';
 import type { Certificate } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { NitroDocument } from './document.ts';
 import type { NitroKind } from './layout.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage. They are classes with a private field for one reason: neither the compiler nor
@@ -35,7 +35,7 @@ export class ParsedDocument {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse`. */
   static messageOf(value: ParsedDocument): Sign1 {
     if (!isObject(value) || !(#message in value)) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The document does not come from parse().');
+      throw stageSkipped('The document', 'parse()');
     }
     return value.#message;
   }
@@ -63,12 +63,7 @@ export class AuthenticDocument {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate`. */
   static require(value: AuthenticDocument): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The document does not come from authenticate().');
+      throw stageSkipped('The document', 'authenticate()');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

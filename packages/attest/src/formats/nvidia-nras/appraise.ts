@@ -3,7 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
 import type { NrasDevice } from '../../claims/token.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { requireBinding, requireUse, tokenFacts } from '../token/appraise.ts';
 import { ClaimReader } from '../token/claims.ts';
 import { sha256Hex } from '../../digest.ts';
@@ -51,9 +51,8 @@ export async function appraise(
   );
   appraiseFleet(devices, section, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({
-    claims: Object.freeze({
+  return verdictOf(
+    Object.freeze({
       tee: 'nvidia-nras',
       simulated: false,
       vendor: 'NVIDIA',
@@ -70,10 +69,9 @@ export async function appraise(
       reportData: toHex(expectedReportData),
       ...tokenFacts(authentic),
     } as const),
-    waivers,
-    checks: records,
-    policyId: policy.id,
-  });
+    checks,
+    policy,
+  );
 }
 
 async function measurementOf(devices: readonly NrasDevice[]): Promise<string> {

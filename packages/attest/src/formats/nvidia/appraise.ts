@@ -3,7 +3,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { NvidiaGpuPolicy, NvidiaNvswitchPolicy } from '../../policy/nvidia.ts';
 import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseGpu } from './appraise-gpu.ts';
 import { claimsOf } from './claims.ts';
 import { NONCE_BYTES } from './layout.ts';
@@ -56,13 +56,7 @@ export function appraise(
       actual: authentic.measurement,
     });
   }
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({
-    claims: claimsOf(authentic, { debug, uncovered }),
-    waivers,
-    checks: records,
-    policyId: policy.id,
-  });
+  return verdictOf(claimsOf(authentic, { debug, uncovered }), checks, policy);
 }
 
 function appraiseDevice(

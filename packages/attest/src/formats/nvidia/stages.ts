@@ -1,4 +1,3 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { OcspResponse } from '@fastness/codec/ocsp';
 import type { Certificate } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
@@ -9,6 +8,7 @@ import type { NvidiaKind } from './layout.ts';
 import type { NvidiaReport } from './report.ts';
 import type { RimDocument } from './rim/document.ts';
 import type { SelectedRim } from './rim/select.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage. They are classes with a private field for one reason: neither the compiler nor
@@ -59,7 +59,7 @@ export class ParsedReport {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse`. */
   static signedPartOf(value: ParsedReport): SignedReport {
     if (!isObject(value) || !(#signed in value)) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The report does not come from parse().');
+      throw stageSkipped('The report', 'parse()');
     }
     return value.#signed;
   }
@@ -103,12 +103,7 @@ export class AuthenticReport {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate`. */
   static require(value: AuthenticReport): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The report does not come from authenticate().');
+      throw stageSkipped('The report', 'authenticate()');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,9 +1,8 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { SgxClaims } from '../../claims/dcap.ts';
 import type { SgxPolicy } from '../../policy/sgx.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraisePlatform, expectedReportDataOf } from '../dcap/appraise-platform.ts';
 import type { EnclaveReport } from '../dcap/enclave-report.ts';
 import { AuthenticQuote } from '../dcap/stages.ts';
@@ -26,8 +25,7 @@ export function appraise(
   AuthenticQuote.require(authentic, sgxFlavour);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'sgx');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const expected = expectedReportDataOf(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const { body } = authentic;
@@ -49,8 +47,7 @@ export function appraise(
   appraiseAttributes(body, section.attributes, checks);
   appraisePlatform(authentic, section, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims: claimsOf(authentic), waivers, checks: records, policyId: policy.id });
+  return verdictOf(claimsOf(authentic), checks, policy);
 }
 
 function appraiseAttributes(

@@ -2,8 +2,8 @@ import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { SnpClaims } from '../../claims/snp.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseGuestPolicy } from './appraise-guest.ts';
 import { appraisePlatform } from './appraise-platform.ts';
 import { reportLayout } from './layout.ts';
@@ -22,8 +22,7 @@ export function appraise(
   AuthenticReport.require(authentic);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'snp');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const expected = checkReportDataArgument(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const { report } = authentic;
@@ -36,8 +35,7 @@ export function appraise(
   appraiseGuestPolicy(authentic, section, checks);
   appraisePlatform(authentic, section, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims: claimsOf(authentic), waivers, checks: records, policyId: policy.id });
+  return verdictOf(claimsOf(authentic), checks, policy);
 }
 
 function checkReportDataArgument(expected: Uint8Array): string {

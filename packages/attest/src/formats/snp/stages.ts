@@ -1,10 +1,10 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { Certificate, Crl } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { SnpIdentity, SnpTcb } from '../../claims/snp.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { SnpProduct } from './products.ts';
 import type { SnpReport } from './report.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage. They are classes with a private field for one reason: neither the compiler nor
@@ -45,7 +45,7 @@ export class ParsedReport {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse`. */
   static signedPartOf(value: ParsedReport): SignedReport {
     if (!isObject(value) || !(#signed in value)) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The report does not come from parse().');
+      throw stageSkipped('The report', 'parse()');
     }
     return value.#signed;
   }
@@ -91,12 +91,7 @@ export class AuthenticReport {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate`. */
   static require(value: AuthenticReport): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The report does not come from authenticate().');
+      throw stageSkipped('The report', 'authenticate()');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,8 +1,7 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { anyOf, Checklist } from '../../checks.ts';
 import type { TdxClaims } from '../../claims/dcap.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraisePlatform, expectedReportDataOf } from '../dcap/appraise-platform.ts';
 import { AuthenticQuote } from '../dcap/stages.ts';
 import { appraiseTd } from './appraise-td.ts';
@@ -21,8 +20,7 @@ export function appraise(
   AuthenticQuote.require(authentic, tdxFlavour);
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'tdx');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const expected = expectedReportDataOf(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
   const { body } = authentic;
@@ -35,8 +33,7 @@ export function appraise(
   appraiseTd(body, section, checks);
   appraisePlatform(authentic, section, checks);
 
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims: claimsOf(authentic), waivers, checks: records, policyId: policy.id });
+  return verdictOf(claimsOf(authentic), checks, policy);
 }
 
 function claimsOf({ body, version, pck, tcb, tcbEvaluationDataNumber, at }: AuthenticQuote<TdBody>): TdxClaims {

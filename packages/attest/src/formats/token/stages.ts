@@ -1,4 +1,3 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { Crl } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { Jws } from '../../jws/compact.ts';
@@ -6,6 +5,7 @@ import type { JsonObject } from '../../jws/json.ts';
 import type { Jwk } from '../../jws/key-set.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { TokenTee } from './service.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage. They are classes with a private field, so that neither the compiler nor plain
@@ -46,7 +46,7 @@ export class ParsedToken {
   /** What came with it. Throws ATTEST_STAGE_SKIPPED when `value` was not parsed as a token of this service. */
   static endorsementsOf(value: ParsedToken, tee: TokenTee): TokenEndorsements {
     if (!isObject(value) || !(#endorsements in value) || value.tee !== tee) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', `The token does not come from parse() of ${tee}.`);
+      throw stageSkipped(`The token`, `parse() of ${tee}`);
     }
     return value.#endorsements;
   }
@@ -96,12 +96,7 @@ export class AuthenticToken {
   /** Throws ATTEST_STAGE_SKIPPED when `value` was not authenticated as a token of this service. */
   static require(value: AuthenticToken, tee: TokenTee): void {
     if (!isObject(value) || !(#authentic in value) || !value.#authentic || value.tee !== tee) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', `The token does not come from authenticate() of ${tee}.`);
+      throw stageSkipped(`The token`, `authenticate() of ${tee}`);
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,8 +1,7 @@
-import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
 import type { TpmClaims } from '../../claims/tpm.ts';
-import { parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
-import type { AttestationVerdict } from '../../verdict.ts';
+import { filledIn, parseAttestationPolicy, sectionOf, type AttestationPolicy } from '../../policy/policy.ts';
+import { verdictOf, type AttestationVerdict } from '../../verdict.ts';
 import { appraiseNonce, appraiseQuote, nonceArgument } from './appraise-quote.ts';
 import { AuthenticQuote } from './stages.ts';
 
@@ -20,8 +19,7 @@ export async function appraise(
   AuthenticQuote.require(authentic, 'tpm');
   const policy = parseAttestationPolicy(options.policy);
   const section = sectionOf(policy, 'tpm');
-  const { measurements } = section;
-  if (measurements === 'from-release') throw new FastnessError('ATTEST_POLICY_INCOMPLETE', `Policy ${policy.id}.`);
+  const measurements = filledIn(policy, section.measurements);
   const nonce = nonceArgument(options.expectedReportData);
   const checks: Checklist = new Checklist(policy.waivers, authentic);
 
@@ -34,6 +32,5 @@ export async function appraise(
     debug: false,
     ...facts,
   });
-  const { waivers, checks: records } = checks.results();
-  return Object.freeze({ claims, waivers, checks: records, policyId: policy.id });
+  return verdictOf(claims, checks, policy);
 }

@@ -1,4 +1,3 @@
-import { FastnessError } from '@fastness/codec/errors';
 import type { HashName } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
 import type { EventLog } from '../../event-log/index.ts';
@@ -7,6 +6,7 @@ import type { AppliedWaiver } from '../../waivers.ts';
 import type { TpmQuote } from './attest.ts';
 import type { PcrValues } from './content.ts';
 import type { TpmSignature } from './signature.ts';
+import { isObject, stageSkipped } from '../stage.ts';
 
 /**
  * The values that pass from stage to stage, for every kind of TPM: classes with a private field, so that neither the compiler
@@ -51,7 +51,7 @@ export class ParsedQuote<Trust> {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `parse` of this TEE. */
   static signedPartOf<Trust>(value: ParsedQuote<Trust>, tee: Tee): SignedQuote {
     if (!isObject(value) || !(#signed in value) || value.#tee !== tee) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The quote does not come from parse() of this TEE.');
+      throw stageSkipped('The quote', 'parse() of this TEE');
     }
     return value.#signed;
   }
@@ -95,12 +95,7 @@ export class AuthenticQuote<Trust> {
   /** Throws ATTEST_STAGE_SKIPPED when `value` does not come from `authenticate` of this TEE. */
   static require<Trust>(value: AuthenticQuote<Trust>, tee: Tee): void {
     if (!isObject(value) || !(#tee in value) || value.#tee !== tee) {
-      throw new FastnessError('ATTEST_STAGE_SKIPPED', 'The quote does not come from authenticate() of this TEE.');
+      throw stageSkipped('The quote', 'authenticate() of this TEE');
     }
   }
-}
-
-/** Callers may be plain JavaScript. */
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
