@@ -25,6 +25,8 @@ export interface Permission {
   readonly signal: AbortSignal;
   /** That a broker logged it; see `Grant`. */
   readonly logProof: string | undefined;
+  /** The lease as the one broker of the release signed it, for clients; undefined where several brokers grant one each. */
+  readonly token: string | undefined;
   /** Milliseconds for which the enclave may still answer. */
   remainingMs(): number;
   /** The time of whoever grants it, carried on by the clock. */

@@ -91,6 +91,11 @@ export class ShareQuorum implements Permission {
     return this.#lost.signal;
   }
 
+  /** The lease of one broker shows nothing where several have to agree. */
+  get token(): undefined {
+    return undefined;
+  }
+
   /** The proof of one of the brokers. */
   get logProof(): string | undefined {
     return this.#live().find(({ logProof }) => logProof !== undefined)?.logProof;

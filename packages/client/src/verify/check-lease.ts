@@ -41,10 +41,9 @@ export async function checkLease(options: {
     return { lease: undefined, checks: [{ code, outcome: 'not-applicable', expected, actual: 'no lease' }] };
   }
   const { token, first } = bundle.lease;
-  const claims = await openLease({
-    lease: fromBase64Url(token),
-    brokerKey: fromBase64Url(release.release.brokerKey),
-  });
+  const { brokerKey } = release.release;
+  if (brokerKey === undefined) throw new FastnessError('CLIENT_LEASE_RELEASE', 'The release names no single broker.');
+  const claims = await openLease({ lease: fromBase64Url(token), brokerKey: fromBase64Url(brokerKey) });
   if (!equalBytes(claims.releaseDigest, release.releaseDigest)) throw new FastnessError('CLIENT_LEASE_RELEASE');
   if (!equalBytes(claims.keyConfigDigest, await leasedDigest(first, keyConfigDigest)))
     throw new FastnessError('CLIENT_LEASE_KEYS');
