@@ -60,19 +60,20 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   // Emulated in software: nothing here needs KVM, and machines that test this have none.
   const emulator = spawn(
     'qemu-system-x86_64',
+    // prettier-ignore
     [
-      ...['-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '1024', '-smp', '1', '-no-reboot', '-nodefaults'],
-      ...['-display', 'none', '-serial', 'stdio'],
-      ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`],
-      ...['-drive', `if=pflash,format=raw,unit=1,file=${join(folder, 'variables')}`],
-      ...['-chardev', `socket,id=tpm,path=${socket}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm'],
-      ...['-device', 'tpm-crb,tpmdev=tpm0'],
-      ...['-drive', `if=none,id=model,format=raw,readonly=on,file=${options.modelDisk}`],
-      ...['-device', 'virtio-blk-pci,drive=model'],
-      ...['-drive', `if=none,id=boot,format=raw,readonly=on,file=${options.bootDisk}`],
-      ...['-device', 'virtio-blk-pci,drive=boot,bootindex=1'],
-      ...['-netdev', `user,id=net,hostfwd=tcp:127.0.0.1:${options.port}-10.0.2.15:${options.enclavePort}`],
-      ...['-device', 'virtio-net-pci,netdev=net,romfile='],
+      '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '1024', '-smp', '1', '-no-reboot', '-nodefaults',
+      '-display', 'none', '-serial', 'stdio',
+      '-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`,
+      '-drive', `if=pflash,format=raw,unit=1,file=${join(folder, 'variables')}`,
+      '-chardev', `socket,id=tpm,path=${socket}`, '-tpmdev', 'emulator,id=tpm0,chardev=tpm',
+      '-device', 'tpm-crb,tpmdev=tpm0',
+      '-drive', `if=none,id=model,format=raw,readonly=on,file=${options.modelDisk}`,
+      '-device', 'virtio-blk-pci,drive=model',
+      '-drive', `if=none,id=boot,format=raw,readonly=on,file=${options.bootDisk}`,
+      '-device', 'virtio-blk-pci,drive=boot,bootindex=1',
+      '-netdev', `user,id=net,hostfwd=tcp:127.0.0.1:${options.port}-10.0.2.15:${options.enclavePort}`,
+      '-device', 'virtio-net-pci,netdev=net,romfile=',
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
@@ -83,8 +84,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     for (const listener of listeners) listener();
   };
   for (const stream of [emulator.stdout, emulator.stderr]) createInterface({ input: stream }).on('line', note);
-  const off = once(emulator, 'close').then(() => {
+  const { promise: off, resolve: isOff } = Promise.withResolvers<void>();
+  emulator.once('close', () => {
     note('[the machine is off]');
+    isOff();
   });
   return {
     console: lines,
@@ -101,7 +104,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       const timer = setTimeout(() => fail(`Not seen within ${milliseconds / 1000} s`), milliseconds);
       listeners.add(look);
       look();
-      void off.then(() => fail('The machine is off'));
+      void off.then(() => {
+        fail('The machine is off');
+        return undefined;
+      });
       try {
         return await promise;
       } finally {

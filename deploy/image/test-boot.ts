@@ -146,7 +146,7 @@ async function badBoots(given: {
   const run = async ([name, uki, code, event, disk]: (typeof cases)[number]): Promise<void> => {
     const [machine] = await boot(name.replaceAll(' ', '-'), uki, disk);
     const end = await machine.waitFor((entry) => entry['level'] === 'error' && entry['code'] !== undefined, PATIENCE);
-    const detail = String(end['detail'] ?? '');
+    const detail = typeof end['detail'] === 'string' ? end['detail'] : '';
     const named = event === '' || (await isNamed(given, event, detail));
     check(
       `one byte of ${name} changed: refused`,

@@ -86,7 +86,7 @@ describe('the measurements of a unified kernel image', () => {
       authenticode(image),
       authenticode(kernel),
     ]);
-    const line = concatBytes(...[...'quiet ü\0'].map((letter) => u16le(letter.charCodeAt(0))));
+    const line = concatBytes(...Array.from('quiet ü\0', (letter) => u16le(letter.charCodeAt(0))));
     expect(events['9']).toEqual([sha256(line), sha256(new Uint8Array(700).fill(3))]);
     expect(names['11']).toEqual([
       'name of .linux',

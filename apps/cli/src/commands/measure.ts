@@ -34,16 +34,20 @@ export function measureCommand(): Command {
         };
         output.result({ image: path, ...predicted, policy }, [
           `Registers of ${path} in the ${bank} bank, once it is booted from a disk:`,
-          ...Object.entries(predicted.pcrs).flatMap(([index, value]) => [
-            `  PCR${index}  ${value}`,
-            ...(predicted.events[index] ?? []).map(
-              (digest, place) => `         ${digest}  ${predicted.names[index]?.[place] ?? ''}`,
-            ),
-          ]),
+          ...linesOf(predicted),
           `For the release: fastness sign --measurement tpm:${predicted.pcrs['4'] ?? ''}`,
           `For the tpm section of a policy, beside attestationKeys:`,
           JSON.stringify(policy),
         ]);
       }),
     );
+}
+
+function linesOf({ pcrs, events, names }: PredictedRegisters): string[] {
+  return Object.entries(pcrs).flatMap(([index, value]) => {
+    const explained = (events[index] ?? []).map(
+      (digest, place) => `         ${digest}  ${names[index]?.[place] ?? ''}`,
+    );
+    return [`  PCR${index}  ${value}`].concat(explained);
+  });
 }
