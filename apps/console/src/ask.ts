@@ -1,4 +1,4 @@
-import type { FastnessClient, ReceiptBundle, VerifiedEnclave } from '@fastness/client/portable';
+import type { Conversation, ReceiptBundle, VerifiedEnclave } from '@fastness/client/portable';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 
@@ -28,7 +28,7 @@ const paths: Readonly<Record<Task, string>> = Object.freeze({
  * is proved.
  */
 export async function ask(
-  client: Pick<FastnessClient, 'fetch' | 'getReceipt'>,
+  client: Conversation,
   options: {
     readonly enclave: VerifiedEnclave;
     readonly messages: readonly Message[];
@@ -68,7 +68,8 @@ export async function ask(
 
 async function* decoded(response: Response): AsyncGenerator<string> {
   if (response.body === null) return;
-  const decoder = new TextDecoder();
+  // Byte for byte, so that the digest of what is saved is that of the receipt.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const reader = response.body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     yield decoder.decode(part.value, { stream: true });

@@ -29,6 +29,7 @@ export function startChat(client: FastnessClient, current: () => VerifiedEnclave
   const status = byId('chat-status', HTMLElement);
   const ended = new AbortController();
   const { signal: over } = ended;
+  const conversation = client.conversation();
   const messages: Message[] = [];
   const answers: Answer[] = [];
   let running: AbortController | undefined;
@@ -55,7 +56,7 @@ export function startChat(client: FastnessClient, current: () => VerifiedEnclave
     entry.scrollIntoView({ block: 'nearest' });
     try {
       const question: Message = { role: 'user', content };
-      const answer = await ask(client, {
+      const answer = await ask(conversation, {
         enclave: current(),
         messages: [...messages, question],
         signal: AbortSignal.any([running.signal, over]),

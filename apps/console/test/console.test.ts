@@ -51,7 +51,7 @@ describe.skipIf(!chromiumPresent)(`the console in Chromium (${chromiumPath})`, {
     await mustRun(home, ['init']);
     const policyFile = join(home, 'policy/broker.json');
     const policy = JSON.parse(await readFile(policyFile, 'utf8')) as Record<string, unknown>;
-    await writeFile(policyFile, JSON.stringify({ ...policy, lease: { ttlSeconds: 20, renewSuperseded: true } }));
+    await writeFile(policyFile, JSON.stringify({ ...policy, lease: { ttlSeconds: 40, renewSuperseded: true } }));
     up = startCli(home, ['up', '--any-port']);
     const result = await up.waitFor(({ event }) => event === 'result', 500_000);
     start = String(result['consoleUrl']);
@@ -142,9 +142,32 @@ describe.skipIf(!chromiumPresent)(`the console in Chromium (${chromiumPath})`, {
     await page.keyboard.press('Enter');
     const saved = join(folder, 'saved.receipt.json');
     await (await download).saveAs(saved);
-    const checked = await runCli(home, ['verify', saved]);
-    expect(checked.events.at(-1)).toMatchObject({ event: 'receipt-verified' });
+    const checked = await runCli(home, ['receipt', 'verify', saved]);
+    expect(checked.events.at(-1)).toMatchObject({ event: 'result', conversations: 1, receipts: 1 });
     await picture('answered');
+  });
+
+  it('saves a conversation whose receipts are a chain, which verifies offline with what was said', async () => {
+    await page.locator('#message').fill('45M twisted ankle. Walks.');
+    await page.keyboard.press('Enter');
+    await page.locator('.turn.proved').nth(1).waitFor();
+    const download = page.waitForEvent('download');
+    await page.locator('#save-all').click();
+    const saved = join(folder, 'conversation.json');
+    await (await download).saveAs(saved);
+    const checked = await runCli(home, ['receipt', 'verify', saved]);
+    expect(checked.exitCode).toBe(0);
+    const answers = checked.events.filter(({ event }) => event === 'receipt-verified');
+    expect(answers).toHaveLength(2);
+    for (const answer of answers) expect(answer).toMatchObject({ compared: { request: true, response: true } });
+    expect(checked.events.at(-1)).toMatchObject({ event: 'result', conversations: 1, receipts: 2 });
+    const file = JSON.parse(await readFile(saved, 'utf8')) as { receipts: unknown[]; bodies: unknown[] };
+    await writeFile(
+      saved,
+      JSON.stringify({ ...file, receipts: file.receipts.toReversed(), bodies: file.bodies.toReversed() }),
+    );
+    const moved = await runCli(home, ['receipt', 'verify', saved]);
+    expect([moved.code, moved.exitCode]).toEqual(['CLIENT_CONVERSATION_ORDER', 4]);
   });
 
   it('shows hardware, release, approvers, class, every check with its meaning, and what is not protected', async () => {

@@ -20,6 +20,7 @@ export { createReceiptIssuer, type ReceiptIssuer } from './receipt-issuer.ts';
 export {
   evidenceDigestOf,
   generateReceiptKey,
+  receiptDigestOf,
   receiptType,
   signReceipt,
   verifyReceipt,

@@ -20,9 +20,23 @@ export interface ReceiptClaims {
   readonly issuedAt: Date;
   /** Counts the receipts of one receipt key from 1; a gap is a response whose receipt someone else has. */
   readonly sequence: number;
+  /**
+   * The receipt before this one in a conversation, as the client named it: `receiptDigestOf`. Absent: the client named none.
+   * The enclave keeps no conversations; what its signature adds is that this request came with this name.
+   */
+  readonly previous?: Uint8Array;
 }
 
-const label = { request: 1, response: 2, release: 3, evidence: 4, keyConfig: 5, issuedAt: 6, sequence: 7 } as const;
+const label = {
+  request: 1,
+  response: 2,
+  release: 3,
+  evidence: 4,
+  keyConfig: 5,
+  issuedAt: 6,
+  sequence: 7,
+  previous: 8,
+} as const;
 const codes = { malformed: 'CHANNEL_RECEIPT_MALFORMED', signature: 'CHANNEL_RECEIPT_SIGNATURE' } as const;
 
 /** Protected `typ` of a receipt. */
@@ -56,6 +70,7 @@ export function signReceipt(options: { claims: ReceiptClaims; sign: SignBytes })
     [label.keyConfig, claims.keyConfigDigest],
     [label.issuedAt, secondsOf(claims.issuedAt)],
     [label.sequence, claims.sequence],
+    ...(claims.previous === undefined ? [] : ([[label.previous, claims.previous]] as const)),
   ]);
   return signClaims({ type: receiptType, claims: map, sign });
 }
@@ -69,6 +84,7 @@ export async function verifyReceipt(options: { receipt: Uint8Array; receiptKey: 
   const publicKey = await importEd25519('raw', options.receiptKey, codes.signature);
   const claims = await verifyClaims({ type: receiptType, message: options.receipt, publicKey, codes });
   const reader = new ClaimReader(claims, codes.malformed);
+  const previous = reader.optionalDigest(label.previous);
   const receipt: ReceiptClaims = {
     requestDigest: reader.digest(label.request),
     responseDigest: reader.digest(label.response),
@@ -77,9 +93,15 @@ export async function verifyReceipt(options: { receipt: Uint8Array; receiptKey: 
     keyConfigDigest: reader.digest(label.keyConfig),
     issuedAt: reader.time(label.issuedAt),
     sequence: reader.integer(label.sequence, Number.MAX_SAFE_INTEGER),
+    ...(previous === undefined ? {} : { previous }),
   };
   reader.done();
   return receipt;
+}
+
+/** By what the next receipt of a conversation names this one: SHA-256 of the COSE_Sign1, signature included. */
+export function receiptDigestOf(receipt: Uint8Array): Promise<Uint8Array> {
+  return sha256(receipt);
 }
 
 /**

@@ -83,6 +83,11 @@ export class ClaimReader {
     return value;
   }
 
+  /** 32 bytes, or undefined where the claim is absent. */
+  optionalDigest(label: number): Uint8Array | undefined {
+    return this.#claims.has(label) ? this.digest(label) : undefined;
+  }
+
   /** An integer from 0 to `max`, at most 2^53 - 1. */
   integer(label: number, max: number): number {
     const value = this.#take(label);

@@ -1,10 +1,24 @@
 export { actionFor, type ClientAction } from './action.ts';
-export type { ClientEvent, ClientOptions, CompleteClientEndorsements, FastnessClient } from './fetch/client.ts';
+export type {
+  ClientEvent,
+  ClientOptions,
+  CompleteClientEndorsements,
+  Conversation,
+  FastnessClient,
+} from './fetch/client.ts';
 export { createClient } from './fetch/create-client.ts';
 export type { OuterFetch } from './fetch/outer.ts';
 export { type ClientMemory, type Remembered } from './memory.ts';
 export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './policy.ts';
 export { parseReceiptBundle, receiptBundleSchema, type ReceiptBundle } from './receipt/bundle.ts';
+export {
+  conversationSchema,
+  parseConversation,
+  receiptsOf,
+  verifyConversations,
+  type ConversationFile,
+  type VerifiedConversation,
+} from './receipt/conversation.ts';
 export { verifyReceiptBundle, type VerifiedReceipt } from './receipt/verify-bundle.ts';
 export type { HeldLease } from './verify/check-lease.ts';
 export type { LoggedRelease } from './verify/check-logged.ts';

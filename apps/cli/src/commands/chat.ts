@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import type { FastnessClient } from '@fastness/client';
+import type { Conversation, FastnessClient } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
 import { ask, type ChatMessage } from '../support/ask.ts';
 import { clientForHome, type ClientOptions } from '../support/client.ts';
@@ -45,6 +45,7 @@ export async function askOnce(context: Context, client: FastnessClient, message:
 
 async function converse(context: Context, client: FastnessClient, keep: boolean): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  const conversation = client.conversation();
   const messages: ChatMessage[] = [];
   const close = (): void => lines.close();
   context.signal.addEventListener('abort', close, { once: true });
@@ -52,7 +53,7 @@ async function converse(context: Context, client: FastnessClient, keep: boolean)
   for await (const line of lines) {
     if (line.trim() !== '') {
       messages.push({ role: 'user', content: line });
-      messages.push({ role: 'assistant', content: await answer(context, client, messages, keep) });
+      messages.push({ role: 'assistant', content: await answer(context, client, messages, keep, conversation) });
     }
     lines.prompt();
   }
@@ -63,11 +64,12 @@ async function answer(
   client: FastnessClient,
   messages: readonly ChatMessage[],
   keep: boolean,
+  through: Conversation = client.conversation(),
 ): Promise<string> {
   const { output, signal } = context;
   const { release } = (await client.verify()).release;
   output.text(`\n  > ${messages.at(-1)?.content ?? ''}\n  < `);
-  const result = await ask(client, { model: release.modelId, messages, signal, onText: (text) => output.text(text) });
+  const result = await ask(through, { model: release.modelId, messages, signal, onText: (text) => output.text(text) });
   output.text('\n\n');
   const saved = await saveReceipt(context.home, client, result, keep);
   output.step(

@@ -16,7 +16,7 @@ export interface ChatAnswer extends Exchange {
 
 /** Streams one chat completion; each piece of text is handed to `onText` as it arrives. */
 export async function ask(
-  client: FastnessClient,
+  client: Pick<FastnessClient, 'fetch'>,
   options: { model: string; messages: readonly ChatMessage[]; onText: (text: string) => void; signal: AbortSignal },
 ): Promise<ChatAnswer> {
   const { model, messages, onText, signal } = options;

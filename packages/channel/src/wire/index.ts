@@ -28,5 +28,5 @@ export {
   type KeyReleaseResponse,
   type SealedKey,
 } from './key-release.ts';
-export { errorHeader, evidenceHeader, mediaTypes, receiptTrailer } from './media-types.ts';
+export { errorHeader, evidenceHeader, mediaTypes, previousHeader, receiptTrailer } from './media-types.ts';
 export { parseWire, parseWireJson, wireLimits } from './parse.ts';

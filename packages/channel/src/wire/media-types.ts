@@ -20,3 +20,10 @@ export const evidenceHeader = 'fastness-evidence';
  * no receipt. It is inside the sealed response, so nobody but the enclave can have set it.
  */
 export const errorHeader = 'fastness-error';
+
+/**
+ * Name of the inner request header that names the receipt before this one in a conversation: base64url of its 32-byte digest
+ * (`receiptDigestOf`). The enclave puts it into the receipt, so that whoever holds the receipts can tell a gap, a swap or a
+ * receipt of another conversation.
+ */
+export const previousHeader = 'fastness-previous';

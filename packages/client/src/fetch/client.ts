@@ -86,8 +86,25 @@ export interface FastnessClient {
    */
   readonly fetch: typeof globalThis.fetch;
   /**
+   * Starts a conversation: requests one after the other, whose receipts form a chain. Whoever holds them can show later that
+   * none is missing, moved or foreign: `verifyConversations`. Parallel requests belong into `fetch`.
+   */
+  readonly conversation: () => Conversation;
+  /**
    * The verified receipt of a response, once its body has been read to its end.
    * @throws FastnessError what the body failed with; `CLIENT_RECEIPT_INCOMPLETE`, `CLIENT_RECEIPT_UNKNOWN`
    */
   readonly getReceipt: (response: Response) => Promise<ReceiptBundle>;
+}
+
+/** Requests whose receipts name each other in order. */
+export interface Conversation {
+  /**
+   * As the client's, one at a time: the receipt names the last one that was proved before it.
+   * @throws FastnessError also `CLIENT_CONVERSATION_BUSY`, when the body of the response before has not ended
+   */
+  readonly fetch: typeof globalThis.fetch;
+  readonly getReceipt: FastnessClient['getReceipt'];
+  /** The verified receipts so far, in order. */
+  readonly receipts: () => readonly ReceiptBundle[];
 }

@@ -1,12 +1,12 @@
-import { collect, sealRequest, type OpenedResponse, type StreamSource } from '@fastness/channel';
-import { errorHeader, evidenceHeader } from '@fastness/channel/wire';
-import { toBase64Url } from '@fastness/codec/bytes';
+import { collect, receiptDigestOf, sealRequest, type OpenedResponse, type StreamSource } from '@fastness/channel';
+import { errorHeader, evidenceHeader, previousHeader } from '@fastness/channel/wire';
+import { fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import type { ClientPolicy } from '../policy.ts';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
 import { receiptAtEnd } from '../receipt/receipts.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
-import type { ClientOptions, FastnessClient } from './client.ts';
+import type { ClientOptions, Conversation, FastnessClient } from './client.ts';
 import { holdBackEnd } from './hold-back.ts';
 import { innerRequestOf, type InnerRequest } from './inner-request.ts';
 import { createOuter } from './outer.ts';
@@ -66,10 +66,12 @@ export function createClient(options: ClientOptions): FastnessClient {
   const receipts = new WeakMap<Response, Promise<ReceiptBundle>>();
 
   /** One exchange with one verified enclave. */
-  const send = async (inner: InnerRequest, enclave: VerifiedEnclave): Promise<Response> => {
+  const send = async (inner: InnerRequest, enclave: VerifiedEnclave, previous?: Uint8Array): Promise<Response> => {
     const { repeatable } = inner;
     const headers = new Headers(inner.request.headers);
     headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
+    if (previous === undefined) headers.delete(previousHeader);
+    else headers.set(previousHeader, toBase64Url(previous));
     const prepared = await ahead.take(enclave);
     const sealed = await sealRequest({
       prepared,
@@ -101,6 +103,7 @@ export function createClient(options: ClientOptions): FastnessClient {
             status,
             end,
             now: now(),
+            ...(previous === undefined ? {} : { previous }),
           });
           receipt.resolve(bundle);
           tell({ type: 'receipt', bundle });
@@ -118,20 +121,55 @@ export function createClient(options: ClientOptions): FastnessClient {
     return response;
   };
 
-  const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const inner = await innerRequestOf(input, init);
+  const fetchAfter = async (previous: Uint8Array | undefined, ...request: FetchArguments): Promise<Response> => {
+    const inner = await innerRequestOf(...request);
     inner.signal?.throwIfAborted();
     const enclave = await session.current(inner.signal);
     try {
-      return await send(inner, enclave);
+      return await send(inner, enclave, previous);
     } catch (error) {
       if (!(error instanceof FastnessError) || !keyErrors.has(error.code) || !inner.repeatable) throw error;
       tell({ type: 'keys-changed', code: error.code });
       const fresh = await session.replace(enclave, inner.signal);
       // The refusal was not authenticated. Only keys that did change are a reason to send the request again.
       if (toBase64Url(fresh.keyConfigDigest) === toBase64Url(enclave.keyConfigDigest)) throw error;
-      return await send(inner, fresh);
+      return await send(inner, fresh, previous);
     }
+  };
+
+  const getReceipt = async (response: Response): Promise<ReceiptBundle> => {
+    const receipt = receipts.get(response);
+    if (receipt === undefined) throw new FastnessError('CLIENT_RECEIPT_UNKNOWN');
+    return receipt;
+  };
+
+  /** Each request names the receipt of the last one that was proved. */
+  const conversation = (): Conversation => {
+    const proved: ReceiptBundle[] = [];
+    let open = false;
+    return {
+      receipts: () => [...proved],
+      getReceipt,
+      fetch: async (...request) => {
+        // Two requests after the same receipt would make two conversations of it.
+        if (open) throw new FastnessError('CLIENT_CONVERSATION_BUSY');
+        open = true;
+        const end = (): void => {
+          open = false;
+        };
+        try {
+          const last = proved.at(-1);
+          const previous = last === undefined ? undefined : await receiptDigestOf(fromBase64Url(last.receipt));
+          const response = await fetchAfter(previous, ...request);
+          const receipt = receipts.get(response);
+          receipt?.then((bundle) => proved.push(bundle)).then(end, end);
+          return response;
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+    };
   };
 
   return {
@@ -140,14 +178,13 @@ export function createClient(options: ClientOptions): FastnessClient {
       policy = next;
       session.setPolicy(next);
     },
-    fetch,
-    getReceipt: async (response) => {
-      const receipt = receipts.get(response);
-      if (receipt === undefined) throw new FastnessError('CLIENT_RECEIPT_UNKNOWN');
-      return receipt;
-    },
+    fetch: async (...request) => fetchAfter(undefined, ...request),
+    conversation,
+    getReceipt,
   };
 }
+
+type FetchArguments = [input: string | URL | Request, init?: RequestInit];
 
 function leastBytesFor({ traffic }: ClientPolicy): number {
   return traffic === undefined ? 0 : leastRequestBytes[traffic];

@@ -1,6 +1,6 @@
 import type { ResponseEnd } from '@fastness/channel';
 import { receiptTrailer } from '@fastness/channel/wire';
-import { toHex } from '@fastness/codec/bytes';
+import { equalBytes, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
 import type { ReceiptBundle } from './bundle.ts';
@@ -20,14 +20,18 @@ export async function receiptAtEnd(options: {
   status: number;
   end: ResponseEnd;
   now: Date;
+  /** Digest of the receipt before, if the request named one. */
+  previous?: Uint8Array;
 }): Promise<ReceiptBundle> {
-  const { enclave, request, requestDigest, status, end, now } = options;
+  const { enclave, request, requestDigest, status, end, now, previous } = options;
   const receipt = end.trailers.get(receiptTrailer);
   if (receipt === null) throw new FastnessError('CLIENT_RECEIPT_MISSING');
   const claims = await readReceipt(receipt, enclave.receiptKey);
   const { releaseDigest, keyConfigDigest, evidenceDigest } = enclave;
   const { responseDigest } = end;
   compareReceipt(claims, { requestDigest, responseDigest, releaseDigest, keyConfigDigest, evidenceDigest });
+  const linked = previous !== undefined && claims.previous !== undefined && equalBytes(previous, claims.previous);
+  if (previous !== claims.previous && !linked) throw new FastnessError('CLIENT_RECEIPT_PREVIOUS');
   const difference = claims.issuedAt.getTime() - now.getTime();
   if (Math.abs(difference) > receiptClockTolerance) {
     throw new FastnessError('CLIENT_RECEIPT_TIME', `${Math.round(difference / 1000)} seconds apart.`);

@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly attestation?: (bundle: AttestationBundle) => unknown;
   /** Replaces the trailers of a response. */
   readonly trailers?: (honest: HeadersInit) => HeadersInit;
+  /** A field of the inner request that the enclave does not see. */
+  readonly hide?: string;
   /** Changes the outer response to `/ohttp`: what a relay can do to it. */
   readonly outer?: (sealed: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>;
   /** Answers a path before the enclave does. */
@@ -48,6 +50,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     if (path !== '/ohttp') throw new FastnessError('CHANNEL_HTTP_CONTROL');
     const chunks: Uint8Array[] = [];
     const opened = await options.enclave.generation.gateway.open(webStream(request, chunks));
+    if (options.hide !== undefined) opened.request.headers.delete(options.hide);
     const honest = options.enclave.generation.receipts.trailersFor(opened);
     const inner = await options.answer(opened.request);
     const sealed = opened.sealResponse({

@@ -142,6 +142,51 @@ export const clientErrors = Object.freeze({
     message: 'The time in the receipt is too far from the time of the verifier.',
     next: 'Check both clocks. A host that sets its clock back could make a receipt look older than it is.',
   },
+  CLIENT_RECEIPT_PREVIOUS: {
+    class: 'invalid',
+    message: 'The receipt names another receipt before it than the request did.',
+    next: distrust,
+  },
+  CLIENT_CONVERSATION_BUSY: {
+    class: 'usage',
+    message: 'The response before this request has not ended.',
+    next: 'Read or cancel its body first; send requests that are independent with the fetch of the client.',
+  },
+  CLIENT_CONVERSATION_GAP: {
+    class: 'invalid',
+    message: 'A receipt of the conversation is missing.',
+    next: 'Find the receipt whose digest the detail names; without it, what was said there is unknown.',
+  },
+  CLIENT_CONVERSATION_FORK: {
+    class: 'invalid',
+    message: 'Two receipts follow the same receipt.',
+    next: 'Ask who kept the receipts which of the two belongs to the conversation.',
+  },
+  CLIENT_CONVERSATION_FOREIGN: {
+    class: 'invalid',
+    message: 'The receipts belong to more than one conversation.',
+    next: 'Verify each conversation by itself; a single one was asked for.',
+  },
+  CLIENT_CONVERSATION_ORDER: {
+    class: 'invalid',
+    message: 'The receipts are not in the order in which they were issued.',
+    next: 'Do not rely on the order of the file; the receipts themselves say which follows which.',
+  },
+  CLIENT_CONVERSATION_REPEATED: {
+    class: 'invalid',
+    message: 'The same receipt is there twice.',
+    next: 'Remove the copy.',
+  },
+  CLIENT_CONVERSATION_TIME: {
+    class: 'invalid',
+    message: 'A receipt says that it is older than the receipt before it.',
+    next: 'A clock was set back between the two answers: do not rely on their times.',
+  },
+  CLIENT_CONVERSATION_FILE: {
+    class: 'invalid',
+    message: 'The conversation does not follow its schema.',
+    next: 'Keep the file exactly as it was saved.',
+  },
   CLIENT_RECEIPT_UNKNOWN: {
     class: 'usage',
     message: 'The response did not come through this client.',
