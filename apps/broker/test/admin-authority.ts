@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { createHash } from 'node:crypto';
+import { TLSSocket } from 'node:tls';
 import { encodePem, utf8Encode } from '@fastness/codec/bytes';
 import { der } from '@fastness/codec/der';
 import {
@@ -115,7 +116,7 @@ export async function ask(
   agent: Agent,
   url: string,
   options: { method?: string; json?: unknown; token?: string } = {},
-): Promise<Answer & { readonly reused: boolean }> {
+): Promise<Answer & { readonly reused: boolean; readonly resumed: boolean }> {
   const { method = 'GET', json, token } = options;
   return await new Promise((resolve, reject) => {
     const headers = {
@@ -124,13 +125,20 @@ export async function ask(
     };
     const sent = request(url, { method, headers, agent }, (response) => {
       let text = '';
+      const resumed = response.socket instanceof TLSSocket && response.socket.isSessionReused();
       response.setEncoding('utf8');
       response.on('data', (part: string) => (text += part));
       response.on('error', reject);
       response.on('end', () => {
         const all = Object.entries(response.headers).map(([key, value]) => [key, String(value)] as [string, string]);
         const body: unknown = JSON.parse(text === '' ? 'null' : text);
-        resolve({ status: response.statusCode ?? 0, body, headers: new Headers(all), reused: sent.reusedSocket });
+        resolve({
+          status: response.statusCode ?? 0,
+          body,
+          headers: new Headers(all),
+          reused: sent.reusedSocket,
+          resumed,
+        });
       });
     });
     sent.on('error', reject);

@@ -323,7 +323,14 @@ describe('client certificates', () => {
     const revocable = await authority.issue({ keys: olga(), serial: 77 });
     const client = agentOf(revocable, true);
     expect(outcome(await identity(client))).toEqual([200, 'olga']);
+    // A session that is resumed on another connection is the same client's.
+    const resuming = agentOf(revocable);
+    expect(outcome(await identity(resuming))).toEqual([200, 'olga']);
+    const resumed = await identity(resuming);
+    expect([resumed.resumed, ...outcome(resumed)]).toEqual([true, 200, 'olga']);
     write(revocationListPath, await authority.list([76, 77]));
+    const late = await identity(resuming);
+    expect([late.resumed, ...outcome(late)]).toEqual([true, 401, 'BROKER_ADMIN_CERTIFICATE', 'X509_REVOKED.']);
     const revoked = await identity(client);
     expect(revoked.reused).toBe(true);
     expect(outcome(revoked)).toEqual([401, 'BROKER_ADMIN_CERTIFICATE', 'X509_REVOKED.']);
