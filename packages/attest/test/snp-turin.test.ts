@@ -26,7 +26,7 @@ describe.skipIf(!vectorsPresent)('recorded Turin VCEK', () => {
 
   it('chains to the pinned ARK', async () => {
     const checks = new Checklist([]);
-    const chain = await selectChain(load(), 'vcek', amdAnchors.snp, checks);
+    const chain = await selectChain(load(), 'vcek', amdAnchors.snp, checks, {});
     expect(chain.product.name).toBe('Turin');
     checkChainShape(chain, checks);
     checkValidity(chain, now, checks);
@@ -40,7 +40,7 @@ describe.skipIf(!vectorsPresent)('recorded Turin VCEK', () => {
 
   it('certifies a chip id of 8 bytes and a TCB in the layout of Turin', async () => {
     const checks = new Checklist([]);
-    const chain = await selectChain(load(), 'vcek', amdAnchors.snp, checks);
+    const chain = await selectChain(load(), 'vcek', amdAnchors.snp, checks, {});
     const report = new Uint8Array(REPORT_BYTES);
     const set = (name: keyof typeof reportLayout, ...bytes: number[]) => report.set(bytes, reportLayout[name].offset);
     set('version', 3);
