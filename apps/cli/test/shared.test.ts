@@ -20,7 +20,7 @@ const anyPort = 'http://127.0.0.1:0';
 /** Homes of the brokers. The first is the owner's, who also runs the enclave. */
 const names = ['owner', 'two', 'three'];
 
-describe('a model whose key three brokers share', { timeout: 300_000 }, () => {
+describe('a model whose key three brokers share', { timeout: 600_000 }, () => {
   let folder: string;
   const running: CliProcess[] = [];
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe('a model whose key three brokers share', { timeout: 300_000 }, () => {
   const start = async (name: string, args: readonly string[]): Promise<{ url: string; cli: CliProcess }> => {
     const cli = startCli(home(name), [...args, '--listen', anyPort]);
     running.push(cli);
-    const { url } = await cli.waitFor(({ event }) => event === 'listening', 200_000);
+    const { url } = await cli.waitFor(({ event }) => event === 'listening', 300_000);
     return { url: String(url), cli };
   };
 

@@ -31,7 +31,7 @@ function hostThat(
   };
 }
 
-describe.skipIf(!hasModels)('an enclave whose key three brokers share', { timeout: 120_000 }, () => {
+describe.skipIf(!hasModels)('an enclave whose key three brokers share', { timeout: 300_000 }, () => {
   let world: SharedWorld;
   let key: Uint8Array;
   beforeAll(async () => {
@@ -140,7 +140,7 @@ describe.skipIf(!hasModels)('an enclave whose key three brokers share', { timeou
     const obtained = await asked;
     expect(obtained.root).toEqual(key);
     const refused = () => events.find(({ event }) => event === 'share-refused');
-    await expect.poll(refused, { timeout: 60_000 }).toMatchObject({ share: 1, code });
+    await expect.poll(refused, { timeout: 250_000 }).toMatchObject({ share: 1, code });
     give(obtained);
     closing.abort();
   });
@@ -187,7 +187,7 @@ describe.skipIf(!hasModels)('an enclave whose key three brokers share', { timeou
               (line) =>
                 line.event === event && line['share'] === share && (code === undefined || line['code'] === code),
             ),
-          { timeout: 100_000 },
+          { timeout: 250_000 },
         )
         .toBe(true);
     return { enclave, until, push: (seconds: number) => void (ahead += seconds * 1000) };

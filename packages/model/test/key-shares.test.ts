@@ -202,6 +202,19 @@ describe('a manifest with shares', () => {
   it.each([
     ['a broker of the whole key as well', { ...releaseWith(shared), brokerKey }],
     ['a log of the whole key', { ...releaseWith(shared), logKey: 'log.example+00000000+AAAA' }],
+    ['logs of the whole key', { ...releaseWith(shared), logKeys: ['log.example+00000000+AAAA'] }],
+    [
+      'one log and several at one broker',
+      releaseWith({
+        ...shared,
+        brokers: brokers.map(({ index, brokerKey: key }) => ({
+          index,
+          brokerKey: key,
+          logKey: 'log.example+00000000+AAAA',
+          logKeys: ['other.example+00000000+AAAA'],
+        })),
+      }),
+    ],
     ['neither', rest],
   ])('is not released with %s', async (_, release) => {
     expect(await codeOf(() => parseRelease(JSON.stringify(release)))).toBe('RELEASE_MALFORMED');
