@@ -57,7 +57,7 @@ export async function start(
 }
 
 /** Attests and checks the evidence for what it must bind; returns a fetch that speaks through the channel. */
-export async function connect(url: string, world: World) {
+export async function connect(url: string, world: Pick<World, 'releaseDigest' | 'tee'>) {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   const response = await fetch(`${url}/attestation`, {
     method: 'POST',

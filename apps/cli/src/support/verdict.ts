@@ -25,6 +25,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
       ...(verified.owners === undefined ? {} : { owners: verified.owners }),
       ...(verified.logged === undefined ? {} : { logged: verified.logged }),
       scope: verified.scope,
+      deployment: verified.deployment,
       checks: verified.verdict.checks.length,
     },
   );
@@ -38,6 +39,10 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
   if (logged !== undefined) output.detail(loggedLine(logged));
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`);
   output.detail('report data binds this nonce, the encryption key, the receipt key and the release');
+  if (verified.lease !== undefined) {
+    const { issuedAt, ttlSeconds } = verified.lease;
+    output.detail(`leased by the owner's broker at ${issuedAt.toISOString()} for ${ttlSeconds} s, to these very keys`);
+  }
   output.detail(
     verified.scope === 'pinned'
       ? 'this deployment: the policy pins the machine'
