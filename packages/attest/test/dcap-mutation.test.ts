@@ -1,3 +1,4 @@
+import { encodePem } from '@fastness/codec';
 import { describe, expect, it } from 'vitest';
 import { CMW_EVIDENCE, sectionOf, verifyEvidence, type Cmw } from '../src/index.ts';
 import { appraise, authenticate, encodeDcapCollateral, parse, type DcapCollateral } from '../src/formats/tdx/index.ts';
@@ -60,6 +61,24 @@ describe('a changed bit', () => {
       // Space at the end of a line and text between blocks mean nothing in PEM.
       if (code === 'accepted') expect(String.fromCharCode(evidence.value[position] ?? 0)).toMatch(/[\s]/);
     }
+  });
+
+  it('anywhere in what names the PCK certificate is refused, though nothing signs it', async () => {
+    const { evidence, ...named } = await prepareDcap({
+      quote: { certificationType: 1 },
+      sent: (all, { certificates }) => ({
+        ...all,
+        pckCertificateChain: certificates.map((der) => encodePem(der, 'CERTIFICATE')).join(''),
+      }),
+    });
+    expect(await codeOf(verifyEvidence({ ...named, evidence }))).toBe('accepted');
+    const { value } = evidence;
+    // PPID, CPUSVN, PCESVN and PCEID: the last 36 bytes of the quote.
+    const codes = await outcomes(36, 1, async (position) =>
+      verifyEvidence({ ...named, evidence: { ...evidence, value: flip(value, value.length - 36 + position) } }),
+    );
+    expect(codes.get('DCAP_PCK_PPID_MISMATCH')).toHaveLength(16);
+    expect(codes.get('DCAP_PCK_TCB_MISMATCH')).toHaveLength(20);
   });
 
   it.each(['tcbInfo', 'qeIdentity', 'rootCaCrl', 'pckCrl'] as const)(
