@@ -7,6 +7,9 @@ export interface Answer {
   /** As the answer itself states it. */
   readonly tokens: number;
   readonly firstTokenMs: number;
+  /** When the last text was there, and how many characters came after the first. */
+  readonly lastTextMs: number;
+  readonly laterCharacters: number;
   /** When the body had closed, which with the channel includes the receipt. */
   readonly wholeMs: number;
 }
@@ -48,19 +51,30 @@ export async function ask(send: Send, path: string, question: object): Promise<A
   let text = '';
   let tokens = 0;
   let firstTokenMs: number | undefined;
+  let lastTextMs = 0;
+  let laterCharacters = 0;
+  let firstRead = 0;
+  let reads = 0;
   let rest = '';
   for await (const bytes of response.body as AsyncIterable<Uint8Array>) {
+    reads += 1;
     const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (!line.startsWith('data: {')) continue;
       const { choices, usage } = JSON.parse(line.slice(6)) as Event;
       const piece = choices[0]?.text ?? choices[0]?.delta?.content ?? '';
-      if (piece !== '') firstTokenMs ??= performance.now() - sent;
+      if (piece !== '') {
+        lastTextMs = performance.now() - sent;
+        firstTokenMs ??= lastTextMs;
+        // What comes in one piece with the first text was made before it.
+        if (firstRead === 0) firstRead = reads;
+        else if (reads !== firstRead) laterCharacters += piece.length;
+      }
       text += piece;
       tokens = usage?.completion_tokens ?? tokens;
     }
   }
   if (firstTokenMs === undefined || tokens === 0) throw new Error('The answer is empty.');
-  return { text, tokens, firstTokenMs, wholeMs: performance.now() - sent };
+  return { text, tokens, firstTokenMs, lastTextMs, laterCharacters, wholeMs: performance.now() - sent };
 }

@@ -10,8 +10,14 @@ export interface PlainProcess {
 }
 
 /** Starts bench/plain-server.ts as a process of its own, with this process's Node arguments, and waits until it serves. */
-export async function startPlain(modelFile: string, modelId: string, port = 0): Promise<PlainProcess> {
-  const child = spawn(process.execPath, [...process.execArgv, program, modelFile, modelId, String(port)], {
+export async function startPlain(
+  modelFile: string,
+  modelId: string,
+  port = 0,
+  sequences?: number,
+): Promise<PlainProcess> {
+  const more = sequences === undefined ? [] : [String(sequences)];
+  const child = spawn(process.execPath, [...process.execArgv, program, modelFile, modelId, String(port), ...more], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise((resolve) => child.once('close', resolve));

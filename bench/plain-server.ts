@@ -1,6 +1,6 @@
 // The bare engine behind plain HTTP, for bench/channel.ts and bench/start.ts: the enclave's engine and inner API with
 // nothing in between, and the model from a plain file. Not for use: nothing is encrypted, attested or limited here.
-// Run: plain-server.ts MODEL.gguf MODEL_ID [PORT]; prints {"event":"listening","url":...} once it serves.
+// Run: plain-server.ts MODEL.gguf MODEL_ID [PORT [SEQUENCES]]; prints {"event":"listening","url":...} once it serves.
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { configSchema } from '@fastness/enclave';
@@ -8,7 +8,7 @@ import { engineRuntime } from '../apps/enclave/src/engine/select.ts';
 import { createInnerApi } from '../apps/enclave/src/serve/inner/app.ts';
 import { listen } from '../apps/enclave/src/serve/node-http.ts';
 
-const [modelFile, modelId, port = '0'] = process.argv.slice(2);
+const [modelFile, modelId, port = '0', sequences] = process.argv.slice(2);
 if (modelFile === undefined || modelId === undefined)
   throw new Error('Usage: plain-server.ts MODEL.gguf MODEL_ID [PORT]');
 
@@ -17,6 +17,7 @@ const { engine: engineLimits, limits } = configSchema.parse({
   listen: { port: 0 },
   brokerUrl: 'http://127.0.0.1',
   modelDir: '.',
+  ...(sequences === undefined ? {} : { engine: { sequences: Number(sequences), queue: 64 } }),
 });
 const runtime = await engineRuntime('llama');
 const file = { path: modelFile, size: () => statSync(modelFile).size, read: () => readFileSync(modelFile) };

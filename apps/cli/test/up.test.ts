@@ -75,6 +75,25 @@ describe('fastness up', { timeout: 60_000 }, () => {
     expect((await openai.models.list()).data.map((model) => model.id)).toEqual(['triage']);
   });
 
+  it('answers the ai package through the proxy, streamed and whole', async () => {
+    const client = join(import.meta.dirname, 'support/ai-client.mjs');
+    const { stdout } = await run(process.execPath, [client, baseUrl, note]);
+    const said = JSON.parse(stdout) as { text: string; streamed: string; finishReason: string; tokens: number[] };
+    expect(said.text).toMatch(triageLine);
+    expect(said).toMatchObject({ streamed: said.text, finishReason: 'stop' });
+    expect(said.tokens[0]).toBeGreaterThan(3);
+    expect(said.tokens[1]).toBe(said.tokens[0]);
+  });
+
+  it('refuses in a shape that clients know: a tool that the model cannot call', async () => {
+    const openai = new OpenAI({ apiKey: 'unused', baseURL: baseUrl, maxRetries: 0 });
+    const tools = [{ type: 'function' as const, function: { name: 'weather', parameters: { type: 'object' } } }];
+    await expect(
+      openai.chat.completions.create({ model: 'triage', messages: [{ role: 'user', content: note }], tools }),
+    ).rejects.toMatchObject({ status: 400, code: 'ENCLAVE_CAPABILITY', param: 'tools', type: 'invalid_request_error' });
+    await expect(openai.embeddings.create({ model: 'triage', input: 'x' })).rejects.toMatchObject({ status: 400 });
+  });
+
   it('answers curl', async () => {
     const body = JSON.stringify({ model: 'triage', messages: [{ role: 'user', content: note }] });
     const { stdout } = await run('curl', [

@@ -24,6 +24,7 @@ export interface EnclaveOptions {
   readonly traffic?: TrafficProfileName;
   readonly frameMs?: number;
   readonly tokensPerEvent?: number;
+  readonly sequences?: number;
   readonly gatherMs?: number;
 }
 
@@ -48,6 +49,7 @@ export function enclaveCommand(): Command {
     )
     .option('--frame-ms <number>', 'a slower pace of frames, for slow engines', Number)
     .option('--gather-ms <number>', 'how long parts of an answer gather where nothing else paces them', Number)
+    .option('--sequences <number>', 'requests that generate at the same time (default: 4)', Number)
     .option('--tokens-per-event <number>', 'tokens that the engine hands on at a time (default: 8)', Number)
     .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
 }
@@ -102,6 +104,7 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
     listen,
     ...(await brokersFor(modelDir, options.broker, config.brokerUrl)),
     modelDir,
+    engine: options.sequences === undefined ? {} : { sequences: options.sequences, queue: 2 * options.sequences },
     limits: {
       ...(options.tokensPerEvent === undefined ? {} : { tokensPerFrame: options.tokensPerEvent }),
       ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),

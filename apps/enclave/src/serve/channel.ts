@@ -60,7 +60,14 @@ async function answerOpened(
   const { lease, api, shape } = serving;
   const trailers = receipts.trailersFor(opened);
   lease.assertHeld();
+  let broken: unknown;
+  opened.requestDigest.catch((error: unknown) => (broken = error));
   const response = await answer(opened, request.signal, api);
+  if (broken !== undefined) {
+    // What the API made of a request that did not arrive whole could have no receipt, and would be cut at its end.
+    await response.body?.cancel().catch(() => undefined);
+    throw broken;
+  }
   // A request whose place was taken away has no digest, so its answer could have no receipt.
   place.signal.throwIfAborted();
   place.answered();
