@@ -1,3 +1,4 @@
+import { compareBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
 import type { Cmw } from '../../cmw.ts';
@@ -82,8 +83,7 @@ function paddingIsZero(report: Uint8Array): boolean {
 function distinct(ders: readonly Uint8Array[]): Uint8Array[] {
   const kept: Uint8Array[] = [];
   for (const der of ders) {
-    if (!kept.some((other) => other.length === der.length && other.every((byte, index) => byte === der[index])))
-      kept.push(der);
+    if (!kept.some((other) => compareBytes(other, der) === 0)) kept.push(der);
   }
   if (kept.length > MAX_OBJECTS) {
     throw new FastnessError(
