@@ -1,6 +1,7 @@
 import { createClient, type FastnessClient, type VerifiedEnclave } from '@fastness/client/portable';
 import { startChat, type Chat } from './chat-view.ts';
 import { byId, el } from './dom.ts';
+import { sessionSeconds } from './facts.ts';
 import { wantedOf } from './fragment.ts';
 import { policyFrom, policyFacts, type LoadedPolicy } from './policy-input.ts';
 import { asFastnessError } from './refusal-view.ts';
@@ -69,6 +70,7 @@ export function startConsole(): void {
       const client: FastnessClient = createClient({
         url,
         policy,
+        sessionSeconds,
         onEvent: (event) => {
           if (event.type !== 'verified' || mine !== turn) return;
           const first = latest === undefined;

@@ -3,6 +3,9 @@ import { hardwareOf, type ClientPolicy, type VerifiedEnclave } from '@fastness/c
 import { toHex } from '@fastness/codec/bytes';
 import type { LoadedPolicy } from './policy-input.ts';
 
+/** Seconds after which a page verifies again at the latest. */
+export const sessionSeconds = 600;
+
 /** One line of a card. `mono`: a digest or identifier, shown as such and whole on demand. */
 export interface Fact {
   readonly label: string;
@@ -116,14 +119,28 @@ function releaseCard({ release: verified }: VerifiedEnclave, { quorum }: ClientP
 }
 
 function sessionCard(
-  { scope, verifiedAt, keyConfigDigest, evidenceDigest, checks, logged }: VerifiedEnclave,
+  {
+    scope,
+    verifiedAt,
+    keyConfigDigest,
+    evidenceDigest,
+    checks,
+    logged,
+    lease,
+    deployment,
+    verifyAgainAt,
+  }: VerifiedEnclave,
   { policy, origin, digest }: LoadedPolicy,
 ): Card {
+  const againAt = new Date(Math.min(verifyAgainAt.getTime(), verifiedAt.getTime() + sessionSeconds * 1000));
   return {
     title: 'This session',
     facts: [
-      { label: 'Class of the verdict', value: scopeText(scope) },
-      { label: 'Verified', value: `${timeOf(verifiedAt)}, over a nonce of this page; again after 10 minutes` },
+      { label: 'Class of the verdict', value: classText({ deployment, scope }) },
+      {
+        label: 'Verified',
+        value: `${timeOf(verifiedAt)}, over a nonce of this page; again by ${timeOf(againAt)}`,
+      },
       { label: 'Under the policy', value: `“${policy.attestation.id}”, which ${origin}` },
       { label: 'Policy', value: digest, mono: true },
       {
@@ -133,10 +150,7 @@ function sessionCard(
             ? 'the policy asks for none'
             : `entry ${logged.index} of ${logged.size} in ${logged.origin}, ${logged.kind === 'lease-renewed' ? 'a renewed lease' : 'a release of the key'}, cosigned by ${logged.cosigned.map(({ name }) => name).join(', ') || 'nobody'}`,
       },
-      {
-        label: 'Lease',
-        value: 'the enclave answers only while the owner’s broker renews it: the word of the measured software',
-      },
+      { label: 'Lease', value: leaseText(lease) },
       { label: 'Checks', value: `${checks.length} in all` },
       { label: 'Encryption and receipt keys', value: toHex(keyConfigDigest), mono: true },
       { label: 'Evidence', value: toHex(evidenceDigest), mono: true },
@@ -144,10 +158,18 @@ function sessionCard(
   };
 }
 
-export function scopeText(scope: VerifiedEnclave['scope']): string {
-  return scope === 'pinned'
-    ? 'this deployment: the policy pins the machine or its owner'
-    : 'any deployment of this release: the policy pins owner and image, not the machine';
+/** Whose enclave the verdict is about. */
+export function classText({ deployment, scope }: Pick<VerifiedEnclave, 'deployment' | 'scope'>): string {
+  const pinned = scope === 'pinned' ? ', on a machine that the policy pins' : '';
+  return deployment === 'this-deployment'
+    ? `this deployment: the owner’s broker gave the model to these keys${pinned}`
+    : `any deployment of this release, whoever runs it${pinned}`;
+}
+
+function leaseText(lease: VerifiedEnclave['lease']): string {
+  return lease === undefined
+    ? 'none was shown'
+    : `of ${timeOf(lease.issuedAt)} by the owner’s broker, for ${lease.ttlSeconds} seconds; renewed while it agrees`;
 }
 
 /** In UTC, as receipts and logs have it. */
@@ -156,14 +178,14 @@ export function timeOf(date: Date): string {
 }
 
 /** What the verdict does not say, most important first. */
-export function limitsOf({ simulated, scope, verdict, claims }: VerifiedEnclave): readonly string[] {
+export function limitsOf({ simulated, deployment, scope, verdict, claims }: VerifiedEnclave): readonly string[] {
   return [
     ...(simulated
       ? ['Nothing is protected: this TEE is simulated, and whoever runs the machine can read everything.']
       : []),
     ...verdict.waivers.map(({ check, reason }) => `The policy waives ${check}: ${reason}`),
     ...(claims.debug ? ['Debugging is on: the host can look inside.'] : []),
-    ...(scope === 'pinned'
+    ...(scope === 'pinned' || deployment === 'this-deployment'
       ? []
       : [
           'Another operator’s enclave of the same release would get the same verdict. Pin machines or owner keys in the policy to tell them apart.',

@@ -1,7 +1,7 @@
 import { hardwareOf, type VerifiedEnclave } from '@fastness/client/portable';
 import { checksTable } from './checks-view.ts';
 import { byId, el, short } from './dom.ts';
-import { cardsOf, limitsOf, scopeText, type Card, type Fact } from './facts.ts';
+import { cardsOf, classText, limitsOf, type Card, type Fact } from './facts.ts';
 import type { LoadedPolicy } from './policy-input.ts';
 import { asFastnessError, refusalDetails } from './refusal-view.ts';
 
@@ -59,13 +59,13 @@ export function showAccepted(enclave: VerifiedEnclave, loaded: LoadedPolicy, foc
           'simulated',
           'SIMULATED: no hardware protects anything',
           'The chain verifies, as a demonstration. Send nothing that is secret: whoever runs the machine can read it.',
-          `${hardwareOf(enclave.claims)}, running ${what}. Class: ${scopeText(enclave.scope)}.`,
+          `${hardwareOf(enclave.claims)}, running ${what}. Class: ${classText(enclave)}.`,
         )
       : banner(
           'accepted',
           waived === 0 ? 'Verified' : `Verified, with ${waived} ${waived === 1 ? 'check' : 'checks'} waived`,
           `${hardwareOf(enclave.claims)}, running ${what}.`,
-          `Class: ${scopeText(enclave.scope)}.`,
+          `Class: ${classText(enclave)}.`,
         ),
     focus,
   );

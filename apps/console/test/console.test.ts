@@ -175,7 +175,8 @@ describe.skipIf(!chromiumPresent)(`the console in Chromium (${chromiumPath})`, {
     for (const text of [
       'SIMULATED SEV-SNP',
       'alice, bob (2 of 3 needed)',
-      'any deployment of this release',
+      'this deployment: the owner’s broker gave the model to these keys',
+      'by the owner’s broker, for 40 seconds',
       'Advisories',
       'Weights triage.gguf',
       'What this does not protect',
