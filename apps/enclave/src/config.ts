@@ -5,6 +5,7 @@ import { defaultChunkInterval } from '@fastness/channel';
 import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { trafficProfiles } from '@fastness/model/release';
+import { sealedStateSchema } from './boot/sealed-state-config.ts';
 import { waivableChecks } from './start/waivers.ts';
 
 /**
@@ -94,6 +95,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   engine: engineSchema.prefault({}),
+  /** What the enclave must not forget, sealed to a TPM and tied to its counter. Absent: it remembers nothing. */
+  sealedState: sealedStateSchema.optional(),
   limits: limitsSchema.prefault({}),
   traffic: trafficSchema.prefault({}),
   /** Seconds after which the gateway and receipt keys are replaced. Clients then verify the enclave anew. */

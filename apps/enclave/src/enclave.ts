@@ -6,6 +6,7 @@ import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
 import { reserveMemory } from './boot/model-memory.ts';
 import { obtainKey, type ObtainedKey, type ObtainKeyOptions } from './boot/obtain-key.ts';
 import { readSealed, type SealedModel } from './boot/sealed-model.ts';
+import { openSealedState, type SealedState } from './boot/sealed-state.ts';
 import type { EnclaveConfig } from './config.ts';
 import type { EngineRuntime } from './engine/engine.ts';
 import { engineRuntime } from './engine/select.ts';
@@ -139,12 +140,16 @@ class Enclave {
     // All that can fail without a key fails before one is asked for.
     const sealed = await readSealed(this.#config.modelDir, signal);
     this.#facts.sealed = sealed;
+    const { sealedState } = this.#config;
+    await using state = sealedState === undefined ? undefined : await openSealedState(sealedState);
+    if (state !== undefined) this.#log('info', 'sealed-state', { found: state.found, trust: state.trust });
+    state?.checkRelease(sealed.release);
     const runtime = await engineRuntime(sealed.manifest.engine);
     try {
       await this.#findCollector();
       await this.#measure(sealed);
       while (!signal.aborted) {
-        const reason = await this.#session(sealed, runtime);
+        const reason = await this.#session(sealed, runtime, state);
         if (signal.aborted) return undefined;
         if (reason instanceof FastnessError && isFinal(reason)) return reason;
       }
@@ -154,7 +159,7 @@ class Enclave {
     }
   }
 
-  async #session(sealed: SealedModel, runtime: EngineRuntime): Promise<unknown> {
+  async #session(sealed: SealedModel, runtime: EngineRuntime, state: SealedState | undefined): Promise<unknown> {
     const keys = await generateEnclaveKeys();
     const asking = this.#asking(sealed);
     const { tmpfsDir } = this.#config.memory;
@@ -163,6 +168,14 @@ class Enclave {
     try {
       key = await this.#waitForKey(asking, keys);
     } catch (error) {
+      await memory.close();
+      throw error;
+    }
+    try {
+      await state?.accept(sealed.release, key.grants());
+    } catch (error) {
+      key.root.fill(0);
+      key.hold({ onRenewed: () => undefined, onTrouble: () => undefined }).end();
       await memory.close();
       throw error;
     }

@@ -1,6 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import type { EnclaveConfig } from '../config.ts';
-import { Lease, type Clock, type Permission } from '../lease.ts';
+import { Lease, type Grant, type Clock, type Permission } from '../lease.ts';
 import { errorFields, type Log } from '../log.ts';
 import { ShareQuorum } from '../share-quorum.ts';
 import { createBrokerClient } from './broker-client.ts';
@@ -20,6 +20,8 @@ export interface ObtainedKey {
   readonly root: Uint8Array;
   /** The evidence that a broker accepted. */
   readonly evidence: KeyGrant['evidence'];
+  /** What the broker said with it; of several the middle of their times, and the log of one. */
+  grants(): readonly Pick<Grant, 'issuedAt' | 'logProof'>[];
   /** To be called once, at once: the leases run already. */
   hold(listener: LeaseListener): Permission;
 }
@@ -79,6 +81,7 @@ async function obtainWhole(request: KeyRequestOptions, keys: EnclaveKeys): Promi
   return {
     root: grant.root,
     evidence: grant.evidence,
+    grants: () => [grant],
     hold: (listener) =>
       new Lease({
         grant,
@@ -117,6 +120,10 @@ async function obtainShares(
     return {
       root,
       evidence,
+      grants() {
+        const { logProof } = quorum;
+        return [{ issuedAt: quorum.now(), ...(logProof === undefined ? {} : { logProof }) }];
+      },
       hold(given) {
         listener = given;
         return quorum;

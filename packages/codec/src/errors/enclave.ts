@@ -22,6 +22,21 @@ export const enclaveErrors = Object.freeze({
     message: 'The clock of this machine comes from its host, which could stop it and with it the end of a lease.',
     next: 'Use a machine with Secure TSC, or build the image with the waiver that apps/enclave/README.md describes.',
   },
+  ENCLAVE_RELEASE_OLDER: {
+    class: 'denied',
+    message: 'The release is older than one that this enclave has opened.',
+    next: 'Start it with the newest release of the model. Somebody offered an old one, whatever the broker says.',
+  },
+  ENCLAVE_BROKER_OLDER: {
+    class: 'denied',
+    message: 'The time of the broker is before what it was when it gave this enclave its last key.',
+    next: 'Correct the clock of the broker, or find out whether an earlier copy of it answers.',
+  },
+  ENCLAVE_LOG_OLDER: {
+    class: 'denied',
+    message: 'The log of the broker is shorter than it was when it gave this enclave its last key.',
+    next: 'An earlier copy of the broker answers: see docs/rollback.md, "After a refusal".',
+  },
   ENCLAVE_WAIVER: {
     class: 'denied',
     message: 'The configuration waives a check, which on real hardware only the measured image can do.',

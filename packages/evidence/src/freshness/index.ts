@@ -5,4 +5,5 @@ export { recordFile, type RecordStore } from './file-store.ts';
 export { signingSeal, type RecordSeal } from './record.ts';
 export { openFreshState, type FreshState, type FreshStateOptions } from './state.ts';
 export { defaultCounterIndex, openTpmAnchor, type TpmAnchorOptions } from './tpm-anchor.ts';
+export { tpmRecordSeal, type TpmRecordSealOptions } from './tpm-record-seal.ts';
 export { sealedSecretSchema, sealToTpm, unsealFromTpm, type SealedSecret, type SealingPolicy } from './tpm-seal.ts';

@@ -40,7 +40,7 @@ export interface FreshState {
  * Compares a state with its anchor, finishes a step that was begun, and refuses everything else.
  *
  * Throws FRESHNESS_STATE_OLDER, FRESHNESS_STATE_FORKED, FRESHNESS_STATE_NEWER, FRESHNESS_RECORD_MISSING,
- * FRESHNESS_RECORD_INVALID, FRESHNESS_ANCHOR_MISSING, FRESHNESS_ANCHOR_CHANGED, and what anchor and store throw.
+ * FRESHNESS_RECORD_INVALID, FRESHNESS_SEALED, FRESHNESS_ANCHOR_MISSING, FRESHNESS_ANCHOR_CHANGED, and what anchor and store throw.
  *
  * Not protected against: a state and its anchor that are both put back (see `FreshnessAnchor.trust`).
  */
@@ -60,8 +60,8 @@ export async function openFreshState(options: FreshStateOptions): Promise<FreshS
     identity = await provision(anchor);
     return running(options, { identity, found: 'new', content: undefined, reading: await anchor.read() });
   }
-  const record = await decodeRecord(stored, seal);
   if (identity === undefined) throw new FastnessError('FRESHNESS_ANCHOR_MISSING', anchor.description);
+  const record = await decodeRecord(stored, seal);
   if (record.anchor !== identity) throw new FastnessError('FRESHNESS_ANCHOR_CHANGED', anchor.description);
   const found = compare(record, await anchor.read());
   // Also of a step that is done: an anchor that only looks finished is finished here.
