@@ -54,7 +54,7 @@ function chunkLengths(body: Buffer): number[] {
   return lengths;
 }
 
-describe.skipIf(!hasModels)('an enclave whose release demands strict traffic', () => {
+describe.skipIf(!hasModels)('an enclave whose release demands strict traffic', { timeout: 120_000 }, () => {
   let world: World;
   let enclave: Started;
   let relay: Awaited<ReturnType<typeof listeningRelay>>;
@@ -104,13 +104,14 @@ describe.skipIf(!hasModels)('an enclave whose release demands strict traffic', (
       texts.push(await (await ask({ ...body, stream: true })).text());
     }
     expect(texts.every((text) => text.includes('data: [DONE]'))).toBe(true);
-    await expect.poll(() => relay.seen.length).toBe(texts.length);
+    await expect.poll(() => relay.seen.length, { timeout: 30_000 }).toBe(texts.length);
     const [first] = relay.seen;
     // Head with the first frame, frames, the last frame with what follows it: and so often, by how busy this machine is.
     const [head, frame, ...rest] = first?.chunks ?? [];
     for (const [index, { chunks }] of relay.seen.entries()) {
       const frames = (texts[index]?.length ?? 0) / 1024;
-      expect([4, 8, 16, 32, 64, 128]).toContain(frames);
+      expect(frames).toBeGreaterThanOrEqual(4);
+      expect(Number.isInteger(Math.log2(frames))).toBe(true);
       const tail = chunks.slice(frames);
       expect(chunks).toEqual([head, ...Array.from({ length: frames - 1 }, () => frame), ...tail]);
       expect(tail).toEqual(rest.slice((texts[0]?.length ?? 0) / 1024 - 2));
@@ -130,7 +131,7 @@ describe.skipIf(!hasModels)('an enclave whose release demands strict traffic', (
       expect(JSON.parse(await response.text())).toBeTypeOf('object');
     }
     expect(statuses).toEqual([200, 400, 400]);
-    await expect.poll(() => relay.seen.length).toBe(3);
+    await expect.poll(() => relay.seen.length, { timeout: 30_000 }).toBe(3);
     expect(new Set(relay.seen.map(({ chunks }) => JSON.stringify(chunks)))).toHaveLength(1);
   });
 
