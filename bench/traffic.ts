@@ -9,14 +9,16 @@ import { startPlain } from './plain-process.ts';
 import { alternate, median, medianRatio } from './support.ts';
 import { startTlsProxy } from './tls-proxy.ts';
 
-const rounds = Number(process.argv[2] ?? 7);
+const rounds = Number(process.argv[2] ?? 5);
 const profiles = ['off', 'balanced', 'strict'] as const;
 const goals: Readonly<Record<string, number>> = { off: 0.98, balanced: 0.97, strict: 0.95 };
 const counts = [1, 8, 32];
 const sequences = 32;
 const idleSessions = 200;
 /** Sends the model round in circles, in a batch as well. */
-const question = { model: 'triage', prompt: 'and '.repeat(90), max_tokens: 300 };
+const question = { model: 'triage', prompt: 'and '.repeat(90) };
+/** Tokens of one stream: fewer where many share the engine. */
+const tokensFor = (count: number): number => (count > 8 ? 120 : 300);
 
 interface Sample {
   /** From the first text of any stream to the last of any: what streaming is about. */
@@ -44,7 +46,13 @@ const sampleOf = (answers: readonly Answer[]): Sample => {
 };
 
 const together = (send: Send, count: number) => async (): Promise<Sample> =>
-  sampleOf(await Promise.all(Array.from({ length: count }, async () => ask(send, '/v1/completions', question))));
+  sampleOf(
+    await Promise.all(
+      Array.from({ length: count }, async () =>
+        ask(send, '/v1/completions', { ...question, max_tokens: tokensFor(count) }),
+      ),
+    ),
+  );
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const world = await createWorld();
