@@ -101,15 +101,6 @@ export async function verifyEnclave(options: {
   const keyConfig = fromBase64Url(bundle.keyConfig);
   const receiptKey = fromBase64Url(bundle.receiptKey);
   const keyConfigDigest = await keyConfigDigestOf({ ohttpKeyConfig: keyConfig, receiptKey });
-  const { lease, checks: leaseChecks } = await checkLease({
-    policy,
-    bundle,
-    release,
-    keyConfigDigest,
-    now,
-    past: options.past ?? false,
-  });
-  checks.push(...leaseChecks);
   const evidence = evidenceFromJson(bundle.evidence);
   const verdict = await verifyEvidence({
     evidence,
@@ -120,6 +111,15 @@ export async function verifyEnclave(options: {
     now,
   }).catch((error: unknown) => {
     throw afterChecks(error, checks);
+  });
+  // Last, so that keys which are not the enclave's fail for what they are.
+  const { lease, checks: leaseChecks } = await checkLease({
+    policy,
+    bundle,
+    release,
+    keyConfigDigest,
+    now,
+    past: options.past ?? false,
   });
   const ear = toEar(verdict, {
     verifierId,
@@ -147,7 +147,7 @@ export async function verifyEnclave(options: {
     evidence,
     nonce,
     bundle,
-    checks: [...checks, ...verdict.checks],
+    checks: [...checks, ...verdict.checks, ...leaseChecks],
     verifiedAt: now,
     validUntil: new Date(release.release.expires),
     verifyAgainAt: new Date(
