@@ -251,7 +251,7 @@ describe.skipIf(!chromiumPresent)(`the console in Chromium (${chromiumPath})`, {
     ['without ML-KEM, which brings its own', true],
   ])('the client for pages agrees on X-Wing under the same rules, in a browser %s', async (_, without) => {
     evil.tamper = undefined;
-    await using served = await serveFiles(await buildClient());
+    const served = await serveFiles(await buildClient());
     requestable.add(served.url);
     const other = await browser.newPage();
     const loaded: string[] = [];
@@ -269,6 +269,7 @@ describe.skipIf(!chromiumPresent)(`the console in Chromium (${chromiumPath})`, {
     expect(found.receipt).toBe('fastness/receipt/v1');
     expect(loaded.includes('/noble.js')).toBe(without);
     await other.close();
+    await served.close();
   });
 
   it('refuses an enclave whose release was revoked', async () => {

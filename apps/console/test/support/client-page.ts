@@ -9,10 +9,13 @@ declare global {
 
 const script = "import * as client from './fastness-client.js'; globalThis.fastness = client;";
 
+export interface ServedFiles {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
 /** Serves a page that loads the client out of `files`, under the console's content security policy. */
-export async function serveFiles(
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<{ readonly url: string } & AsyncDisposable> {
+export async function serveFiles(files: ReadonlyMap<string, Uint8Array>): Promise<ServedFiles> {
   const server = createServer((request, response) => {
     const name = request.url?.slice(1) ?? '';
     const file = name === 'page.js' ? script : files.get(name);
@@ -25,7 +28,7 @@ export async function serveFiles(
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
+    close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => {
         server.close(resolve);
