@@ -80,7 +80,7 @@ async function measureReleases(server: PostgresServer | undefined): Promise<void
       world,
       ledger: createLedger(),
       location,
-      anchorLocation: location,
+      anchor: `sqlite:${freshPath(directory, 'anchor')}`,
       instance,
       auditPath: freshPath(directory, 'audit'),
       base: Date.now(),

@@ -112,7 +112,7 @@ async function goodBoot(world: World, image: Image, boot: Boot): Promise<void> {
   );
   const verified = await mustRun(world.home, ['verify', url]);
   check('fastness verify accepts the guest', verified.exitCode === 0);
-  const chat = await mustRun(world.home, ['chat', '--url', url, '72F c/o chest pain since this morning. BP 84/52.']);
+  const chat = await mustRun(world.home, ['chat', '--url', url], '72F c/o chest pain since this morning. BP 84/52.');
   const answer = chat.events.find(({ event }) => event === 'result');
   check('an encrypted prompt is answered', chat.exitCode === 0, `${seconds(begun)} s after power-on, with a receipt`);
   if (answer !== undefined) say(JSON.stringify(answer).slice(0, 300));

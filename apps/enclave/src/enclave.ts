@@ -215,11 +215,11 @@ class Enclave {
    */
   async #measure(sealed: SealedModel): Promise<void> {
     const { configDigest } = this.#options;
-    const extend = this.#collector?.extend;
-    if (extend === undefined) return;
-    if (configDigest !== undefined) await extend({ kind: 'configuration', digest: configDigest });
-    await extend({ kind: 'release', digest: sealed.releaseDigest });
-    this.#log('info', 'measured', { collector: this.#collector?.name });
+    const collector = this.#collector;
+    if (collector?.extend === undefined) return;
+    if (configDigest !== undefined) await collector.extend({ kind: 'configuration', digest: configDigest });
+    await collector.extend({ kind: 'release', digest: sealed.releaseDigest });
+    this.#log('info', 'measured', { collector: collector.name });
   }
 
   #collect(session: SessionBinding): Promise<MachineEvidence> {

@@ -35,7 +35,7 @@ export interface Collector {
    * Extends a register that evidence states, for good, and keeps the event for the log that goes with the evidence. Absent
    * where the device has no such register or this collector does not use it.
    */
-  extend?(event: RuntimeEvent): Promise<void>;
+  readonly extend?: (event: RuntimeEvent) => Promise<void>;
 }
 
 /** Throws EVIDENCE_REPORT_DATA unless the bytes are as many as evidence of the kind binds. */

@@ -17,6 +17,11 @@ export const evidenceErrors = Object.freeze({
     message: 'The TEE of this machine cannot be reached.',
     next: 'Check that the simulated TEE is running and that FASTNESS_SIMULATED_TEE names its socket.',
   },
+  EVIDENCE_PROVIDER_UNKNOWN: {
+    class: 'not-mine',
+    message: 'The kernel has a source of reports that this version does not know.',
+    next: 'Use a newer version of Fastness; known are sev_guest, tdx_guest and arm_cca_guest.',
+  },
   EVIDENCE_TIMEOUT: {
     class: 'unavailable',
     message: 'The TEE did not answer in time.',

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Collector } from '../collector.ts';
+import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
 import { openTpmCollector, TPM_DEVICE } from './tpm.ts';
 
 /** A kind of device that can be the root of trust of a machine. */
@@ -15,6 +16,7 @@ interface DeviceKind {
  * `collectSession` takes the first that is there.
  */
 export const cpuDevices: readonly DeviceKind[] = Object.freeze([
+  { name: `SEV-SNP, TDX or CCA (${CONFIGFS_TSM})`, open: () => openConfigfsTsm() },
   {
     name: `TPM 2.0 (${TPM_DEVICE})`,
     open: async () => ((await isUsable(TPM_DEVICE)) ? await openTpmCollector() : undefined),

@@ -16,4 +16,4 @@ export { parse } from './parse.ts';
 export { snpProducts, type SnpProduct, type TcbByte, type TcbComponent } from './products.ts';
 export type { GuestPolicy, PlatformInfo, SnpReport } from './report.ts';
 export type { AuthenticReport, ParsedReport } from './stages.ts';
-export type { TsmReport } from './tsm.ts';
+export { readTsm, type TsmReport } from './tsm.ts';

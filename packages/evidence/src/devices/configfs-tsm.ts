@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CMW_EVIDENCE, TDX_QUOTE_TYPE, type Tee } from '@fastness/attest';
+import { encodeCcaEvidence } from '@fastness/attest/formats/arm-cca';
+import { encodeSnpEndorsements, encodeSnpEvidence, readTsm } from '@fastness/attest/formats/snp';
+import { concatBytes, utf8Decode } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
+import { requireReportData, type CollectedEvidence, type Collector } from '../collector.ts';
+
+/** Where Linux (from 6.7 on) hands out reports of SEV-SNP, TDX and CCA alike. */
+export const CONFIGFS_TSM = '/sys/kernel/config/tsm/report';
+
+export interface ConfigfsTsmOptions {
+  /** Default: {@link CONFIGFS_TSM}. */
+  readonly root?: string;
+  /** Privilege level to ask for: on SEV-SNP the VMPL. Default: the kernel's own. */
+  readonly privilegeLevel?: number;
+  /** Makes an entry. Default: mkdir(2), on which the kernel fills it; a tree that is no configfs has to be filled by somebody. */
+  readonly makeEntry?: (path: string) => Promise<void>;
+}
+
+interface Blobs {
+  readonly outblob: Uint8Array;
+  readonly auxblob: Uint8Array | undefined;
+}
+
+/** What a kernel's provider makes, by the name that it gives. */
+interface Provider {
+  readonly name: string;
+  readonly tee: Tee;
+  wrap(blobs: Blobs): CollectedEvidence;
+}
+
+const providers: readonly Provider[] = Object.freeze([
+  {
+    name: 'sev_guest',
+    tee: 'sev-snp',
+    wrap: ({ outblob, auxblob }: Blobs): CollectedEvidence => {
+      const { report, certificates, crls } = readTsm({ outblob, ...(auxblob === undefined ? {} : { auxblob }) });
+      return {
+        evidence: encodeSnpEvidence({ report, certificates }),
+        endorsements: crls.length === 0 ? [] : [encodeSnpEndorsements({ crls })],
+      };
+    },
+  },
+  {
+    name: 'tdx_guest',
+    tee: 'tdx',
+    wrap: ({ outblob }: Blobs): CollectedEvidence => ({
+      evidence: { type: TDX_QUOTE_TYPE, value: outblob, ind: CMW_EVIDENCE },
+      endorsements: [],
+    }),
+  },
+  {
+    name: 'arm_cca_guest',
+    tee: 'arm-cca',
+    wrap: ({ outblob }: Blobs): CollectedEvidence => ({ evidence: encodeCcaEvidence(outblob), endorsements: [] }),
+  },
+]);
+
+/** A TDX quote has some 5 KiB, a table of AMD certificates at most 16. */
+const MAX_BLOB = 1 << 20;
+const MAX_TEXT = 64;
+/** Another process may use the same entry, or the firmware may be busy: on SEV-SNP it answers once in two seconds or so. */
+const ATTEMPTS = 8;
+
+/**
+ * Collects through configfs-tsm (Documentation/ABI/testing/configfs-tsm-report): an entry of its own for each report, so that
+ * nobody else writes to it; `generation` says whether somebody did all the same, and then the report is made anew.
+ * The kernel that answers is the guest's own; what it answers is checked by whoever verifies it.
+ * @returns undefined where the kernel has no such interface or no provider for it
+ * @throws EVIDENCE_PROVIDER_UNKNOWN when there is one that is not known here
+ */
+export async function openConfigfsTsm(options: ConfigfsTsmOptions = {}): Promise<Collector | undefined> {
+  const { root = CONFIGFS_TSM, privilegeLevel, makeEntry = (path) => mkdir(path) } = options;
+  const withEntry = <T>(work: (entry: string) => Promise<T>): Promise<T> => inEntry(root, makeEntry, work);
+  if (!(await isFolder(root))) return undefined;
+  const name = await withEntry((entry) => readProvider(entry)).catch((error: unknown) => {
+    // Without a provider the folder is there and no entry can be made in it.
+    if (error instanceof FastnessError && error.code === 'EVIDENCE_UNREACHABLE') return undefined;
+    throw error;
+  });
+  if (name === undefined) return undefined;
+  const provider = providers.find((each) => each.name === name);
+  if (provider === undefined) throw new FastnessError('EVIDENCE_PROVIDER_UNKNOWN', name);
+  return Object.freeze<Collector>({
+    name: `configfs-tsm ${provider.name}`,
+    tee: provider.tee,
+    simulated: false,
+    detect: async () => ({ present: true, detail: `${provider.name} at ${root}` }),
+    collect: async (reportData): Promise<CollectedEvidence> => {
+      requireReportData(provider.tee, reportData);
+      const blobs = await withEntry((entry) => report(entry, provider, reportData, privilegeLevel));
+      return provider.wrap(blobs);
+    },
+  });
+}
+
+async function report(
+  entry: string,
+  provider: Provider,
+  reportData: Uint8Array,
+  privilegeLevel: number | undefined,
+): Promise<Blobs> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    try {
+      if (privilegeLevel !== undefined)
+        await write(join(entry, 'privlevel'), new TextEncoder().encode(`${privilegeLevel}`));
+      await write(join(entry, 'inblob'), reportData);
+      const before = await readText(join(entry, 'generation'));
+      const outblob = await read(join(entry, 'outblob'), MAX_BLOB);
+      const auxblob = await read(join(entry, 'auxblob'), MAX_BLOB).catch(absent);
+      const name = await readProvider(entry);
+      const after = await readText(join(entry, 'generation'));
+      if (before === after && name === provider.name) {
+        if (outblob.length === 0) throw new FastnessError('EVIDENCE_RESPONSE', 'The report is empty.');
+        return { outblob, auxblob: auxblob === undefined || auxblob.length === 0 ? undefined : auxblob };
+      }
+    } catch (error) {
+      if (!isBusy(error)) throw asFastness(error, entry);
+    }
+    await sleep(25 * 2 ** attempt);
+  }
+  throw new FastnessError('EVIDENCE_TIMEOUT', `${entry}: busy, or changed by others, ${ATTEMPTS} times.`);
+}
+
+/** Makes an entry with a name that nobody else has, and takes it away whatever happens. */
+async function inEntry<T>(
+  root: string,
+  makeEntry: (path: string) => Promise<void>,
+  work: (entry: string) => Promise<T>,
+): Promise<T> {
+  const entry = join(root, `fastness-${process.pid}-${randomBytes(8).toString('hex')}`);
+  try {
+    await makeEntry(entry);
+  } catch (cause) {
+    throw new FastnessError('EVIDENCE_UNREACHABLE', `${root}: no entry can be made.`, { cause });
+  }
+  try {
+    return await work(entry);
+  } finally {
+    // Attributes of configfs are no files: the entry goes although they are there.
+    await rmdir(entry).catch(() => {});
+  }
+}
+
+async function readProvider(entry: string): Promise<string> {
+  return (await readText(join(entry, 'provider'))).trim();
+}
+
+async function readText(path: string): Promise<string> {
+  return utf8Decode(await read(path, MAX_TEXT));
+}
+
+/** Attributes of configfs state no size. A read may end early, and the next one goes on. */
+async function read(path: string, most: number): Promise<Uint8Array> {
+  const file = await open(path, constants.O_RDONLY);
+  try {
+    const parts: Uint8Array[] = [];
+    for (let total = 0; ;) {
+      const { bytesRead, buffer } = await file.read(new Uint8Array(65_536), 0, 65_536, null);
+      if (bytesRead === 0) return concatBytes(...parts);
+      total += bytesRead;
+      if (total > most) throw new FastnessError('EVIDENCE_RESPONSE', `${path}: more than ${most} bytes.`);
+      parts.push(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** A binary attribute is taken when it is closed, so what is wrong with it may come up only then. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, constants.O_WRONLY);
+  try {
+    const { bytesWritten } = await file.write(bytes);
+    if (bytesWritten !== bytes.length)
+      throw new FastnessError('EVIDENCE_REFUSED', `${path} took ${bytesWritten} bytes.`);
+  } finally {
+    await file.close();
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unknown';
+}
+
+/** EBUSY: the firmware or another user. EINTR: a signal. EWOULDBLOCK: somebody changed the entry while it was read. */
+function isBusy(error: unknown): boolean {
+  return ['EBUSY', 'EINTR', 'EAGAIN', 'EWOULDBLOCK'].includes(codeOf(error));
+}
+
+function absent(error: unknown): undefined {
+  if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENXIO') return undefined;
+  throw error;
+}
+
+function asFastness(error: unknown, entry: string): FastnessError {
+  if (error instanceof FastnessError) return error;
+  const code = codeOf(error);
+  if (code === 'ENXIO')
+    return new FastnessError('EVIDENCE_NO_TEE', `${entry}: no provider is loaded.`, { cause: error });
+  return new FastnessError('EVIDENCE_REFUSED', `${entry}: ${code}.`, { cause: error });
+}
