@@ -54,6 +54,7 @@ const commands: Record<string, () => Promise<Command>> = {
   endorsements: async () => (await import('./commands/endorsements.ts')).endorsementsCommand(),
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
   measure: async () => (await import('./commands/measure.ts')).measureCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   disk: async () => (await import('./commands/disk.ts')).diskCommand(),
 };
 const named = Object.keys(commands).filter((name) => process.argv.includes(name));

@@ -4,6 +4,7 @@ export { detectCollector, SIMULATED_TEE_VARIABLE, type DetectCollectorOptions } 
 export { CONFIGFS_TSM, openConfigfsTsm, type ConfigfsTsmOptions } from './devices/configfs-tsm.ts';
 export {
   encodeRuntimeEvent,
+  FIRMWARE_EVENT_LOG,
   openTpmCollector,
   RUNTIME_PCR,
   TPM_DEVICE,

@@ -1,0 +1,32 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { FastnessError } from '@fastness/codec/errors';
+import { action } from '../support/command.ts';
+import { examine, type Examination } from '../support/doctor/examine.ts';
+import { linesOf } from '../support/doctor/print.ts';
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description(
+      'say what evidence this machine can give, what is missing, and what a policy could ask of it; exit code 7 where it can give none',
+    )
+    .option('--tpm <path>', 'device of the TPM, or the socket of an emulator (ending in .sock)')
+    .option('--event-log <file>', "log of the firmware (default: the kernel's)")
+    .option('--root <folder>', 'examine the /proc, /sys and /dev below this folder', '/')
+    .action(
+      action<{ readonly tpm?: string; readonly eventLog?: string; readonly root: string }>(
+        async ({ output }, { tpm, eventLog, root }) => {
+          const examination: Examination = await examine({
+            root: resolve(root),
+            ...(tpm === undefined ? {} : { tpm: resolve(tpm) }),
+            ...(eventLog === undefined ? {} : { eventLog: resolve(eventLog) }),
+          });
+          output.result({ ...examination }, linesOf(examination));
+          if (examination.used === undefined) {
+            const looked = examination.devices.map(({ path }) => path).join(', ');
+            throw new FastnessError('EVIDENCE_NO_TEE', `Looked at ${looked}.`);
+          }
+        },
+      ),
+    );
+}

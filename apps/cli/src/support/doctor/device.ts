@@ -1,0 +1,80 @@
+import { constants } from 'node:fs';
+import { access, open, stat } from 'node:fs/promises';
+import { concatBytes } from '@fastness/codec';
+import { FastnessError } from '@fastness/codec/errors';
+
+/** What was found out about one kind of device. */
+export interface DeviceFinding {
+  /** What it is, for people. */
+  readonly kind: string;
+  /** Where it was looked for. */
+  readonly path: string;
+  /**
+   * `usable`: evidence can be collected. `missing`: there is none, or its driver is not loaded. `not-permitted`: it is there,
+   * and this user may not use it. `not-working`: it is there and does not do what it should. `not-used`: it is there, and
+   * this version collects nothing from it.
+   */
+  readonly state: 'usable' | 'missing' | 'not-permitted' | 'not-working' | 'not-used';
+  readonly detail: string;
+  /** What to do about it, one step a line. */
+  readonly next: readonly string[];
+  /** What a policy could ask of evidence from here: the section's name and members that belong to this machine. */
+  readonly policy?: Readonly<Record<string, unknown>>;
+  /** More facts, for people and machines. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+/** Whether a path is there and may be read and written. */
+export async function accessOf(path: string): Promise<'usable' | 'missing' | 'not-permitted'> {
+  try {
+    await stat(path);
+  } catch (error) {
+    return codeOf(error) === 'EACCES' ? 'not-permitted' : 'missing';
+  }
+  return await access(path, constants.R_OK | constants.W_OK).then(
+    () => 'usable' as const,
+    () => 'not-permitted' as const,
+  );
+}
+
+/**
+ * Reads a file of /proc, /sys or securityfs, which state no size, to its end.
+ * @returns undefined where it is not there, may not be read, or has more than `most` bytes
+ */
+export async function readKernelFile(path: string, most = 1 << 20): Promise<Uint8Array | undefined> {
+  try {
+    const file = await open(path, constants.O_RDONLY);
+    try {
+      const parts: Uint8Array[] = [];
+      for (let total = 0; ;) {
+        const { bytesRead, buffer } = await file.read(new Uint8Array(65_536), 0, 65_536, null);
+        if (bytesRead === 0) return concatBytes(...parts);
+        total += bytesRead;
+        if (total > most) return undefined;
+        parts.push(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+export async function readKernelText(path: string): Promise<string | undefined> {
+  const bytes = await readKernelFile(path);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes).trim();
+}
+
+/** What went wrong, and what the registry says about it. */
+export function faultOf(error: unknown): { readonly detail: string; readonly next: readonly string[] } {
+  return error instanceof FastnessError
+    ? { detail: `${error.code}: ${error.message}`, next: [error.next] }
+    : { detail: `The system says ${codeOf(error)}.`, next: [] };
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unknown';
+}

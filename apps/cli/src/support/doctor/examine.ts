@@ -1,0 +1,79 @@
+import { SIMULATED_TEE_VARIABLE, simulatedCollector } from '@fastness/evidence';
+import type { DeviceFinding } from './device.ts';
+import { machineFacts, type MachineFacts } from './machine-facts.ts';
+import { processorDevices } from './processor-devices.ts';
+import { tpmDevice } from './tpm-device.ts';
+
+/** What `fastness doctor` found. */
+export interface Examination {
+  /** The kind that an enclave here would take its evidence from; undefined where there is none. */
+  readonly used: string | undefined;
+  readonly devices: readonly DeviceFinding[];
+  readonly machine: MachineFacts;
+  /** What an enclave on real hardware refuses, or does not do well with. */
+  readonly concerns: readonly string[];
+}
+
+/** Looks at everything; a device that is not there or does not work is a finding, never an error. */
+export async function examine(options: {
+  readonly root: string;
+  readonly tpm?: string;
+  readonly eventLog?: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}): Promise<Examination> {
+  const { root, tpm, eventLog, environment = process.env } = options;
+  const simulated = await simulatedTee(environment[SIMULATED_TEE_VARIABLE]);
+  const devices = [
+    ...simulated,
+    // What protects memory before what only tells how the machine booted.
+    ...(await processorDevices(root)),
+    await tpmDevice({
+      root,
+      ...(tpm === undefined ? {} : { path: tpm }),
+      ...(eventLog === undefined ? {} : { eventLogPath: eventLog }),
+    }),
+  ];
+  const machine = await machineFacts(root);
+  return {
+    used: devices.find(({ state }) => state === 'usable')?.kind,
+    devices,
+    machine,
+    concerns: concernsOf(machine),
+  };
+}
+
+async function simulatedTee(socketPath: string | undefined): Promise<readonly DeviceFinding[]> {
+  if (socketPath === undefined || socketPath === '') return [];
+  const { present, detail } = await simulatedCollector({ socketPath }).detect();
+  return [
+    {
+      kind: 'Simulated TEE, which protects nothing',
+      path: socketPath,
+      state: present ? 'usable' : 'not-working',
+      detail,
+      next: present ? [] : [`Start it, or unset ${SIMULATED_TEE_VARIABLE}.`],
+      policy: { section: 'simulated' },
+    },
+  ];
+}
+
+function concernsOf({ swap, clockSource, lockableBytes, gpus, nvidiaDevices }: MachineFacts): readonly string[] {
+  return [
+    ...(swap.length === 0
+      ? []
+      : [`Swap is on (${swap.join(', ')}): what is in memory can get to a disk. The enclave refuses; \`swapoff -a\`.`]),
+    ...(clockSource === undefined || clockSource === 'tsc'
+      ? []
+      : [
+          `The clock source is ${clockSource}, which the host may control. The enclave refuses on hardware; boot with clocksource=tsc.`,
+        ]),
+    ...(typeof lockableBytes === 'number'
+      ? [
+          `Only ${lockableBytes} bytes can be locked into memory: raise the limit (LimitMEMLOCK=infinity, or ulimit -l).`,
+        ]
+      : []),
+    ...(gpus.length > 0 || nvidiaDevices.length > 0
+      ? ['Whether a GPU runs in confidential-computing mode only its own evidence tells: `nvidia-smi conf-compute -q`.']
+      : []),
+  ];
+}

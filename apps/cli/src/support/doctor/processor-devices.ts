@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { policySectionOf } from '@fastness/attest';
+import { CONFIGFS_TSM, openConfigfsTsm } from '@fastness/evidence';
+import { accessOf, faultOf, type DeviceFinding } from './device.ts';
+
+const TSM_KIND = 'SEV-SNP, TDX or CCA through configfs-tsm';
+const tsmMissing = Object.freeze([
+  'This is for confidential virtual machines: the host starts them with SEV-SNP, TDX or CCA, and its BIOS must have that on.',
+  'In such a machine: Linux 6.7 or later (CCA: 6.13), then `modprobe configfs`, `mount -t configfs none /sys/kernel/config`,',
+  'and the driver: `modprobe sev-guest`, `modprobe tdx_guest` or `modprobe arm-cca-guest`.',
+]);
+const forRoot = (path: string): readonly string[] => [
+  `Run as root, or give the user of the enclave read and write access to ${path} with a udev rule.`,
+];
+
+/** What protects memory: the kernel's common interface, and the older ones of single vendors. */
+export async function processorDevices(root: string): Promise<readonly DeviceFinding[]> {
+  return await Promise.all([
+    configfsTsm(join(root, CONFIGFS_TSM)),
+    olderDevice({
+      kind: 'SEV-SNP guest device',
+      path: join(root, '/dev/sev-guest'),
+      missing: ['Made by the driver: `modprobe sev-guest`, in a SEV-SNP guest with Linux 5.19 or later.'],
+    }),
+    olderDevice({
+      kind: 'TDX guest device',
+      path: join(root, '/dev/tdx_guest'),
+      missing: ['Made by the driver: `modprobe tdx_guest`, in a TDX guest with Linux 6.2 or later.'],
+    }),
+    olderDevice({
+      kind: 'AWS Nitro security module',
+      path: join(root, '/dev/nsm'),
+      missing: [
+        'Made by the driver `nsm` (Linux 6.8 or later, or that of AWS), in a Nitro enclave; not on its parent.',
+      ],
+    }),
+  ]);
+}
+
+async function configfsTsm(path: string): Promise<DeviceFinding> {
+  const state = await accessOf(path);
+  const finding = { kind: TSM_KIND, path };
+  if (state === 'missing') return { ...finding, state, detail: 'The kernel has no such folder.', next: tsmMissing };
+  if (state === 'not-permitted') {
+    return {
+      ...finding,
+      state,
+      detail: 'Entries can be made by root only.',
+      next: ['Run as root: configfs gives no rights to others.'],
+    };
+  }
+  try {
+    const collector = await openConfigfsTsm({ root: path });
+    if (collector === undefined) {
+      return {
+        ...finding,
+        state: 'missing',
+        detail: 'The folder is there, and no driver makes reports.',
+        next: tsmMissing,
+      };
+    }
+    return {
+      ...finding,
+      state: 'usable',
+      detail: `${collector.name}: evidence is ${collector.tee}`,
+      next: [],
+      policy: { section: policySectionOf[collector.tee] },
+    };
+  } catch (error) {
+    return { ...finding, state: 'not-working', ...faultOf(error) };
+  }
+}
+
+async function olderDevice(device: {
+  readonly kind: string;
+  readonly path: string;
+  readonly missing: readonly string[];
+}): Promise<DeviceFinding> {
+  const { kind, path, missing } = device;
+  const state = await accessOf(path);
+  if (state === 'missing') return { kind, path, state, detail: 'There is none.', next: missing };
+  if (state === 'not-permitted')
+    return { kind, path, state, detail: 'This user may not read and write it.', next: forRoot(path) };
+  return { kind, path, state: 'not-used', detail: 'It is there; this version collects nothing from it.', next: [] };
+}

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { forgeEventLog, startSwtpm, swtpmInstalled } from '@fastness/testkit';
+import { utf8Encode } from '@fastness/codec';
+import { openSwtpmSocket, openTpm, pcrExtend } from '@fastness/evidence/tpm';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { CliResult } from '../../../attacks/support/cli.ts';
+import { doctorCommand } from '../src/commands/doctor.ts';
+import type { DeviceFinding } from '../src/support/doctor/device.ts';
+import { examine, type Examination } from '../src/support/doctor/examine.ts';
+import { linesOf } from '../src/support/doctor/print.ts';
+import { runInProcess } from './support/in-process.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+// Nothing is forbidden to root, who may run these tests; so what the kernel would forbid to others is said here.
+const denied = vi.hoisted(() => new Set<string>());
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const fs = await importOriginal<typeof import('node:fs/promises')>();
+  const access: typeof fs.access = async (path, mode) => {
+    if (denied.has(path.toString())) throw Object.assign(new Error('denied'), { code: 'EACCES' });
+    await fs.access(path, mode);
+  };
+  return { ...fs, access };
+});
+
+let folder: string;
+beforeEach(async () => {
+  denied.clear();
+  folder = await mkdtemp(join(tmpdir(), 'fastness-doctor-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const put = async (path: string, content: string | Uint8Array): Promise<string> => {
+  const at = join(folder, path);
+  await mkdir(dirname(at), { recursive: true });
+  await writeFile(at, content);
+  return at;
+};
+const look = (options: object = {}): Promise<Examination> => examine({ root: folder, environment: {}, ...options });
+const deviceAt = ({ devices }: Examination, path: string): DeviceFinding | undefined =>
+  devices.find((device) => device.path.endsWith(path));
+
+const found = ({ events }: CliResult): DeviceFinding[] => (events[0]?.['devices'] ?? []) as DeviceFinding[];
+
+describe('fastness doctor', () => {
+  it('finds nothing where there is nothing, says how to get it, and ends with "unavailable"', async () => {
+    const result = await runInProcess(doctorCommand, folder, ['doctor', '--root', folder]);
+    expect(result).toMatchObject({ exitCode: 7, code: 'EVIDENCE_NO_TEE' });
+    const devices = found(result);
+    expect(devices.length).toBe(5);
+    for (const { state, next } of devices) expect([state, next.length > 0]).toEqual(['missing', true]);
+  });
+
+  it('tells a device that is not there from one that is forbidden', async () => {
+    for (const path of ['/dev/nsm', '/dev/tpmrm0', '/dev/sev-guest']) denied.add(await put(path, ''));
+    await mkdir(join(folder, '/sys/kernel/config/tsm/report'), { recursive: true });
+    denied.add(join(folder, '/sys/kernel/config/tsm/report'));
+    const seen = await look();
+    for (const path of ['/dev/nsm', '/dev/tpmrm0', '/dev/sev-guest', 'tsm/report']) {
+      expect(deviceAt(seen, path)?.state).toBe('not-permitted');
+    }
+    expect(deviceAt(seen, '/dev/tdx_guest')?.state).toBe('missing');
+    expect(seen.used).toBeUndefined();
+  });
+
+  it('tells what does not do what it should', async () => {
+    // A folder of a plain file system gets no provider, and a plain file answers no command.
+    await mkdir(join(folder, '/sys/kernel/config/tsm/report'), { recursive: true });
+    await put('/dev/tpmrm0', '');
+    const seen = await look({ environment: { FASTNESS_SIMULATED_TEE: join(folder, 'no.sock') } });
+    for (const path of ['tsm/report', '/dev/tpmrm0', 'no.sock']) {
+      expect(deviceAt(seen, path)?.state).toBe('not-working');
+    }
+    expect(seen.used).toBeUndefined();
+  });
+
+  it('states what matters of memory, swap, clock and GPUs', async () => {
+    await put('/proc/meminfo', 'MemTotal:       1048576 kB\nMemAvailable:    524288 kB\n');
+    await put('/proc/swaps', 'Filename\tType\tSize\tUsed\tPriority\n/dev/sda2 partition 1 0 -2\n');
+    await put('/proc/self/limits', 'Max locked memory         65536                65536                bytes\n');
+    await put('/proc/cpuinfo', 'model name\t: A processor\nflags\t\t: fpu hypervisor tdx_guest\n');
+    const clock = '/sys/devices/system/clocksource/clocksource0';
+    await put(`${clock}/current_clocksource`, 'kvm-clock\n');
+    await put(`${clock}/available_clocksource`, 'kvm-clock tsc \n');
+    const version = 'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build\n';
+    await put('/proc/driver/nvidia/version', version);
+    const gpu = 'Model: \t\t NVIDIA H100\nGPU Firmware: \t 570.86.15\nDevice Minor: \t 0\n';
+    await put('/proc/driver/nvidia/gpus/0000:01:00.0/information', gpu);
+    await put('/dev/nvidia0', '');
+    const seen = await look();
+    expect(seen.machine).toMatchObject({
+      memoryBytes: 2 ** 30,
+      availableBytes: 2 ** 29,
+      swap: ['/dev/sda2'],
+      lockableBytes: 65_536,
+      clockSource: 'kvm-clock',
+      processor: { model: 'A processor', virtual: true, tdxGuest: true },
+      nvidiaDriver: '570.86.15',
+      gpus: [{ bus: '0000:01:00.0', model: 'NVIDIA H100', firmware: '570.86.15', device: '/dev/nvidia0' }],
+    });
+    expect(seen.concerns.length).toBe(4);
+    const lines = linesOf(seen).join('\n');
+    for (const text of ['/dev/sda2', 'kvm-clock', 'NVIDIA H100', 'No evidence']) expect(lines).toContain(text);
+  });
+
+  it.skipIf(!swtpmInstalled)('prints what a policy has to pin of a TPM', async () => {
+    const emulator = await startSwtpm(folder);
+    try {
+      const log = await put('log', await forgeEventLog([{ pcr: 4, type: 0x8000_0003, data: utf8Encode('kernel') }]));
+      const { socketPath } = emulator;
+      // Nothing was measured yet, so there is nothing to pin; and a log that is not there stops the collector.
+      const before = (await look({ tpm: socketPath, eventLog: join(folder, 'absent') })).devices.at(-1);
+      expect(before?.state).toBe('not-working');
+      expect(Object.keys(before?.policy ?? {})).toEqual(['section', 'attestationKeys']);
+      const digest = new Uint8Array(createHash('sha256').update('kernel').digest());
+      const tpm = openTpm({ transport: await openSwtpmSocket(socketPath) });
+      await pcrExtend(tpm, { index: 4, bank: 'SHA-256', digest });
+      await tpm.close();
+
+      const args = ['doctor', '--root', folder, '--tpm', socketPath, '--event-log', log];
+      const result = await runInProcess(doctorCommand, folder, args);
+      expect(result).toMatchObject({ exitCode: 0, code: undefined });
+      expect(result.events[0]).toMatchObject({ used: 'TPM 2.0' });
+      const measured = createHash('sha256').update(new Uint8Array(32)).update(digest).digest('hex');
+      const [attestationKey] = (before?.policy?.['attestationKeys'] ?? []) as string[];
+      expect(attestationKey).toMatch(/^[0-9a-f]{64}$/);
+      expect(found(result).at(-1)).toMatchObject({
+        state: 'usable',
+        policy: { section: 'tpm', attestationKeys: [attestationKey], measurements: [measured], eventLog: 'required' },
+        facts: {
+          manufacturer: 'IBM',
+          registers: { 'SHA-256': { 4: measured }, 'SHA-384': { 15: '00'.repeat(48) } },
+          eventLog: { format: 'crypto-agile', events: 1 },
+        },
+      });
+      // Bytes of no log, and of one as TPM 1.2 kept it.
+      for (const byte of [0xff, 0]) {
+        const eventLog = await put('broken', new Uint8Array(64).fill(byte));
+        expect((await look({ tpm: socketPath, eventLog })).devices.at(-1)?.state).toBe('not-working');
+      }
+    } finally {
+      await emulator.kill();
+    }
+  });
+});
