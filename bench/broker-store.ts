@@ -11,7 +11,8 @@ import { bundleBrokerProcess, createBrokerProcess, type BrokerProcess } from '..
 import { createLedger } from '../apps/broker/test/crash/ledger.ts';
 import { attest, createEnclave } from '../apps/broker/test/enclave.ts';
 import { freshPath } from '../apps/broker/test/fresh-path.ts';
-import { postgresPrograms, startPostgres, type PostgresServer } from '../apps/broker/test/postgres.ts';
+import { postgresPrograms } from '../apps/broker/test/postgres-programs.ts';
+import { startPostgres, type PostgresServer } from '../apps/broker/test/postgres.ts';
 import { adminToken, createWorld, type World } from '../apps/broker/test/world.ts';
 import { alternate, median, printFigures, timed, type Figure } from './support.ts';
 

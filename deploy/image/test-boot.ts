@@ -175,8 +175,8 @@ async function isNamed(
 }
 
 function flipped(kernel: Uint8Array): Uint8Array {
-  // In the message of the DOS stub, which nothing runs under UEFI.
-  return changed(kernel, 'boot loader', 'boot l0ader');
+  // In a message of the real-mode code, which nothing runs under UEFI.
+  return changed(kernel, 'No setup signature', 'No setup sign4ture');
 }
 
 function withSection(

@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import type { BrokerOptions, DatabaseLocation } from '../src/index.ts';
 import { openStore, type BrokerDatabase } from '../src/store/index.ts';
 import { freshPath } from './fresh-path.ts';
-import { copyDatabase, postgresPrograms, sharedPostgres } from './postgres.ts';
+import { postgresPrograms } from './postgres-programs.ts';
+import { copyDatabase, sharedPostgres } from './postgres.ts';
 
 export type DatabaseKind = DatabaseLocation['kind'];
 

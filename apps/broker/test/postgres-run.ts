@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { postgresPrograms, serverFolderVariable } from './postgres.ts';
+import { postgresPrograms, serverFolderVariable } from './postgres-programs.ts';
 
 // Around a whole run of tests: a name for the folder of its PostgreSQL server, which the first test that needs it starts
 // (see `sharedPostgres`), and its end.

@@ -1,35 +1,14 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { parsePostgresUrl } from '../src/store/location.ts';
+import { postgresPrograms, serverFolderVariable } from './postgres-programs.ts';
 
 const run = promisify(execFile);
-const debian = '/usr/lib/postgresql';
-
-/** Where the programs of the newest installed PostgreSQL server are; undefined where there is none. */
-export const postgresPrograms: string | undefined = existsSync(debian)
-  ? readdirSync(debian)
-      .filter((version) => existsSync(join(debian, version, 'bin', 'initdb')))
-      .sort((a, b) => Number(b) - Number(a))
-      .map((version) => join(debian, version, 'bin'))[0]
-  : undefined;
-
-/** The environment variable by which the processes of one test run find the folder of their server. */
-export const serverFolderVariable = 'FASTNESS_TEST_POSTGRES';
-
 /** A throw-away server: one folder with its data and its socket, no network unless `settings` opens it. */
 export interface PostgresServer {
   readonly folder: string;

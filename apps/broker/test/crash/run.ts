@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DatabaseLocation } from '../../src/index.ts';
 import { freshPath } from '../fresh-path.ts';
-import { postgresPrograms, startPostgres, type PostgresServer } from '../postgres.ts';
+import { postgresPrograms } from '../postgres-programs.ts';
+import { startPostgres, type PostgresServer } from '../postgres.ts';
 import { createWorld } from '../world.ts';
 import { runCampaign } from './campaign.ts';
 
