@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openAnchor, type AnchorTables } from '../src/index.ts';
 import { postgresDialect } from '../src/store/postgres.ts';
 import { sqliteDialect } from '../src/store/sqlite.ts';
-import { postgresPrograms, sharedPostgres } from './postgres.ts';
+import { postgresPrograms } from './postgres-programs.ts';
+import { sharedPostgres } from './postgres.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
 
 const directory = temporaryDirectory();
