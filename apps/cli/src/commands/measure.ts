@@ -1,53 +1,112 @@
 import { readFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
-import { predictUki, type PredictedRegisters } from '@fastness/attest/reference-values';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { cpuSignatures, type PredictedRegisters, type SnpMachine } from '@fastness/attest/reference-values';
 import { FastnessError } from '@fastness/codec/errors';
 import { action } from '../support/command.ts';
+import { measureImage } from '../support/measure.ts';
 
 interface MeasureOptions {
-  readonly bank: PredictedRegisters['bank'];
+  readonly bank?: PredictedRegisters['bank'];
+  readonly cpus?: number;
+  readonly cpuType?: string;
+  readonly features?: bigint;
+  readonly hypervisor?: NonNullable<SnpMachine['hypervisor']>;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
 }
 
 export function measureCommand(): Command {
   return new Command('measure')
     .description(
       'compute what an image will measure as, without booting it: reference values for a policy and a release. ' +
-        'Reads unified kernel images (TPM registers 4, 9 and 11)',
+        'Reads unified kernel images (TPM registers 4, 9 and 11), enclave images of AWS Nitro (EIF: registers 0, 1, 2 and 8), ' +
+        'and OVMF firmware (launch digest of SEV-SNP)',
     )
     .argument('<image>', 'the image, such as the fastness.efi that `npm run image` writes')
     .addOption(
-      new Option('--bank <hash>', 'bank of registers').choices(['SHA-256', 'SHA-384', 'SHA-512']).default('SHA-256'),
+      new Option('--bank <hash>', 'unified kernel image: bank of registers (default: SHA-256)').choices([
+        'SHA-256',
+        'SHA-384',
+        'SHA-512',
+      ]),
     )
+    .addOption(new Option('--cpus <count>', 'OVMF: processors of the machine').argParser(wholeNumber))
+    .option(
+      '--cpu-type <type>',
+      `OVMF in QEMU: processor (${Object.keys(cpuSignatures).join(', ')}) or its signature, such as 0xa10f10`,
+    )
+    .addOption(
+      new Option(
+        '--features <bits>',
+        'OVMF: SEV_FEATURES (default: 1; 0x21 where debug registers are swapped)',
+      ).argParser(bits),
+    )
+    .addOption(
+      new Option('--hypervisor <name>', 'OVMF: what starts the machine (default: qemu)').choices([
+        'qemu',
+        'ec2',
+        'gce',
+      ]),
+    )
+    .option('--kernel <file>', 'OVMF: kernel that is booted directly, with kernel-hashes=on')
+    .option('--initrd <file>', 'OVMF: its archive')
+    .option('--append <line>', 'OVMF: its command line')
     .action(
-      action<MeasureOptions>(async ({ output }, { bank }, [path = '']) => {
-        const image = await readFile(path).catch((cause: unknown) => {
-          throw new FastnessError('CLI_FILE_UNREADABLE', path, { cause });
+      action<MeasureOptions>(async ({ output }, options, [path = '']) => {
+        const { bank } = options;
+        const machine = await machineOf(options);
+        const { facts, lines } = await measureImage(await read(path), {
+          ...(bank === undefined ? {} : { bank }),
+          ...(machine === undefined ? {} : { machine }),
         });
-        const predicted = await predictUki(new Uint8Array(image), { bank });
-        const policy = {
-          ...(bank === 'SHA-256' ? {} : { bank }),
-          measurementPcr: 4,
-          measurements: 'from-release',
-          pcrs: { 9: [predicted.pcrs['9']], 11: [predicted.pcrs['11']] },
-          events: predicted.events,
-          eventLog: 'required',
-        };
-        output.result({ image: path, ...predicted, policy }, [
-          `Registers of ${path} in the ${bank} bank, once it is booted from a disk:`,
-          ...linesOf(predicted),
-          `For the release: fastness sign --measurement tpm:${predicted.pcrs['4'] ?? ''}`,
-          `For the tpm section of a policy, beside attestationKeys:`,
-          JSON.stringify(policy),
-        ]);
+        output.result({ image: path, ...facts }, [`${path}:`, ...lines]);
       }),
     );
 }
 
-function linesOf({ pcrs, events, names }: PredictedRegisters): string[] {
-  return Object.entries(pcrs).flatMap(([index, value]) => {
-    const explained = (events[index] ?? []).map(
-      (digest, place) => `         ${digest}  ${names[index]?.[place] ?? ''}`,
-    );
-    return [`  PCR${index}  ${value}`].concat(explained);
-  });
+/** The machine that the options describe, if any of them does. Throws `CLI_USAGE`. */
+async function machineOf(options: MeasureOptions): Promise<SnpMachine | undefined> {
+  const { cpus, cpuType, features, hypervisor, kernel, initrd, append } = options;
+  const given = [cpus, cpuType, features, hypervisor, kernel, initrd, append];
+  if (given.every((each) => each === undefined)) return undefined;
+  if (cpus === undefined)
+    throw new FastnessError('CLI_USAGE', 'Give --cpus: the digest depends on how many there are.');
+  if (kernel === undefined && (initrd !== undefined || append !== undefined)) {
+    throw new FastnessError('CLI_USAGE', '--initrd and --append go with --kernel.');
+  }
+  return {
+    processors: cpus,
+    ...(cpuType === undefined ? {} : { processor: cpuType.startsWith('0x') ? Number(cpuType) : cpuType }),
+    ...(features === undefined ? {} : { features }),
+    ...(hypervisor === undefined ? {} : { hypervisor }),
+    ...(kernel === undefined
+      ? {}
+      : {
+          kernel: {
+            image: await read(kernel),
+            ...(initrd === undefined ? {} : { archive: await read(initrd) }),
+            ...(append === undefined ? {} : { commandLine: append }),
+          },
+        }),
+  };
+}
+
+async function read(path: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (cause) {
+    throw new FastnessError('CLI_FILE_UNREADABLE', path, { cause });
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('A number of processors.');
+  return Number(text);
+}
+
+function bits(text: string): bigint {
+  if (!/^(?:0x[0-9a-fA-F]{1,16}|[0-9]{1,20})$/.test(text))
+    throw new InvalidArgumentError('A number, such as 1 or 0x21.');
+  return BigInt(text);
 }

@@ -1,4 +1,11 @@
 /** Reference values: what an image will measure as, computed from its bytes without running it. */
 import './errors.ts';
+export { cpuSignatures } from './cpu-types.ts';
+export { parseEif, type EifImage, type EifSection, type EifSectionKind } from './eif.ts';
+export { imageKindOf, type ImageKind } from './kind.ts';
+export { predictNitro, type PredictedNitro } from './nitro.ts';
+export { parseOvmf, type OvmfImage, type OvmfSection, type OvmfSectionKind } from './ovmf.ts';
 export { parsePe, type PeImage, type PeSection } from './pe.ts';
+export { predictSnp, type PredictedSnp, type SnpMachine } from './snp.ts';
+export type { SnpHypervisor } from './vmsa.ts';
 export { predictUki, type PredictedRegisters } from './uki.ts';

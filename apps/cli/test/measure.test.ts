@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FastnessError } from '@fastness/codec/errors';
+import { utf8Encode } from '@fastness/codec';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../../attacks/support/cli.ts';
+import { eif } from '../../../packages/attest/test/support/eif-images.ts';
+import { amdSev, ovmf } from '../../../packages/attest/test/support/ovmf-images.ts';
+import { nitroPolicySchema } from '../../../packages/attest/src/policy/nitro.ts';
+import { measureImage, type MeasureInput } from '../src/support/measure.ts';
+
+const enclave = eif([
+  { type: 1, bytes: utf8Encode('kernel') },
+  { type: 2, bytes: utf8Encode('quiet') },
+  { type: 5, bytes: utf8Encode('{}') },
+  { type: 3, bytes: utf8Encode('archive') },
+]);
+const firmware = ovmf(amdSev);
+
+describe('fastness measure', { timeout: 120_000 }, () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fastness-measure-'));
+    await Promise.all([
+      writeFile(join(folder, 'enclave.eif'), enclave),
+      writeFile(join(folder, 'OVMF.fd'), firmware),
+      writeFile(join(folder, 'kernel'), 'kernel'),
+    ]);
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('prints registers of an enclave, a policy and what to sign', async () => {
+    const { facts, lines } = await measureImage(enclave, {});
+    const pcrs = facts['pcrs'] as Record<string, string>;
+    expect(lines.join('\n')).toContain(`fastness sign --measurement aws-nitro:${pcrs['0'] ?? 'none'}`);
+    expect(nitroPolicySchema.parse(facts['policy']).pcrs).toEqual({ 1: [pcrs['1']], 2: [pcrs['2']] });
+  });
+
+  it('prints the launch digest of a firmware and the kernel that it starts', async () => {
+    const machine = ['--cpus', '2', '--cpu-type', 'EPYC-Milan', '--features', '0x21'];
+    const kernel = ['--kernel', join(folder, 'kernel'), '--append', 'quiet'];
+    const { events, exitCode } = await runCli(folder, ['measure', join(folder, 'OVMF.fd'), ...machine, ...kernel]);
+    expect(exitCode).toBe(0);
+    const { facts, lines } = await measureImage(firmware, {
+      machine: {
+        processors: 2,
+        processor: 0xa0_0f11,
+        features: 0x21n,
+        kernel: { image: utf8Encode('kernel'), commandLine: 'quiet' },
+      },
+    });
+    expect(events.at(-1)).toMatchObject({ launchDigest: facts['launchDigest'], coversKernel: true });
+    expect(lines.join('\n')).toContain(`fastness sign --measurement sev-snp:${String(facts['launchDigest'])}`);
+    const bare = await measureImage(firmware, { machine: { processors: 2, processor: 'EPYC-Milan', features: 0x21n } });
+    expect(bare.lines.join('\n')).toContain('no kernel');
+    expect(bare.facts['launchDigest']).not.toBe(facts['launchDigest']);
+  });
+
+  it.each<[string, Uint8Array, MeasureInput]>([
+    ['a bank for an enclave', enclave, { bank: 'SHA-256' }],
+    ['a machine for an enclave', enclave, { machine: { processors: 1 } }],
+    ['no machine for a firmware', firmware, {}],
+  ])('refuses %s', async (_, image, input) => {
+    const refusal: unknown = await measureImage(image, input).catch((error: unknown) => error);
+    expect(refusal instanceof FastnessError ? refusal.code : refusal).toBe('CLI_USAGE');
+  });
+
+  it('asks for what the digest depends on', async () => {
+    const path = join(folder, 'OVMF.fd');
+    const [unsaid, loose] = await Promise.all([
+      runCli(folder, ['measure', path, '--cpu-type', 'EPYC']),
+      runCli(folder, ['measure', path, '--cpus', '1', '--append', 'quiet']),
+    ]);
+    expect([unsaid.code, loose.code]).toEqual(['CLI_USAGE', 'CLI_USAGE']);
+  });
+});
