@@ -70,10 +70,13 @@ describe('fastness doctor', () => {
     // A folder of a plain file system gets no provider, and a plain file answers no command.
     await mkdir(join(folder, '/sys/kernel/config/tsm/report'), { recursive: true });
     await put('/dev/tpmrm0', '');
+    await put('/dev/nsm', '');
+    await put('/dev/tdx_guest', '');
     const seen = await look({ environment: { FASTNESS_SIMULATED_TEE: join(folder, 'no.sock') } });
-    for (const path of ['tsm/report', '/dev/tpmrm0', 'no.sock']) {
+    for (const path of ['tsm/report', '/dev/tpmrm0', '/dev/nsm', 'no.sock']) {
       expect(deviceAt(seen, path)?.state).toBe('not-working');
     }
+    expect(deviceAt(seen, '/dev/tdx_guest')?.state).toBe('not-used');
     expect(seen.used).toBeUndefined();
   });
 

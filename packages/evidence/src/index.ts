@@ -3,6 +3,15 @@ export type { CollectedEvidence, Collector, RuntimeEvent } from './collector.ts'
 export { detectCollector, SIMULATED_TEE_VARIABLE, type DetectCollectorOptions } from './detect.ts';
 export { CONFIGFS_TSM, openConfigfsTsm, type ConfigfsTsmOptions } from './devices/configfs-tsm.ts';
 export {
+  NSM_DEVICE,
+  NSM_RUNTIME_PCR,
+  nsmRuntimeRegister,
+  openNsm,
+  type NsmCollector,
+  type NsmDescription,
+  type NsmOptions,
+} from './devices/nsm.ts';
+export {
   encodeRuntimeEvent,
   FIRMWARE_EVENT_LOG,
   openTpmCollector,

@@ -22,6 +22,11 @@ export const evidenceErrors = Object.freeze({
     message: 'The kernel has a source of reports that this version does not know.',
     next: 'Use a newer version of Fastness; known are sev_guest, tdx_guest and arm_cca_guest.',
   },
+  EVIDENCE_NATIVE: {
+    class: 'unavailable',
+    message: 'The C library, through which this device is used, cannot be called.',
+    next: 'Install the package koffi, on Linux with glibc.',
+  },
   EVIDENCE_TIMEOUT: {
     class: 'unavailable',
     message: 'The TEE did not answer in time.',

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import type { Collector } from '../collector.ts';
 import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
+import { NSM_DEVICE, openNsm } from './nsm.ts';
 import { openTpmCollector, TPM_DEVICE } from './tpm.ts';
 
 /** A kind of device that can be the root of trust of a machine. */
@@ -17,6 +18,10 @@ interface DeviceKind {
  */
 export const cpuDevices: readonly DeviceKind[] = Object.freeze([
   { name: `SEV-SNP, TDX or CCA (${CONFIGFS_TSM})`, open: () => openConfigfsTsm() },
+  {
+    name: `Nitro security module (${NSM_DEVICE})`,
+    open: async () => ((await isUsable(NSM_DEVICE)) ? await openNsm() : undefined),
+  },
   {
     name: `TPM 2.0 (${TPM_DEVICE})`,
     open: async () => ((await isUsable(TPM_DEVICE)) ? await openTpmCollector() : undefined),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { policySectionOf } from '@fastness/attest';
-import { CONFIGFS_TSM, openConfigfsTsm } from '@fastness/evidence';
+import { CONFIGFS_TSM, NSM_DEVICE, openConfigfsTsm, openNsm, type Collector } from '@fastness/evidence';
 import { accessOf, faultOf, type DeviceFinding } from './device.ts';
 
 const TSM_KIND = 'SEV-SNP, TDX or CCA through configfs-tsm';
@@ -29,7 +29,8 @@ export async function processorDevices(root: string): Promise<readonly DeviceFin
     }),
     olderDevice({
       kind: 'AWS Nitro security module',
-      path: join(root, '/dev/nsm'),
+      path: join(root, NSM_DEVICE),
+      open: (path) => openNsm({ path }),
       missing: [
         'Made by the driver `nsm` (Linux 6.8 or later, or that of AWS), in a Nitro enclave; not on its parent.',
       ],
@@ -49,20 +50,23 @@ async function configfsTsm(path: string): Promise<DeviceFinding> {
       next: ['Run as root: configfs gives no rights to others.'],
     };
   }
+  const noDriver = 'The folder is there, and no driver makes reports.';
+  return await opened(finding, () => openConfigfsTsm({ root: path }), { detail: noDriver, next: tsmMissing });
+}
+
+/** Opens what may be opened: only then is it known whether it works. */
+async function opened(
+  finding: { readonly kind: string; readonly path: string },
+  open: () => Promise<Collector | undefined>,
+  absent: { readonly detail: string; readonly next: readonly string[] },
+): Promise<DeviceFinding> {
   try {
-    const collector = await openConfigfsTsm({ root: path });
-    if (collector === undefined) {
-      return {
-        ...finding,
-        state: 'missing',
-        detail: 'The folder is there, and no driver makes reports.',
-        next: tsmMissing,
-      };
-    }
+    const collector = await open();
+    if (collector === undefined) return { ...finding, state: 'missing', ...absent };
     return {
       ...finding,
       state: 'usable',
-      detail: `${collector.name}: evidence is ${collector.tee}`,
+      detail: `${(await collector.detect()).detail}: evidence is ${collector.tee}.`,
       next: [],
       policy: { section: policySectionOf[collector.tee] },
     };
@@ -75,11 +79,15 @@ async function olderDevice(device: {
   readonly kind: string;
   readonly path: string;
   readonly missing: readonly string[];
+  /** Absent: this version collects nothing from it. */
+  readonly open?: (path: string) => Promise<Collector | undefined>;
 }): Promise<DeviceFinding> {
-  const { kind, path, missing } = device;
+  const { kind, path, missing, open } = device;
   const state = await accessOf(path);
   if (state === 'missing') return { kind, path, state, detail: 'There is none.', next: missing };
   if (state === 'not-permitted')
     return { kind, path, state, detail: 'This user may not read and write it.', next: forRoot(path) };
+  if (open !== undefined)
+    return await opened({ kind, path }, () => open(path), { detail: 'There is none.', next: missing });
   return { kind, path, state: 'not-used', detail: 'It is there; this version collects nothing from it.', next: [] };
 }
