@@ -71,9 +71,10 @@ describe('fastness doctor', () => {
     await mkdir(join(folder, '/sys/kernel/config/tsm/report'), { recursive: true });
     await put('/dev/tpmrm0', '');
     await put('/dev/nsm', '');
+    await put('/dev/sev-guest', '');
     await put('/dev/tdx_guest', '');
     const seen = await look({ environment: { FASTNESS_SIMULATED_TEE: join(folder, 'no.sock') } });
-    for (const path of ['tsm/report', '/dev/tpmrm0', '/dev/nsm', 'no.sock']) {
+    for (const path of ['tsm/report', '/dev/tpmrm0', '/dev/nsm', '/dev/sev-guest', 'no.sock']) {
       expect(deviceAt(seen, path)?.state).toBe('not-working');
     }
     expect(deviceAt(seen, '/dev/tdx_guest')?.state).toBe('not-used');

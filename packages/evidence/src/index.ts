@@ -11,6 +11,7 @@ export {
   type NsmDescription,
   type NsmOptions,
 } from './devices/nsm.ts';
+export { openSevGuest, SEV_GUEST_DEVICE, type SevGuestOptions } from './devices/sev-guest.ts';
 export {
   encodeRuntimeEvent,
   FIRMWARE_EVENT_LOG,

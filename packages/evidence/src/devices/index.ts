@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import type { Collector } from '../collector.ts';
 import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
 import { NSM_DEVICE, openNsm } from './nsm.ts';
+import { openSevGuest, SEV_GUEST_DEVICE } from './sev-guest.ts';
 import { openTpmCollector, TPM_DEVICE } from './tpm.ts';
 
 /** A kind of device that can be the root of trust of a machine. */
@@ -18,6 +19,10 @@ interface DeviceKind {
  */
 export const cpuDevices: readonly DeviceKind[] = Object.freeze([
   { name: `SEV-SNP, TDX or CCA (${CONFIGFS_TSM})`, open: () => openConfigfsTsm() },
+  {
+    name: `SEV-SNP (${SEV_GUEST_DEVICE})`,
+    open: async () => ((await isUsable(SEV_GUEST_DEVICE)) ? openSevGuest() : undefined),
+  },
   {
     name: `Nitro security module (${NSM_DEVICE})`,
     open: async () => ((await isUsable(NSM_DEVICE)) ? await openNsm() : undefined),

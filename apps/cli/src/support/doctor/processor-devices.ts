@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { policySectionOf } from '@fastness/attest';
-import { CONFIGFS_TSM, NSM_DEVICE, openConfigfsTsm, openNsm, type Collector } from '@fastness/evidence';
+import {
+  CONFIGFS_TSM,
+  NSM_DEVICE,
+  openConfigfsTsm,
+  openNsm,
+  openSevGuest,
+  SEV_GUEST_DEVICE,
+  type Collector,
+} from '@fastness/evidence';
 import { accessOf, faultOf, type DeviceFinding } from './device.ts';
 
 const TSM_KIND = 'SEV-SNP, TDX or CCA through configfs-tsm';
@@ -19,7 +27,13 @@ export async function processorDevices(root: string): Promise<readonly DeviceFin
     configfsTsm(join(root, CONFIGFS_TSM)),
     olderDevice({
       kind: 'SEV-SNP guest device',
-      path: join(root, '/dev/sev-guest'),
+      path: join(root, SEV_GUEST_DEVICE),
+      open: async (path) => {
+        const collector = openSevGuest({ path });
+        // Whether it works only a report tells: this one is for nobody.
+        await collector.collect(new Uint8Array(64));
+        return collector;
+      },
       missing: ['Made by the driver: `modprobe sev-guest`, in a SEV-SNP guest with Linux 5.19 or later.'],
     }),
     olderDevice({
