@@ -63,9 +63,17 @@ describe('fastness measure', { timeout: 120_000 }, () => {
     ['a bank for an enclave', enclave, { bank: 'SHA-256' }],
     ['a machine for an enclave', enclave, { machine: { processors: 1 } }],
     ['no machine for a firmware', firmware, {}],
+    ['a trust domain for an enclave', enclave, { tdx: 'page' }],
+    ['a trust domain and a machine', firmware, { tdx: 'page', machine: { processors: 1 } }],
   ])('refuses %s', async (_, image, input) => {
     const refusal: unknown = await measureImage(image, input).catch((error: unknown) => error);
     expect(refusal instanceof FastnessError ? refusal.code : refusal).toBe('CLI_USAGE');
+  });
+
+  it('goes on to the metadata of TDX when asked', async () => {
+    const path = join(folder, 'OVMF.fd');
+    const { code } = await runCli(folder, ['measure', path, '--tdx']);
+    expect(code).toBe('IMAGE_TDVF_METADATA');
   });
 
   it('asks for what the digest depends on', async () => {

@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { cpuSignatures, type PredictedRegisters, type SnpMachine } from '@fastness/attest/reference-values';
+import {
+  cpuSignatures,
+  type PredictedRegisters,
+  type SnpMachine,
+  type TdxOrder,
+} from '@fastness/attest/reference-values';
 import { FastnessError } from '@fastness/codec/errors';
 import { action } from '../support/command.ts';
 import { measureImage } from '../support/measure.ts';
@@ -14,6 +19,7 @@ interface MeasureOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
+  readonly tdx?: TdxOrder;
 }
 
 export function measureCommand(): Command {
@@ -21,7 +27,7 @@ export function measureCommand(): Command {
     .description(
       'compute what an image will measure as, without booting it: reference values for a policy and a release. ' +
         'Reads unified kernel images (TPM registers 4, 9 and 11), enclave images of AWS Nitro (EIF: registers 0, 1, 2 and 8), ' +
-        'and OVMF firmware (launch digest of SEV-SNP)',
+        'and OVMF firmware (launch digest of SEV-SNP; with --tdx, MRTD of Intel TDX)',
     )
     .argument('<image>', 'the image, such as the fastness.efi that `npm run image` writes')
     .addOption(
@@ -52,13 +58,23 @@ export function measureCommand(): Command {
     .option('--kernel <file>', 'OVMF: kernel that is booted directly, with kernel-hashes=on')
     .option('--initrd <file>', 'OVMF: its archive')
     .option('--append <line>', 'OVMF: its command line')
+    .addOption(
+      new Option(
+        '--tdx [order]',
+        'OVMF: the trust domain of Intel TDX that QEMU builds; pages are measured one by one (page: Linux from 6.16 on, the ' +
+          'default) or after all of their section were added (section: Canonical with QEMU 8.2)',
+      )
+        .choices(['page', 'section'])
+        .preset('page'),
+    )
     .action(
       action<MeasureOptions>(async ({ output }, options, [path = '']) => {
-        const { bank } = options;
+        const { bank, tdx } = options;
         const machine = await machineOf(options);
         const { facts, lines } = await measureImage(await read(path), {
           ...(bank === undefined ? {} : { bank }),
           ...(machine === undefined ? {} : { machine }),
+          ...(tdx === undefined ? {} : { tdx }),
         });
         output.result({ image: path, ...facts }, [`${path}:`, ...lines]);
       }),

@@ -2,9 +2,11 @@ import {
   imageKindOf,
   predictNitro,
   predictSnp,
+  predictTdx,
   predictUki,
   type PredictedRegisters,
   type SnpMachine,
+  type TdxOrder,
 } from '@fastness/attest/reference-values';
 import { FastnessError } from '@fastness/codec/errors';
 
@@ -21,16 +23,20 @@ export interface MeasureInput {
   readonly bank?: PredictedRegisters['bank'];
   /** Absent: none was described. */
   readonly machine?: SnpMachine;
+  /** A firmware builds a trust domain of Intel TDX, in this order. */
+  readonly tdx?: TdxOrder;
 }
 
 /**
  * Measures an image of any kind that is known.
  * Throws `CLI_USAGE` when the options do not go with the kind, `IMAGE_*`.
  */
-export async function measureImage(image: Uint8Array, { bank, machine }: MeasureInput): Promise<Measured> {
+export async function measureImage(image: Uint8Array, { bank, machine, tdx }: MeasureInput): Promise<Measured> {
   const kind = imageKindOf(image);
   if (bank !== undefined && kind !== 'uki') throw usage('--bank goes with unified kernel images only.');
   if (machine !== undefined && kind !== 'ovmf') throw usage('Processors and a kernel go with an OVMF firmware only.');
+  if (tdx !== undefined && (kind !== 'ovmf' || machine !== undefined))
+    throw usage('--tdx goes with an OVMF firmware alone.');
   switch (kind) {
     case 'uki':
       return measureUki(image, bank ?? 'SHA-256');
@@ -39,8 +45,11 @@ export async function measureImage(image: Uint8Array, { bank, machine }: Measure
     case 'ovmf':
       break;
   }
+  if (tdx !== undefined) return measureTdvf(image, tdx);
   if (machine === undefined) {
-    throw usage('Say what the firmware starts: --cpus, --cpu-type, and --kernel unless it boots from a disk.');
+    throw usage(
+      'Say what the firmware starts: --cpus, --cpu-type, and --kernel unless it boots from a disk; or --tdx.',
+    );
   }
   return measureOvmf(image, machine);
 }
@@ -97,6 +106,20 @@ async function measureOvmf(image: Uint8Array, machine: SnpMachine): Promise<Meas
         ? '  It covers the firmware, the kernel, its archive and its command line.'
         : '  It covers the firmware and no kernel: whatever the disk holds is not in it.',
       ...next(`sev-snp:${predicted.launchDigest}`, 'snp section of a policy', policy),
+    ],
+  };
+}
+
+async function measureTdvf(image: Uint8Array, order: TdxOrder): Promise<Measured> {
+  const predicted = await predictTdx(image, { order });
+  const policy = { measurements: 'from-release' };
+  return {
+    facts: { ...predicted, policy },
+    lines: [
+      'MRTD of a trust domain of Intel TDX that QEMU builds:',
+      `  ${predicted.mrtd}`,
+      '  It covers the firmware. What the firmware starts is in the RTMRs: take those from a boot that you trust.',
+      ...next(`tdx:${predicted.mrtd}`, 'tdx section of a policy', policy),
     ],
   };
 }

@@ -8,4 +8,5 @@ export { parseOvmf, type OvmfImage, type OvmfSection, type OvmfSectionKind } fro
 export { parsePe, type PeImage, type PeSection } from './pe.ts';
 export { predictSnp, type PredictedSnp, type SnpMachine } from './snp.ts';
 export type { SnpHypervisor } from './vmsa.ts';
+export { predictTdx, type PredictedTdx, type TdxOrder } from './tdx.ts';
 export { predictUki, type PredictedRegisters } from './uki.ts';

@@ -27,9 +27,10 @@ export interface OvmfImage {
 export const PAGE = 4096;
 const FOUR_GIB = 0x1_0000_0000;
 const MAX_BYTES = 64 << 20;
-const MAX_SECTIONS = 64;
+/** Sections of metadata. */
+export const MAX_SECTIONS = 64;
 /** Memory that the firmware may declare, in all: each page of it costs two hashes. */
-const MAX_DECLARED = 256 << 20;
+export const MAX_DECLARED = 256 << 20;
 const RESET_VECTOR = 32;
 const ENTRY = 18;
 /** GUIDs as they lie in memory, hex. */
@@ -53,10 +54,7 @@ const kinds: ReadonlyMap<number, OvmfSectionKind> = new Map([
  * Throws IMAGE_OVMF_MALFORMED, IMAGE_OVMF_METADATA if there is none for SEV-SNP.
  */
 export function parseOvmf(bytes: Uint8Array): OvmfImage {
-  if (bytes.length < PAGE || bytes.length % PAGE !== 0 || bytes.length > MAX_BYTES) {
-    throw malformed(`It has ${bytes.length} bytes: not whole pages, or more than ${MAX_BYTES}.`);
-  }
-  const table = tableOf(bytes);
+  const table = guidTableOf(bytes);
   const metadata = table.get(guids.sevMetadata);
   if (metadata === undefined) throw new FastnessError('IMAGE_OVMF_METADATA', 'It has no SEV metadata.');
   const reset = table.get(guids.reset);
@@ -78,7 +76,15 @@ export function isOvmf(bytes: Uint8Array): boolean {
   return end >= ENTRY && toHex(bytes.subarray(end - 16, end)) === guids.footer;
 }
 
-/** Contents by GUID. The table is read from its end; the length of an entry stands behind its content. */
+/** Contents by GUID, hex as it lies in memory (edk2, OvmfPkg/ResetVector). Throws IMAGE_OVMF_MALFORMED. */
+export function guidTableOf(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+  if (bytes.length < PAGE || bytes.length % PAGE !== 0 || bytes.length > MAX_BYTES) {
+    throw malformed(`It has ${bytes.length} bytes: not whole pages, or more than ${MAX_BYTES}.`);
+  }
+  return tableOf(bytes);
+}
+
+/** The table is read from its end; the length of an entry stands behind its content. */
 function tableOf(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
   if (!isOvmf(bytes)) throw malformed('It has no table of GUIDs.');
   const footer = bytes.length - RESET_VECTOR - ENTRY;
@@ -138,11 +144,13 @@ function lengthAt(bytes: Uint8Array, at: number): number {
   return new ByteReader(bytes.subarray(at, at + 2)).u16le();
 }
 
-function numberAt(content: Uint8Array, at: number): number {
+/** A little-endian 32-bit number in an entry of the table. Throws IMAGE_OVMF_MALFORMED. */
+export function numberAt(content: Uint8Array, at: number): number {
   if (content.length < at + 4) throw malformed('An entry of its table of GUIDs is too short.');
   return new ByteReader(content.subarray(at, at + 4)).u32le();
 }
 
-function malformed(detail: string): FastnessError {
+/** IMAGE_OVMF_MALFORMED with its reason. */
+export function malformed(detail: string): FastnessError {
   return new FastnessError('IMAGE_OVMF_MALFORMED', detail);
 }

@@ -45,7 +45,7 @@ export const referenceValueErrors = Object.freeze({
   IMAGE_OVMF_MALFORMED: {
     class: 'invalid',
     message: 'The firmware, or its table of GUIDs, does not follow the layout of OVMF.',
-    next: 'Give the whole firmware file, code and variables in one or code alone, as the machine loads it.',
+    next: 'Give the whole firmware file as the machine loads it: code and variables in one where its metadata are of both.',
   },
   IMAGE_OVMF_METADATA: {
     class: 'not-mine',
@@ -56,6 +56,11 @@ export const referenceValueErrors = Object.freeze({
     class: 'not-mine',
     message: 'The firmware has no page for the hashes of kernel, archive and command line.',
     next: 'Use the AmdSevX64 build of OVMF, or measure without a kernel: then nothing of it is in the launch digest.',
+  },
+  IMAGE_TDVF_METADATA: {
+    class: 'not-mine',
+    message: 'The firmware does not say how a trust domain is built from it.',
+    next: 'Build OVMF with TDVF metadata (OvmfPkgX64 or IntelTdxX64 of edk2 from 2021 on).',
   },
   IMAGE_MACHINE_INVALID: {
     class: 'usage',
