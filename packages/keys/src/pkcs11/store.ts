@@ -19,6 +19,7 @@ import {
 } from './messages.ts';
 import { hardwareOf, profileOf, type Pkcs11Profile } from './profiles.ts';
 import { Supervisor } from './supervisor.ts';
+import { withTokenLock } from './token-lock.ts';
 import { parsePkcs11Uri } from './uri.ts';
 
 /** Signing hashes inside the child, so the message has to travel: 4 MiB. */
@@ -112,12 +113,20 @@ class TokenKeyStore implements Pkcs11KeyStore {
     const fits: readonly KeyAlgorithm[] = Object.hasOwn(algorithmsOf, spec.purpose) ? algorithmsOf[spec.purpose] : [];
     if (!fits.includes(spec.algorithm)) throw new FastnessError('KEYS_ALGORITHM');
     const { id, purpose, algorithm } = spec;
-    return this.#ask('create', { id, purpose, algorithm, now: new Date().toISOString() }, keyInfoSchema, false);
+    return this.#alone(() =>
+      this.#ask('create', { id, purpose, algorithm, now: new Date().toISOString() }, keyInfoSchema, false),
+    );
   }
 
   async rotate(id: string): Promise<KeyInfo> {
     requireId(id);
-    return this.#ask('rotate', { id, now: new Date().toISOString() }, keyInfoSchema, false);
+    return this.#alone(() => this.#ask('rotate', { id, now: new Date().toISOString() }, keyInfoSchema, false));
+  }
+
+  /** Versions are made by one process at a time; see `withTokenLock`. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const { manufacturer, model, serial, label } = this.token;
+    return withTokenLock(JSON.stringify([manufacturer, model, serial, label]), work);
   }
 
   async retire(id: string, before: number): Promise<KeyInfo> {
