@@ -58,8 +58,7 @@ function gcm(iv: Uint8Array, associated: Uint8Array, onIv?: (piece: Piece) => vo
         BigInt(associated.length),
         BigInt(tagBytes * 8),
       ];
-      const { view } = parameters;
-      values.forEach((value, index) => view.setBigUint64(8 * index, value, true));
+      for (const [index, value] of values.entries()) parameters.view.setBigUint64(8 * index, value, true);
       return parameters;
     },
   };
@@ -138,8 +137,7 @@ const oaep: Mechanism = {
   parameter: (arena) => {
     const parameters = arena.take(40);
     const values = [CKM.SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED];
-    const { view } = parameters;
-    values.forEach((value, index) => view.setBigUint64(8 * index, BigInt(value), true));
+    for (const [index, value] of values.entries()) parameters.view.setBigUint64(8 * index, BigInt(value), true);
     return parameters;
   },
 };
