@@ -26,6 +26,12 @@ export interface Mechanism {
 
 type NativeFunction = (...parameters: readonly (number | bigint)[]) => number | bigint;
 
+/**
+ * Every library that was loaded, for as long as the process runs. koffi unloads one when its object is collected, and
+ * knows nothing of the functions that were found by their address: the next call would jump into unmapped memory.
+ */
+const loaded: unknown[] = [];
+
 const arenaBytes = 4 * 2 ** 20 + 65_536;
 /** The most that any answer of a module has here: 4096 wrapped bytes and a tag. */
 const maxOutput = 8192;
@@ -99,8 +105,10 @@ function functionsOf(path: string, arena: Arena): ReadonlyMap<FunctionName, Nati
   const koffi = loadKoffi();
   const pointer = arena.take(8);
   try {
+    const library = koffi.load(path);
+    loaded.push(library);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- declared by the types beside it
-    const getList = koffi.load(path).func('C_GetFunctionList', 'ulong', ['uint64']) as NativeFunction;
+    const getList = library.func('C_GetFunctionList', 'ulong', ['uint64']) as NativeFunction;
     if (Number(getList(pointer.address)) !== CKR.OK) throw new Error('C_GetFunctionList');
   } catch (error) {
     throw new FastnessError('KEYS_HSM_MODULE', error instanceof Error ? printable(error.message) : undefined);
