@@ -20,8 +20,6 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },
-    // SoftHSM now and then ends with SIGSEGV while it makes keys, in a process of its own (KEYS_HSM_CRASHED, docs/status.md).
-    retry: 2,
     execArgv: ['--conditions=source'],
   },
 });

@@ -1,6 +1,8 @@
 import { hash, hkdfSync } from 'node:crypto';
 import { derivedBytes, framedBinding, openWith, sealWith } from '../content-cipher.ts';
 
+export const bindingBytes = 32;
+
 /**
  * What a wrapped key is bound to, as one digest: SHA-256 over the framed label, id, version and context. A digest
  * because tokens limit associated data, each in its own way. The digest is the associated data of AES-GCM, and the

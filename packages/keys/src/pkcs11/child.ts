@@ -4,9 +4,10 @@
  * this process with it. The PIN is read here and nowhere else. It ends when the other end of descriptor 3 closes.
  */
 import { readSync, writeSync } from 'node:fs';
-import { ByteReader, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
+import { ByteReader, equalBytes, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
+import { bindingBytes } from './binding.ts';
 import { asKeysError, isSessionLost } from './errors.ts';
 import { encodeFrame, FrameReader, type Frame } from './frames.ts';
 import { loadKoffi } from './memory.ts';
@@ -29,8 +30,10 @@ import { keyIdPattern } from '../wrapped-key.ts';
 import { findToken, login } from './token.ts';
 
 const channel = 3;
-/** Answers wait for each other this long, milliseconds, to share one write. */
+/** Answers wait for each other this long, milliseconds, to share one write... */
 const gatherFor = 1;
+/** ...and until there are so many: the other process works on them, and asks more, while this one goes on. */
+const gatherAtMost = 8;
 /** The child ends with this code when the token took the session away. */
 const sessionLostCode = 3;
 
@@ -100,6 +103,22 @@ function json(value: unknown): Uint8Array[] {
   return [utf8Encode(JSON.stringify(value))];
 }
 
+/** Reads a text; the one read last, without decoding it again. */
+class RepeatedText {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #text = '';
+
+  read(bytes: Uint8Array): string {
+    if (equalBytes(bytes, this.#bytes)) return this.#text;
+    this.#text = utf8Decode(bytes);
+    this.#bytes = bytes.slice();
+    return this.#text;
+  }
+}
+
+const unwrapIds = new RepeatedText();
+const unwrapAlgorithms = new RepeatedText();
+
 /** Each operation: the fields of its request to the fields of its answer. */
 const handlers: Readonly<Record<number, (frame: Frame) => Uint8Array[]>> = Object.freeze({
   [operations.open]: (frame: Frame) => json(open(message(frame, openSchema))),
@@ -136,12 +155,14 @@ const handlers: Readonly<Record<number, (frame: Frame) => Uint8Array[]>> = Objec
   },
   // The one that has to be fast: its fields are bytes, checked by what uses them.
   [operations.unwrap]: (frame: Frame) => {
-    const id = text(frame, 0);
+    const id = unwrapIds.read(field(frame, 0));
     if (!keyIdPattern.test(id)) throw new FastnessError('KEYS_HSM_PROTOCOL');
     const version = new ByteReader(field(frame, 1));
-    const name = { id, version: version.u32be(), algorithm: text(frame, 2) };
+    const name = { id, version: version.u32be(), algorithm: unwrapAlgorithms.read(field(frame, 2)) };
     version.end();
-    return [requireOpened().keys.unwrap(name, field(frame, 3), field(frame, 4))];
+    const binding = field(frame, 4);
+    if (binding.length !== bindingBytes) throw new FastnessError('KEYS_HSM_PROTOCOL');
+    return [requireOpened().keys.unwrap(name, field(frame, 3), binding)];
   },
   [operations.probe]: () => {
     const { module, session } = requireOpened();
@@ -196,7 +217,7 @@ function serve(): void {
     for (const frame of reader.push(chunk.subarray(0, count))) {
       waiting.push(answer(frame));
       const now = performance.now();
-      if (now - since < gatherFor) continue;
+      if (waiting.length < gatherAtMost && now - since < gatherFor) continue;
       flush();
       since = now;
     }

@@ -1,3 +1,4 @@
+import { concatBytes, plainView } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 
 /*
@@ -15,6 +16,11 @@ export interface Frame {
 /** A message to sign of 4 MiB and what goes with it. */
 export const maxFrameBytes = 4 * 2 ** 20 + 16_384;
 const maxFields = 8;
+
+/** Gives a frame that was made before another number, in place. */
+export function renumberFrame(bytes: Uint8Array, request: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(4, request);
+}
 
 /** The fields are copied: the caller wipes its own, and the frame once it is written. */
 export function encodeFrame({ request, kind, fields }: Frame): Uint8Array {
@@ -42,20 +48,17 @@ export class FrameReader {
 
   /** The frames that `chunk` completes. The chunk is wiped. Errors: KEYS_HSM_PROTOCOL. */
   push(chunk: Uint8Array): Frame[] {
-    const joined = new Uint8Array(this.#held.length + chunk.length);
-    joined.set(this.#held);
-    joined.set(chunk, this.#held.length);
-    this.#held.fill(0);
-    chunk.fill(0);
+    // A plain one: a part that is cut out of a Buffer is a Buffer.
+    const joined = plainView(this.#join(chunk));
     const frames: Frame[] = [];
     let offset = 0;
     try {
-      const view = new DataView(joined.buffer);
+      const view = new DataView(joined.buffer, joined.byteOffset, joined.length);
       while (joined.length - offset >= 4) {
         const length = view.getUint32(offset);
         if (length < 6 || length > maxFrameBytes) throw new FastnessError('KEYS_HSM_PROTOCOL');
         if (joined.length - offset - 4 < length) break;
-        frames.push(decodeFrame(joined.subarray(offset + 4, offset + 4 + length)));
+        frames.push(decodeFrame(view, joined, offset + 4, offset + 4 + length));
         offset += 4 + length;
       }
       this.#held = joined.slice(offset);
@@ -65,28 +68,37 @@ export class FrameReader {
     return frames;
   }
 
+  /** What was held and the chunk behind it: the chunk itself, where nothing was held. */
+  #join(chunk: Uint8Array): Uint8Array {
+    if (this.#held.length === 0) return chunk;
+    const joined = concatBytes(this.#held, chunk);
+    this.#held.fill(0);
+    chunk.fill(0);
+    return joined;
+  }
+
   /** Whether the stream stopped inside a frame. */
   get partial(): boolean {
     return this.#held.length > 0;
   }
 }
 
-function decodeFrame(bytes: Uint8Array): Frame {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const request = view.getUint32(0);
-  const kind = view.getUint8(4);
-  const count = view.getUint8(5);
+/** The frame from `start` to `end`; its fields are copies. */
+function decodeFrame(view: DataView, bytes: Uint8Array, start: number, end: number): Frame {
+  const request = view.getUint32(start);
+  const kind = view.getUint8(start + 4);
+  const count = view.getUint8(start + 5);
   if (count > maxFields) throw new FastnessError('KEYS_HSM_PROTOCOL');
   const fields: Uint8Array[] = [];
-  let offset = 6;
+  let offset = start + 6;
   for (let index = 0; index < count; index += 1) {
-    if (bytes.length - offset < 4) throw new FastnessError('KEYS_HSM_PROTOCOL');
+    if (end - offset < 4) throw new FastnessError('KEYS_HSM_PROTOCOL');
     const length = view.getUint32(offset);
     offset += 4;
-    if (length > bytes.length - offset) throw new FastnessError('KEYS_HSM_PROTOCOL');
+    if (length > end - offset) throw new FastnessError('KEYS_HSM_PROTOCOL');
     fields.push(bytes.slice(offset, offset + length));
     offset += length;
   }
-  if (offset !== bytes.length) throw new FastnessError('KEYS_HSM_PROTOCOL');
+  if (offset !== end) throw new FastnessError('KEYS_HSM_PROTOCOL');
   return { request, kind, fields };
 }

@@ -58,7 +58,8 @@ function gcm(iv: Uint8Array, associated: Uint8Array, onIv?: (piece: Piece) => vo
         BigInt(associated.length),
         BigInt(tagBytes * 8),
       ];
-      for (const [index, value] of values.entries()) parameters.view.setBigUint64(8 * index, value, true);
+      const { view } = parameters;
+      values.forEach((value, index) => view.setBigUint64(8 * index, value, true));
       return parameters;
     },
   };
@@ -137,7 +138,8 @@ const oaep: Mechanism = {
   parameter: (arena) => {
     const parameters = arena.take(40);
     const values = [CKM.SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED];
-    for (const [index, value] of values.entries()) parameters.view.setBigUint64(8 * index, BigInt(value), true);
+    const { view } = parameters;
+    values.forEach((value, index) => view.setBigUint64(8 * index, BigInt(value), true));
     return parameters;
   },
 };

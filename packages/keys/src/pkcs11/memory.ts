@@ -19,6 +19,33 @@ export interface Piece {
   readonly view: DataView;
 }
 
+/** Its views are made when they are asked for: most pieces need one, and a call has many pieces. */
+class LaidPiece implements Piece {
+  readonly #buffer: ArrayBuffer;
+  readonly #base: bigint;
+  readonly #offset: number;
+  readonly #size: number;
+
+  constructor(buffer: ArrayBuffer, base: bigint, offset: number, size: number) {
+    this.#buffer = buffer;
+    this.#base = base;
+    this.#offset = offset;
+    this.#size = size;
+  }
+
+  get address(): bigint {
+    return this.#base + BigInt(this.#offset);
+  }
+
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.#buffer, this.#offset, this.#size);
+  }
+
+  get view(): DataView {
+    return new DataView(this.#buffer, this.#offset, this.#size);
+  }
+}
+
 /**
  * One block of native memory that every call builds its arguments in, from the beginning. Memory of the
  * JavaScript heap is not lent to modules: it would have to be found and copied to be wiped.
@@ -40,11 +67,7 @@ export class Arena {
     const offset = this.#used;
     if (offset + size > this.#buffer.byteLength) throw new FastnessError('KEYS_SIZE', 'More than one call may take.');
     this.#used = offset + Math.ceil(size / 8) * 8;
-    return {
-      address: this.#base + BigInt(offset),
-      bytes: new Uint8Array(this.#buffer, offset, size),
-      view: new DataView(this.#buffer, offset, size),
-    };
+    return new LaidPiece(this.#buffer, this.#base, offset, size);
   }
 
   put(bytes: Uint8Array): Piece {

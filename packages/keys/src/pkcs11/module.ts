@@ -137,11 +137,12 @@ function isUsed(name: (typeof functionNames)[number]): name is FunctionName {
 
 export function layMechanism(arena: Arena, mechanism: Mechanism): { piece: Piece; parameter: Piece | undefined } {
   const piece = arena.take(24);
-  piece.view.setBigUint64(0, BigInt(mechanism.type), true);
+  const { view } = piece;
+  view.setBigUint64(0, BigInt(mechanism.type), true);
   const parameter = mechanism.parameter?.(arena);
   if (parameter !== undefined) {
-    piece.view.setBigUint64(8, parameter.address, true);
-    piece.view.setBigUint64(16, BigInt(parameter.bytes.length), true);
+    view.setBigUint64(8, parameter.address, true);
+    view.setBigUint64(16, BigInt(parameter.bytes.length), true);
   }
   return { piece, parameter };
 }
@@ -149,6 +150,7 @@ export function layMechanism(arena: Arena, mechanism: Mechanism): { piece: Piece
 /** CK_ATTRIBUTE: type, address, length. */
 export function layTemplate(arena: Arena, template: Template): Piece {
   const piece = arena.take(24 * template.length);
+  const { view } = piece;
   for (const [index, [type, value]] of template.entries()) {
     const held =
       typeof value === 'boolean'
@@ -156,9 +158,9 @@ export function layTemplate(arena: Arena, template: Template): Piece {
         : typeof value === 'number'
           ? arena.ulong(value)
           : arena.put(value);
-    piece.view.setBigUint64(24 * index, BigInt(type), true);
-    piece.view.setBigUint64(24 * index + 8, held.address, true);
-    piece.view.setBigUint64(24 * index + 16, BigInt(held.bytes.length), true);
+    view.setBigUint64(24 * index, BigInt(type), true);
+    view.setBigUint64(24 * index + 8, held.address, true);
+    view.setBigUint64(24 * index + 16, BigInt(held.bytes.length), true);
   }
   return piece;
 }

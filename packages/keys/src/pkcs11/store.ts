@@ -4,6 +4,8 @@ import type { z } from 'zod';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeySpec, type ManagedKeyStore } from '../key-store.ts';
 import { checkContext, checkPlaintext } from '../wrap-sizes.ts';
 import { keyIdPattern, maxWrappedBytes, type WrappedKey } from '../wrapped-key.ts';
+import { nameBytes } from '../name-bytes.ts';
+import { bindingOf } from './binding.ts';
 import {
   keyInfoSchema,
   keyListSchema,
@@ -157,19 +159,14 @@ class TokenKeyStore implements Pkcs11KeyStore {
     if (message.length > maxSignedBytes) {
       throw new FastnessError('KEYS_SIZE', `A token signs messages of at most ${maxSignedBytes} bytes here.`);
     }
-    return one(await this.#request('sign', [utf8Encode(id), message.slice()], true));
+    return one(await this.#request('sign', [utf8Encode(id), message], true));
   }
 
   async wrap(id: string, plaintext: Uint8Array, context: Uint8Array): Promise<WrappedKey> {
     requireId(id);
     checkPlaintext(plaintext);
     checkContext(context);
-    // Copies: what is asked with is wiped once the answer is there.
-    const [header, ciphertext] = await this.#request(
-      'wrap',
-      [utf8Encode(id), plaintext.slice(), context.slice()],
-      true,
-    );
+    const [header, ciphertext] = await this.#request('wrap', [utf8Encode(id), plaintext, context], true);
     const parsed = wrapHeaderSchema.safeParse(JSON.parse(utf8Decode(header ?? new Uint8Array(0))));
     if (!parsed.success || ciphertext === undefined) throw new FastnessError('KEYS_HSM_PROTOCOL');
     return { keyId: id, keyVersion: parsed.data.version, algorithm: parsed.data.algorithm, ciphertext };
@@ -184,7 +181,9 @@ class TokenKeyStore implements Pkcs11KeyStore {
     if (algorithm.length > 64) throw new FastnessError('KEYS_WRAPPED_ALGORITHM');
     if (ciphertext.length > maxWrappedBytes) throw new FastnessError('KEYS_WRAPPED_MALFORMED');
     checkContext(context);
-    const fields = [utf8Encode(keyId), u32be(keyVersion), utf8Encode(algorithm), ciphertext.slice(), context.slice()];
+    // The digest is made here: the child is what everybody waits for.
+    const binding = bindingOf(keyId, keyVersion, context);
+    const fields = [nameBytes(keyId), u32be(keyVersion), nameBytes(algorithm), ciphertext, binding];
     return one(await this.#request('unwrap', fields, true));
   }
 

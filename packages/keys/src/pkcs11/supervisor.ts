@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { concatBytes, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
-import { encodeFrame, FrameReader, type Frame } from './frames.ts';
+import { encodeFrame, FrameReader, renumberFrame, type Frame } from './frames.ts';
 import { operations, outcomes, type OpenMessage, type Operation } from './messages.ts';
 
 export interface SupervisorOptions {
@@ -23,7 +23,8 @@ export interface RequestOptions {
 
 interface Pending {
   readonly operation: Operation;
-  readonly fields: readonly Uint8Array[];
+  /** As it is written, its number apart; wiped once the answer is there. */
+  readonly frame: Uint8Array;
   readonly repeatable: boolean;
   repeated: boolean;
   readonly resolve: (fields: readonly Uint8Array[]) => void;
@@ -63,6 +64,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   #running: Promise<Running> | undefined;
   #current: Running | undefined;
+  /** The current one, once it has its token. */
+  #opened: Running | undefined;
   #next = 1;
   #pending = 0;
   #crashes = 0;
@@ -94,7 +97,7 @@ export class Supervisor {
   }
 
   /**
-   * The fields of the answer; the caller wipes them. `fields` are wiped once the answer is there.
+   * The fields of the answer; the caller wipes them. `fields` are copied before this returns.
    * Errors: KEYS_CLOSED, KEYS_HSM_BUSY, KEYS_HSM_CRASHED, KEYS_HSM_TIMEOUT, and what the child refuses with.
    */
   async request(
@@ -104,14 +107,18 @@ export class Supervisor {
   ): Promise<readonly Uint8Array[]> {
     if (this.#closed) throw new FastnessError('KEYS_CLOSED');
     if (this.#pending >= maxPending) throw new FastnessError('KEYS_HSM_BUSY', `${maxPending} requests wait.`);
+    const frame = encodeFrame({ request: 0, kind: operations[operation], fields });
     this.#pending += 1;
     try {
       return await new Promise<readonly Uint8Array[]>((resolve, reject) => {
-        void this.#submit({ operation, fields, repeatable, repeated: false, resolve, reject });
+        const pending = { operation, frame, repeatable, repeated: false, resolve, reject };
+        const running = this.#opened;
+        if (running === undefined || running.ended) void this.#submit(pending);
+        else this.#send(running, pending);
       });
     } finally {
       this.#pending -= 1;
-      for (const field of fields) field.fill(0);
+      frame.fill(0);
     }
   }
 
@@ -144,17 +151,11 @@ export class Supervisor {
   #send(running: Running, pending: Pending): void {
     const request = this.#next;
     this.#next = request === 0xffff_ffff ? 1 : request + 1;
-    const { operation, fields } = pending;
-    try {
-      const bytes = encodeFrame({ request, kind: operations[operation], fields });
-      if (running.inFlight.size === 0) this.#hold(running, operation === 'open');
-      running.inFlight.set(request, pending);
-      // Requests of one turn of the event loop go out together.
-      if (running.outgoing.push(bytes) === 1) process.nextTick(() => flush(running));
-    } catch (error) {
-      running.inFlight.delete(request);
-      pending.reject(asError(error));
-    }
+    renumberFrame(pending.frame, request);
+    if (running.inFlight.size === 0) this.#hold(running, pending.operation === 'open');
+    running.inFlight.set(request, pending);
+    // Requests of one turn of the event loop go out together.
+    if (running.outgoing.push(pending.frame) === 1) process.nextTick(() => flush(running));
   }
 
   #ready(): Promise<Running> {
@@ -181,6 +182,7 @@ export class Supervisor {
       }
       this.#identity = facts;
       this.#failedStarts = 0;
+      this.#opened = running;
       return running;
     } catch (error) {
       running.process.kill('SIGKILL');
@@ -197,7 +199,8 @@ export class Supervisor {
   async #open(running: Running): Promise<string> {
     const [facts] = await new Promise<readonly Uint8Array[]>((resolve, reject) => {
       const fields = [utf8Encode(JSON.stringify(this.#options.open))];
-      this.#send(running, { operation: 'open', fields, repeatable: false, repeated: true, resolve, reject });
+      const frame = encodeFrame({ request: 0, kind: operations.open, fields });
+      this.#send(running, { operation: 'open', frame, repeatable: false, repeated: true, resolve, reject });
     });
     return utf8Decode(facts ?? new Uint8Array(0));
   }
@@ -265,6 +268,7 @@ export class Supervisor {
     this.#release(running);
     if (this.#current === running) {
       this.#current = undefined;
+      this.#opened = undefined;
       this.#running = undefined;
     }
     this.#crashes += 1;
@@ -310,8 +314,8 @@ export class Supervisor {
 }
 
 function flush({ channel, outgoing, ended }: Running): void {
+  // The frames themselves are kept until they are answered: they may have to be sent once more.
   const joined = concatBytes(...outgoing);
-  for (const bytes of outgoing) bytes.fill(0);
   outgoing.length = 0;
   if (ended) joined.fill(0);
   else channel.write(joined, () => joined.fill(0));

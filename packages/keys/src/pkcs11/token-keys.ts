@@ -128,15 +128,15 @@ export class TokenKeys {
     return { version: object.version, algorithm: wrapAlgorithms[key.way], ciphertext };
   }
 
+  /** `binding`: of this id and version, and the context (see `bindingOf`). */
   unwrap(
     { id, version, algorithm }: { id: string; version: number; algorithm: string },
     ciphertext: Uint8Array,
-    context: Uint8Array,
+    binding: Uint8Array,
   ): Uint8Array {
     const key = this.#catalog.usable(this.#catalog.version(id, version), 'wrap');
     if (key.way === 'sign') throw new FastnessError('KEYS_PURPOSE', id);
     if (algorithm !== wrapAlgorithms[key.way]) throw new FastnessError('KEYS_WRAPPED_ALGORITHM');
-    const binding = bindingOf(id, version, context);
     return key.way === 'aes-gcm'
       ? unwrapByGcm(this.#module, this.#session, key.handle, this.#habit, binding, ciphertext)
       : unwrapByRsa(this.#module, this.#session, key, binding, ciphertext);
