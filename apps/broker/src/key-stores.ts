@@ -29,9 +29,9 @@ export const keyStoreSchema = z.discriminatedUnion('kind', [
     kind: z.literal('cloud'),
     uri: z
       .string()
-      .regex(/^(?:aws-kms|google-kms):/)
+      .regex(/^(?:aws-kms|azure-key-vault|google-kms):/)
       .max(4096)
-      .describe('As docs/keys-cloud.md says; credentials are what the SDK finds, never a part of the URI.'),
+      .describe('As docs/keys-cloud.md says; credentials come from the machine or from files, never from the URI.'),
   }),
 ]);
 

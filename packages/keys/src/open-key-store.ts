@@ -3,14 +3,19 @@ import type { AwsKmsOptions } from './cloud/aws-kms.ts';
 import type { AzureKeyVaultOptions } from './cloud/azure-key-vault.ts';
 import type { GoogleKmsOptions } from './cloud/google-kms.ts';
 import type { CloudStoreOptions } from './cloud/store.ts';
+import { parseVaultUrl } from './cloud/azure-names.ts';
+import { EntraCredential } from './cloud/entra-credential.ts';
+import { entraParameters, parseEntraIdentity } from './cloud/entra-identity.ts';
 import type { ManagedKeyStore } from './key-store.ts';
 import { openPkcs11KeyStore } from './pkcs11/store.ts';
 
 /** What a URI cannot say, by the kind of store that needs it. */
 export interface OpenKeyStoreOptions {
   readonly aws?: Omit<AwsKmsOptions, 'region' | 'prefix' | keyof CloudStoreOptions>;
-  /** `credential` is required for `azure-key-vault:`. */
-  readonly azure?: Omit<AzureKeyVaultOptions, 'vaultUrl' | 'prefix' | 'requireHardware' | keyof CloudStoreOptions>;
+  /** Without `credential` the URI says who this process is. `fetch` asks for the tokens then. */
+  readonly azure?: Partial<
+    Omit<AzureKeyVaultOptions, 'vaultUrl' | 'prefix' | 'requireHardware' | keyof CloudStoreOptions>
+  > & { readonly fetch?: typeof globalThis.fetch };
   readonly google?: Omit<GoogleKmsOptions, 'keyRing' | 'requireHardware' | keyof CloudStoreOptions>;
   readonly cloud?: CloudStoreOptions;
 }
@@ -23,7 +28,8 @@ export const keyStoreSchemes = Object.freeze(['pkcs11', 'aws-kms', 'azure-key-va
  *
  * - `pkcs11:token=...?module-path=...` (RFC 7512, see `parsePkcs11Uri`)
  * - `aws-kms:REGION`, with `?prefix=NAME`
- * - `azure-key-vault:https://NAME.vault.azure.net`, with `?prefix=NAME` and `&hardware=optional`
+ * - `azure-key-vault:https://NAME.vault.azure.net`, with `?prefix=NAME`, `&hardware=optional` and, unless a credential is
+ *   given, `&credential=KIND` (see `parseEntraIdentity`)
  * - `google-kms:projects/P/locations/L/keyRings/R`, with `?hardware=optional`
  *
  * The SDK of a cloud is loaded when its store is opened. Without `hardware=optional` keys must be in hardware.
@@ -41,15 +47,26 @@ export async function openKeyStore(uri: string, options: OpenKeyStoreOptions = {
       return openAwsKmsKeyStore({ ...options.cloud, ...options.aws, region, ...prefixOf(parameters) });
     }
     case 'azure-key-vault': {
-      const { address: vaultUrl, parameters } = split(uri, ['prefix', 'hardware']);
-      if (options.azure === undefined) throw new FastnessError('KEYS_CLOUD_CREDENTIALS', 'None was configured.');
+      const { address: vaultUrl, parameters } = split(uri, ['prefix', 'hardware', ...entraParameters]);
+      const { audience, authority } = parseVaultUrl(vaultUrl);
+      const { credential, fetch, ...azure } = options.azure ?? {};
+      if (credential !== undefined && entraParameters.some((name) => parameters.has(name))) {
+        throw new FastnessError('KEYS_URI', 'A credential was given: the URI cannot name another.');
+      }
       const { openAzureKeyVaultKeyStore } = await import('./cloud/azure-key-vault.ts');
-      const hardware = hardwareOf(parameters);
       return openAzureKeyVaultKeyStore({
         ...options.cloud,
-        ...options.azure,
+        ...azure,
+        credential:
+          credential ??
+          new EntraCredential({
+            identity: parseEntraIdentity(parameters, process.env),
+            audience,
+            authority,
+            ...(fetch === undefined ? {} : { fetch }),
+          }),
         vaultUrl,
-        ...hardware,
+        ...hardwareOf(parameters),
         ...prefixOf(parameters),
       });
     }

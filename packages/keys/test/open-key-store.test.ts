@@ -48,8 +48,11 @@ describe('key stores by URI', () => {
     await expectCode(openKeyStore(uri, { azure: { credential } }), 'KEYS_URI');
   });
 
-  it('wants a credential for Azure', async () => {
-    await expectCode(openKeyStore('azure-key-vault:https://models.vault.azure.net'), 'KEYS_CLOUD_CREDENTIALS');
+  it('takes one credential for Azure, given or named', async () => {
+    const uri = 'azure-key-vault:https://models.vault.azure.net?credential=managed-identity';
+    await using store = await openKeyStore(uri);
+    expect(store).toMatchObject({ kind: 'azure-key-vault', hardware: true });
+    await expectCode(openKeyStore(uri, { azure: { credential } }), 'KEYS_URI');
   });
 
   it('gives stores that work', async () => {

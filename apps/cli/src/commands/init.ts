@@ -18,13 +18,13 @@ import { attestationPolicyFor } from '../support/policy.ts';
 import type { Context } from '../support/run.ts';
 import { simulatedBanner, simulatedTrust } from '../support/simulated.ts';
 import { createApproverStore, createStore, ensureKey, keyIds } from '../support/stores.ts';
-import { openPkcs11KeyStore, parsePkcs11Uri, type KeySpec, type ManagedKeyStore } from '@fastness/keys';
+import { openKeyStore, type KeySpec, type ManagedKeyStore } from '@fastness/keys';
 
 export interface InitOptions {
   readonly approvers: string[];
   readonly threshold: number;
   readonly tee: 'simulated' | 'auto';
-  /** A PKCS #11 URI: the model KEK and the owner's key are made there, and the broker's where the token has Ed25519. */
+  /** URI of a token or a key service: the model KEK and the owner's key are made there, and the broker's where it has Ed25519. */
   readonly store?: string;
   readonly requireHardware?: 'wrapping' | 'all';
 }
@@ -49,8 +49,8 @@ export function initCommand(): Command {
     .option('--threshold <number>', 'how many of them must', parseThreshold, 2)
     .option('--tee <kind>', 'simulated (no hardware, policies allow it) or auto (real hardware only)', 'simulated')
     .option(
-      '--store <pkcs11-uri>',
-      "keep the model KEK, the owner's and the broker's key on this token (see docs/keys.md)",
+      '--store <uri>',
+      "keep the model KEK, the owner's and the broker's key on this token or in this key service (see docs/keys.md)",
     )
     .addOption(
       new Option(
@@ -96,17 +96,16 @@ async function refuseOccupied(home: Home): Promise<void> {
 async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): Promise<MadeHome> {
   await makeDirectories(home);
   const { store: uri, requireHardware } = options;
-  if (uri !== undefined) parsePkcs11Uri(uri);
   const required = requireHardware === undefined ? {} : { requireHardware };
-  const onToken = uri === undefined ? {} : { keyStores: { kek: uri, owner: uri } };
+  const elsewhere = uri === undefined ? {} : { keyStores: { kek: uri, owner: uri } };
   const adopted: string[] = [];
   const make = async (store: ManagedKeyStore, spec: KeySpec): Promise<void> => {
     if (!(await ensureKey(store, spec)).made) adopted.push(spec.id);
   };
 
-  await using kek = await createStore(home, 'kek', { ...onToken, ...required });
+  await using kek = await createStore(home, 'kek', { ...elsewhere, ...required });
   await make(kek, { id: keyIds.kek, purpose: 'wrap', algorithm: 'AES-256-GCM' });
-  await using owner = await createStore(home, 'owner', { ...onToken, ...required });
+  await using owner = await createStore(home, 'owner', { ...elsewhere, ...required });
   await make(owner, { id: keyIds.owner, purpose: 'sign', algorithm: 'P-384' });
   const brokerUri = uri !== undefined && (await makeBrokerKey(uri, make)) ? uri : undefined;
   if (brokerUri === undefined) {
@@ -146,25 +145,26 @@ async function makeHome(home: Home, options: InitOptions, signal: AbortSignal): 
 
 interface MadeHome {
   readonly keyStores: string;
-  /** Keys that were on the token already. */
+  /** Keys that were there already. */
   readonly adopted: readonly string[];
-  /** The token has no Ed25519, which leases are signed with. */
+  /** The store has no Ed25519, which leases are signed with. */
   readonly brokerInSoftware: boolean;
 }
 
 const brokerKey = { id: keyIds.broker, purpose: 'sign', algorithm: 'Ed25519' } as const satisfies KeySpec;
 
-/** Whether the token could: many have no Ed25519. */
+/** Whether the store could: many have no Ed25519. */
 async function makeBrokerKey(
   uri: string,
   make: (store: ManagedKeyStore, spec: KeySpec) => Promise<void>,
 ): Promise<boolean> {
-  await using store = await openPkcs11KeyStore({ uri });
+  await using store = await openKeyStore(uri);
   try {
     await make(store, brokerKey);
     return true;
   } catch (error) {
-    if (error instanceof FastnessError && error.code === 'KEYS_HSM_UNSUPPORTED') return false;
+    const code = error instanceof FastnessError ? error.code : undefined;
+    if (code === 'KEYS_HSM_UNSUPPORTED' || code === 'KEYS_CLOUD_UNSUPPORTED') return false;
     throw error;
   }
 }
@@ -182,9 +182,9 @@ function report({ home, output }: Context, options: InitOptions, made: MadeHome)
       ? `Key stores: ${keyStores}. Their passphrases lie beside them.`
       : `Model KEK and owner key: ${keyStores}. Approvers' keys: software stores with their passphrases beside them.`,
   );
-  if (adopted.length > 0) output.warn(`These keys were on the token already and are used: ${adopted.join(', ')}.`);
+  if (adopted.length > 0) output.warn(`These keys were there already and are used: ${adopted.join(', ')}.`);
   if (brokerInSoftware)
-    output.warn("The token has no Ed25519, so the broker's key, which signs leases, lies in a software store.");
+    output.warn("The store has no Ed25519, so the broker's key, which signs leases, lies in a software store.");
   if (tee === 'simulated') output.warn(simulatedBanner);
 }
 

@@ -25,7 +25,7 @@ export interface Home {
 /** Where a key lies that is not in a file of the home: a token (RFC 7512) or a key service. No URI holds a secret. */
 const storeUri = z
   .string()
-  .regex(/^(?:pkcs11|aws-kms|google-kms):/)
+  .regex(/^(?:pkcs11|aws-kms|azure-key-vault|google-kms):/)
   .max(4096);
 
 const file = z.string().min(1).max(4096);
@@ -40,7 +40,7 @@ const homeConfigSchema = z.strictObject({
   relayUrl: z.url(),
   proxyUrl: z.url(),
   defaultModel: z.string().nullable(),
-  /** Stores on tokens. Absent members: the software store of that name in the home. */
+  /** Stores elsewhere. Absent members: the software store of that name in the home. */
   keyStores: z
     .strictObject({
       kek: storeUri.exactOptional(),

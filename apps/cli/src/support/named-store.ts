@@ -11,6 +11,6 @@ export async function openNamedStore(home: Home, name: string): Promise<ManagedK
   if (approver !== undefined) return openApproverStore(home, approver);
   throw new FastnessError(
     'CLI_USAGE',
-    '--store is kek, owner, broker, approver:NAME or a URI (pkcs11:, aws-kms:, google-kms:).',
+    '--store is kek, owner, broker, approver:NAME or a URI (pkcs11:, aws-kms:, azure-key-vault:, google-kms:).',
   );
 }

@@ -5,7 +5,7 @@ export const keysCloudErrors = Object.freeze({
   KEYS_URI: {
     class: 'usage',
     message: 'The address of the key store is not one that can be opened.',
-    next: 'Write software:/path, pkcs11:..., aws-kms:REGION, azure-key-vault:https://NAME.vault.azure.net or google-kms:projects/P/locations/L/keyRings/R (see docs/keys-cloud.md).',
+    next: 'Write pkcs11:..., aws-kms:REGION, azure-key-vault:https://NAME.vault.azure.net or google-kms:projects/P/locations/L/keyRings/R (see docs/keys-cloud.md).',
   },
   KEYS_CLOUD_CREDENTIALS: {
     class: 'unauthorized',

@@ -1,21 +1,39 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { keyIdPattern } from '../wrapped-key.ts';
 
-const domain =
-  /^[a-z0-9](?:[a-z0-9-]{1,22}[a-z0-9])\.(?:vault|managedhsm)\.(?:azure\.net|azure\.cn|usgovcloudapi\.net|microsoftazure\.de)$/;
+/** By the end of a vault's name, where the tokens of its cloud are issued. */
+const authorities: Readonly<Record<string, string>> = Object.freeze({
+  'azure.net': 'https://login.microsoftonline.com',
+  'azure.cn': 'https://login.chinacloudapi.cn',
+  'usgovcloudapi.net': 'https://login.microsoftonline.us',
+  'microsoftazure.de': 'https://login.microsoftonline.de',
+});
+const domain = /^[a-z0-9](?:[a-z0-9-]{1,22}[a-z0-9])\.((vault|managedhsm)\.([a-z]+\.[a-z]+))$/;
 
-/** The address of a vault without a slash at its end. Errors: KEYS_URI. */
-export function parseVaultUrl(text: string): { readonly url: string; readonly managed: boolean } {
+export interface VaultAddress {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly managed: boolean;
+  /** Whom tokens for it have to be for. */
+  readonly audience: string;
+  /** Where those tokens are issued. */
+  readonly authority: string;
+}
+
+/** Errors: KEYS_URI. */
+export function parseVaultUrl(text: string): VaultAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const plain =
     url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
-  if (!plain || url.pathname !== '/' || !domain.test(url.hostname)) {
+  const [, host = '', kind = '', cloud = ''] = (plain ? domain.exec(url.hostname) : null) ?? [];
+  const authority = Object.hasOwn(authorities, cloud) ? authorities[cloud] : undefined;
+  if (!plain || url.pathname !== '/' || authority === undefined) {
     throw new FastnessError(
       'KEYS_URI',
       'A vault is https://NAME.vault.azure.net or https://NAME.managedhsm.azure.net.',
     );
   }
-  return { url: url.origin, managed: url.hostname.includes('.managedhsm.') };
+  return { url: url.origin, managed: kind === 'managedhsm', audience: `https://${host}`, authority };
 }
 
 const escapes: Readonly<Record<string, string>> = Object.freeze({ '-': '--', '.': '-d', _: '-u' });
