@@ -1,27 +1,23 @@
-// A measured guest image: one program for the firmware (kernel, command line, and an archive with Node, the enclave and its
-// engine), and a disk that boots it. No shell, no other program, nothing that is written to. The same inputs give the same
-// bytes; image.json names them all.
-// Run: npm run image -- --out DIR --broker URL [--address A/N --gateway G] [--engine llama|onnx]
-//      [--kernel FILE --modules DIR] [--stub FILE]
+// A measured guest image: kernel, command line, and an archive with Node, the enclave and its engine, as one program for the
+// firmware with a disk that boots it, or as an enclave image for AWS Nitro. No shell, no other program, nothing that is written
+// to. The same inputs give the same bytes; image.json names them all.
+// Run: npm run image -- --out DIR --broker URL [--format uki|eif] [--address A/N --gateway G] [--engine llama|onnx]
+//      [--kernel FILE --modules DIR] [--stub FILE] [--command-line TEXT]
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { constants, zstdCompressSync } from 'node:zlib';
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { utf8Encode } from '@fastness/codec';
-import { parseConfig, type EnclaveConfigInput } from '../../apps/enclave/src/config.ts';
-import { parseMachineSettings, type MachineSettings } from '../../apps/enclave/src/init/settings.ts';
 import { bootDisk } from './boot-disk.ts';
-import { bundleProgram } from './bundle.ts';
+import { imageContents, withFolders, type ContentOptions, type Contents } from './contents.ts';
 import { writeCpio, type ArchiveEntry } from './cpio.ts';
-import { fetchDebianKernel, fetchDebianStub, type Kernel } from './debian-kernel.ts';
-import { absentPackages, packagesOf } from './engine-packages.ts';
-import { modulesOf } from './kernel-modules.ts';
+import { fetchDebianKernel, fetchDebianStub } from './debian-kernel.ts';
+import { buildEif } from './eif.ts';
 import { buildUki, type UkiSection } from './uki.ts';
 
-const root = join(import.meta.dirname, '../..');
 /** Packages of Debian are kept here; nothing of them is installed. */
-export const PACKAGES = join(root, 'node_modules/.cache/fastness-image');
+export const PACKAGES = join(import.meta.dirname, '../../node_modules/.cache/fastness-image');
 
 /**
  * What the kernel is told. `tsc` because no other clock is out of the host's hands on a TEE; no panic goes on running; the
@@ -30,20 +26,21 @@ export const PACKAGES = join(root, 'node_modules/.cache/fastness-image');
 export const COMMAND_LINE =
   'console=ttyS0 panic=-1 loglevel=4 clocksource=tsc tsc=reliable no_timer_check lockdown=confidentiality';
 
-const enginePackages = Object.freeze({
-  llama: ['node-llama-cpp', 'koffi'],
-  onnx: ['onnxruntime-node', '@huggingface/tokenizers', 'koffi'],
-});
+/**
+ * In an enclave of AWS Nitro, where devices are not on a PCI bus and a clock is the hypervisor's own. No lockdown: it refuses
+ * the driver of the security module, which is not signed with the kernel's key.
+ */
+export const NITRO_COMMAND_LINE =
+  'console=ttyS0 panic=-1 loglevel=4 reboot=k pci=off i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd random.trust_cpu=on';
 
-export interface ImageOptions {
-  readonly kernel: Kernel;
+export interface EnclaveImageOptions extends ContentOptions {
+  /** Default: {@link COMMAND_LINE}, or {@link NITRO_COMMAND_LINE}. */
+  readonly commandLine?: string;
+}
+
+export interface ImageOptions extends EnclaveImageOptions {
   /** systemd-stub. */
   readonly stub: Uint8Array;
-  /** Default: {@link COMMAND_LINE}. */
-  readonly commandLine?: string;
-  readonly engine: keyof typeof enginePackages;
-  readonly settings: Omit<MachineSettings, 'modules'>;
-  readonly config: EnclaveConfigInput;
 }
 
 export interface Image {
@@ -51,7 +48,12 @@ export interface Image {
   readonly uki: Uint8Array;
   /** What was put into the stub. */
   readonly sections: readonly UkiSection[];
-  readonly facts: ImageFacts;
+  readonly facts: ImageFacts & { readonly uki: FileFacts; readonly stub: FileFacts; readonly initramfs: ArchiveFacts };
+}
+
+export interface EnclaveImage {
+  readonly eif: Uint8Array;
+  readonly facts: ImageFacts & { readonly eif: FileFacts; readonly ramdisks: readonly ArchiveFacts[] };
 }
 
 interface FileFacts {
@@ -59,130 +61,105 @@ interface FileFacts {
   readonly sha256: string;
 }
 
+interface ArchiveFacts extends FileFacts {
+  readonly unpackedBytes: number;
+  readonly files: number;
+}
+
 /** image.json. */
 export interface ImageFacts {
   readonly format: 'fastness/image/v1';
   readonly commandLine: string;
-  readonly uki: FileFacts;
-  readonly stub: FileFacts;
   readonly kernel: FileFacts & { readonly release: string };
-  readonly initramfs: FileFacts & { readonly unpackedBytes: number; readonly files: number };
   readonly node: string;
   /** Of npm, without what the bundle was made of. */
   readonly packages: readonly string[];
-  /** SHA-256 of every file of the archive, by path. */
+  /** Modules of the kernel, in the order in which they are loaded. */
+  readonly modules: readonly string[];
+  /** SHA-256 of every file of the archives, by path. */
   readonly contents: Readonly<Record<string, string>>;
 }
 
-/** Throws what parseConfig and parseMachineSettings throw, and an Error that names an input which is missing. */
+/** A unified kernel image, for a machine with UEFI. Throws what {@link imageContents} throws. */
 export async function buildImage(options: ImageOptions): Promise<Image> {
-  const { kernel, engine } = options;
-  const modules = modulesOf(kernel.modules);
-  const settings = parseMachineSettings({
-    ...options.settings,
-    modules: modules.map(({ name }) => `/lib/modules/${name}.ko`),
-  });
-  // Only to see that the enclave will take it; what is written is what was asked for.
-  parseConfig(options.config);
-  const { files, packages } = packagesOf(root, enginePackages[engine]);
-  const node = process.execPath;
-  const entries: ArchiveEntry[] = [
-    ...(await bundleProgram(root)).map(({ name, text }) => fileOf(`app/${name}`, utf8Encode(text))),
-    fileOf('app/package.json', utf8Encode('{"type":"module"}\n')),
-    ...files.map(({ path, source }) => fileOf(`app/node_modules/${path}`, readFileSync(source))),
-    ...Object.entries(absentPackages).flatMap(([name, exports]) => absent(name, exports)),
-    // The kernel starts what this names: Node, with the bundle. No options: they could load code.
-    fileOf('init', utf8Encode('#!/bin/node /app/init.js\n'), true),
-    fileOf('bin/node', readFileSync(node), true),
-    ...librariesOf(node).map((path) => fileOf(path.slice(1), readFileSync(realpathSync(path)), true)),
-    ...modules.map(({ name, source }) => fileOf(`lib/modules/${name}.ko`, readFileSync(source))),
-    // The engine asks for a home folder; nobody can log in.
-    fileOf('etc/passwd', utf8Encode('root:x:0:0::/:/\n')),
-    fileOf('etc/fastness/machine.json', utf8Encode(`${JSON.stringify(settings, undefined, 2)}\n`)),
-    fileOf('etc/fastness/enclave.json', utf8Encode(`${JSON.stringify(options.config, undefined, 2)}\n`)),
-    ...['dev', 'proc', 'sys', 'tmp', 'model'].map((path) => ({ kind: 'folder', path }) as const),
-    { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
-  ];
-  const archive = writeCpio(withFolders(entries));
-  const initramfs = zstdCompressSync(archive, {
-    params: { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_checksumFlag]: 1 },
-  });
-  const linux = readFileSync(kernel.image);
+  const contents = await imageContents(options);
+  const { packed, facts: initramfs } = pack([...contents.system, ...contents.application], (archive) =>
+    zstdCompressSync(archive, {
+      params: { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_checksumFlag]: 1 },
+    }),
+  );
+  const linux = readFileSync(options.kernel.image);
   const commandLine = options.commandLine ?? COMMAND_LINE;
   const sections: readonly UkiSection[] = [
     { name: '.osrel', bytes: utf8Encode('ID=fastness\nNAME=Fastness\n') },
     { name: '.cmdline', bytes: utf8Encode(commandLine) },
-    { name: '.initrd', bytes: initramfs },
+    { name: '.initrd', bytes: packed },
     { name: '.linux', bytes: linux },
   ];
   const uki = buildUki(options.stub, sections);
-  const contents = entries.flatMap((entry) =>
-    entry.kind === 'file' ? [[entry.path, sha256(entry.bytes)] as const] : [],
-  );
   return {
     uki,
     sections,
     facts: {
-      format: 'fastness/image/v1',
-      commandLine,
+      ...imageFacts(options, contents, linux, commandLine),
       uki: factsOf(uki),
       stub: factsOf(options.stub),
-      kernel: { release: kernel.release, ...factsOf(linux) },
-      initramfs: { ...factsOf(initramfs), unpackedBytes: archive.length, files: contents.length },
-      node: process.version,
-      packages,
-      contents: Object.fromEntries(contents.toSorted(([left], [right]) => (left < right ? -1 : 1))),
+      initramfs,
     },
   };
 }
 
-function fileOf(path: string, bytes: Uint8Array, executable = false): ArchiveEntry {
-  return { kind: 'file', path, bytes, executable };
-}
-
-/** A package that only says that it is not there. */
-function absent(name: string, exports: readonly string[]): ArchiveEntry[] {
-  const lines = exports.map((each) =>
-    each === 'default' ? 'export default absent;' : `export { absent as ${each} };`,
+/**
+ * An enclave image, for AWS Nitro. Its first archive holds the system and its second the application, so that registers 1 and
+ * 2 tell them apart. gzip, because older kernels for enclaves unpack nothing newer. Throws what {@link imageContents} throws.
+ */
+export async function buildEnclaveImage(options: EnclaveImageOptions): Promise<EnclaveImage> {
+  const contents = await imageContents(options);
+  const archives = [contents.system, contents.application].map((entries) =>
+    pack(entries, (archive) => gzipSync(archive, { level: 9 })),
   );
-  const text = `const absent = () => { throw new Error('${name} is not part of this image'); };\n${lines.join('\n')}\n`;
-  const manifest = JSON.stringify({ name, version: '0.0.0', type: 'module', exports: './index.js' });
-  return [
-    fileOf(`app/node_modules/${name}/package.json`, utf8Encode(`${manifest}\n`)),
-    fileOf(`app/node_modules/${name}/index.js`, utf8Encode(text)),
-  ];
+  const linux = readFileSync(options.kernel.image);
+  const commandLine = options.commandLine ?? NITRO_COMMAND_LINE;
+  const eif = buildEif({
+    architecture: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+    kernel: linux,
+    commandLine,
+    ramdisks: archives.map(({ packed }) => packed),
+    metadata: { name: 'fastness', version: '1', operatingSystem: 'Fastness', kernelVersion: options.kernel.release },
+  });
+  return {
+    eif,
+    facts: {
+      ...imageFacts(options, contents, linux, commandLine),
+      eif: factsOf(eif),
+      ramdisks: archives.map(({ facts }) => facts),
+    },
+  };
 }
 
-/** The shared libraries of Node and of the engines, of this machine: glibc, and the C++ library. */
-function librariesOf(node: string): readonly string[] {
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  if (header.glibcVersionRuntime === undefined) throw new Error(`${node} does not run on glibc.`);
-  const [folder, loader] =
-    process.arch === 'arm64'
-      ? ['/lib/aarch64-linux-gnu', '/lib/ld-linux-aarch64.so.1']
-      : ['/lib/x86_64-linux-gnu', '/lib64/ld-linux-x86-64.so.2'];
-  const names = [
-    'libc.so.6',
-    'libm.so.6',
-    'libdl.so.2',
-    'libpthread.so.0',
-    'librt.so.1',
-    'libgcc_s.so.1',
-    'libstdc++.so.6',
-  ];
-  return [loader, ...names.map((name) => `${folder}/${name}`)];
+function pack(
+  entries: readonly ArchiveEntry[],
+  compress: (archive: Uint8Array) => Uint8Array,
+): { readonly packed: Uint8Array; readonly facts: ArchiveFacts } {
+  const archive = writeCpio(withFolders(entries));
+  const packed = compress(archive);
+  const files = entries.filter(({ kind }) => kind === 'file').length;
+  return { packed, facts: { ...factsOf(packed), unpackedBytes: archive.length, files } };
 }
 
-/** Every folder that a path needs, once. */
-function withFolders(entries: readonly ArchiveEntry[]): ArchiveEntry[] {
-  const folders = new Set(entries.flatMap((entry) => (entry.kind === 'folder' ? [entry.path] : [])));
-  for (const { path } of entries) {
-    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder);
-  }
-  return [
-    ...entries.filter(({ kind }) => kind !== 'folder'),
-    ...[...folders].map((path) => ({ kind: 'folder', path }) as const),
-  ];
+function imageFacts(options: ContentOptions, contents: Contents, kernel: Uint8Array, commandLine: string): ImageFacts {
+  const files = [...contents.system, ...contents.application].flatMap((entry) =>
+    entry.kind === 'file' ? [[entry.path, sha256(entry.bytes)] as const] : [],
+  );
+  return {
+    format: 'fastness/image/v1',
+    commandLine,
+    kernel: { release: options.kernel.release, ...factsOf(kernel) },
+    node: process.version,
+    packages: contents.packages,
+    modules: contents.modules,
+    contents: Object.fromEntries(files.toSorted(([left], [right]) => (left < right ? -1 : 1))),
+  };
 }
 
 function factsOf(bytes: Uint8Array): FileFacts {
@@ -198,14 +175,29 @@ export function writeImage(folder: string, { uki, facts }: Pick<Image, 'uki' | '
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'fastness.efi'), uki);
   writeFileSync(join(folder, 'boot.img'), bootDisk(uki));
+  writeFacts(folder, facts);
+}
+
+/** The same of an enclave image. */
+export function writeEnclaveImage(folder: string, { eif, facts }: EnclaveImage): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'fastness.eif'), eif);
+  writeFacts(folder, facts);
+}
+
+function writeFacts(folder: string, facts: ImageFacts): void {
   writeFileSync(join(folder, 'image.json'), `${JSON.stringify(facts, undefined, 2)}\n`);
 }
+
+const USAGE =
+  'Usage: npm run image -- --out DIR --broker URL [--format uki|eif] [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       out: { type: 'string' },
       broker: { type: 'string' },
+      format: { type: 'string', default: 'uki' },
       port: { type: 'string', default: '7802' },
       address: { type: 'string' },
       gateway: { type: 'string' },
@@ -216,23 +208,21 @@ async function main(): Promise<void> {
       kernel: { type: 'string' },
       modules: { type: 'string' },
       stub: { type: 'string' },
+      'command-line': { type: 'string' },
     },
   });
-  const { out, broker, address, gateway, engine } = values;
-  if (out === undefined || broker === undefined || (engine !== 'llama' && engine !== 'onnx')) {
-    process.stderr.write(
-      'Usage: npm run image -- --out DIR --broker URL [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n',
-    );
+  const { out, broker, address, gateway, engine, format } = values;
+  const known = (engine === 'llama' || engine === 'onnx') && (format === 'uki' || format === 'eif');
+  if (out === undefined || broker === undefined || !known) {
+    process.stderr.write(USAGE);
     process.exit(64);
   }
   const [ip, prefix = '24'] = (address ?? '').split('/');
-  const kernel =
-    values.kernel === undefined
-      ? fetchDebianKernel(PACKAGES)
-      : { release: 'custom', image: values.kernel, modules: values.modules ?? dirname(values.kernel) };
-  const image = await buildImage({
-    kernel,
-    stub: readFileSync(values.stub ?? fetchDebianStub(PACKAGES)),
+  const options: EnclaveImageOptions = {
+    kernel:
+      values.kernel === undefined
+        ? fetchDebianKernel(PACKAGES)
+        : { release: 'custom', image: values.kernel, modules: values.modules ?? dirname(values.kernel) },
     engine,
     settings: {
       modelDisk: values.disk,
@@ -254,13 +244,39 @@ async function main(): Promise<void> {
       modelDir: '/model',
       evidence: 'auto',
     },
-  });
+    ...(values['command-line'] === undefined ? {} : { commandLine: values['command-line'] }),
+  };
+  if (format === 'eif') {
+    const image = await buildEnclaveImage(options);
+    writeEnclaveImage(out, image);
+    const { facts } = image;
+    report(out, 'fastness.eif', facts, facts.eif, facts.ramdisks);
+    if (!facts.modules.includes('nsm')) process.stdout.write(NO_DRIVER);
+    return;
+  }
+  const image = await buildImage({ ...options, stub: readFileSync(values.stub ?? fetchDebianStub(PACKAGES)) });
   writeImage(out, image);
   const { facts } = image;
+  report(out, 'fastness.efi', facts, facts.uki, [facts.initramfs]);
+}
+
+const NO_DRIVER =
+  'The modules have no nsm.ko. Unless this kernel has that driver built in, the enclave finds no evidence: give --kernel and\n' +
+  '--modules, such as bzImage and the folder of nsm.ko that nitro-cli brings.\n';
+
+function report(
+  out: string,
+  name: string,
+  { kernel, packages }: ImageFacts,
+  file: FileFacts,
+  archives: readonly ArchiveFacts[],
+): void {
+  const parts = archives.map(
+    ({ bytes, unpackedBytes, files }) => `archive ${bytes} (${unpackedBytes} unpacked, ${files} files)`,
+  );
   process.stdout.write(
-    `${out}: ${facts.uki.bytes} bytes: kernel ${facts.kernel.release} ${facts.kernel.bytes}, archive ${facts.initramfs.bytes} ` +
-      `(${facts.initramfs.unpackedBytes} unpacked, ${facts.initramfs.files} files, ${facts.packages.length} packages of npm)\n` +
-      `SHA-256 of fastness.efi: ${facts.uki.sha256}\n`,
+    `${out}: ${file.bytes} bytes: kernel ${kernel.release} ${kernel.bytes}, ${parts.join(', ')}, ` +
+      `${packages.length} packages of npm\nSHA-256 of ${name}: ${file.sha256}\n`,
   );
 }
 

@@ -4,6 +4,7 @@ import { concatBytes, encodePem, fromHex, utf8Encode } from '@fastness/codec';
 import { encodeCbor, type CborValue } from '@fastness/codec/cbor';
 import { encodeSign1 } from '@fastness/codec/cose';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { buildEif, type EifParts } from '../../../deploy/image/eif.ts';
 import { parseEif, predictNitro } from '../src/reference-values/index.ts';
 import { eif, type EifPart } from './support/eif-images.ts';
 import { codeOf } from './support/errors.ts';
@@ -74,6 +75,73 @@ describe('the measurements of an enclave image', () => {
   ])('are not computed of one with %s', async (_, image, code) => {
     expect(await codeOf(() => predictNitro(image))).toBe(code);
     expect(await codeOf(() => parseEif(image))).toBe(code);
+  });
+});
+
+describe('an enclave image that npm run image writes', () => {
+  const parts: EifParts = {
+    architecture: 'x86_64',
+    kernel: kernel.bytes,
+    commandLine: 'reboot=k panic=30',
+    ramdisks: [boot.bytes, application.bytes],
+    metadata: { name: 'fastness', version: '1', operatingSystem: 'Fastness', kernelVersion: '6.6.38' },
+  };
+  const written = buildEif(parts);
+
+  it('is what another program writes of the same parts, with the same registers', async () => {
+    // Both were computed with struct, zlib and hashlib of Python, from the definition of the format.
+    expect(createHash('sha256').update(written).digest('hex')).toBe(
+      '1e2a2fedb8315e61d8e57443fa6f923e31a8b1e04a7ef2214c5377c6da30afc3',
+    );
+    const { pcrs } = await predictNitro(written);
+    expect(pcrs).toEqual({
+      0: 'cd738ecd62ea2fc354945f6aec4fb10b20f987464f6fe3677f2f34e2be8c8eba2832734bb92eaddd6bb69f89bdf69c4c',
+      1: 'e1564ba65efd1adbaadb97b40ac5b636f8f9cae607163b4151124d5157b5d81434a08bf6cb9701b27a1ace98dbcd98b0',
+      2: 'baed83c3c61b107369af4ca901fd8f1ceb92bf50661a5b060ce28d6d9d762b89706f3bec7477509401f221801f41df5f',
+    });
+    expect(buildEif(parts)).toEqual(written);
+  });
+
+  it('has in each section what was put in, with a signature at its end', async () => {
+    const { sections, architecture } = parseEif(
+      buildEif({ ...parts, architecture: 'aarch64', signature: utf8Encode('signature') }),
+    );
+    expect(architecture).toBe('aarch64');
+    const kinds = sections.map(({ kind }) => kind);
+    expect(kinds).toEqual(['kernel', 'command-line', 'metadata', 'ramdisk', 'ramdisk', 'signature']);
+    expect(sections[0]?.content).toEqual(kernel.bytes);
+    expect(sections[4]?.content).toEqual(application.bytes);
+  });
+
+  it.each([
+    ['kernel', { kernel: utf8Encode('kernem') }, 0, ['0', '1']],
+    ['command line', { commandLine: 'reboot=k panic=31' }, 1, ['0', '1']],
+    ['metadata', { metadata: { ...parts.metadata, version: '2' } }, 2, []],
+    ['first archive', { ramdisks: [utf8Encode('inis'), application.bytes] }, 3, ['0', '1']],
+    ['second archive', { ramdisks: [boot.bytes, new Uint8Array(700).fill(8)] }, 4, ['0', '2']],
+  ])('shows by its sections that the %s differs', async (_, change, place, registers) => {
+    const [one, other] = [await predictNitro(written), await predictNitro(buildEif({ ...parts, ...change }))];
+    const differ = one.sections.flatMap(({ digest }, index) =>
+      digest === other.sections[index]?.digest ? [] : [index],
+    );
+    expect(differ).toEqual([place]);
+    expect(one.sections[place]?.registers.map(String)).toEqual(registers);
+    expect(Object.keys(one.pcrs).filter((index) => one.pcrs[index] !== other.pcrs[index])).toEqual(registers);
+  });
+
+  it('is refused with a changed byte', async () => {
+    const changed = written.slice();
+    changed.set([1], changed.length - 1);
+    expect(await codeOf(() => predictNitro(changed))).toBe('IMAGE_EIF_CHECKSUM');
+  });
+
+  it.each<[string, Partial<EifParts>]>([
+    ['no kernel', { kernel: new Uint8Array(0) }],
+    ['no archive', { ramdisks: [] }],
+    ['a command line of two lines', { commandLine: 'a\nb' }],
+    ['too many archives', { ramdisks: Array.from({ length: 30 }, () => boot.bytes) }],
+  ])('is not written with %s', (_, change) => {
+    expect(() => buildEif({ ...parts, ...change })).toThrow();
   });
 });
 

@@ -89,6 +89,11 @@ async function measureEif(image: Uint8Array): Promise<Measured> {
         `  PCR${index}  ${value}`,
         `         ${predicted.names[index] ?? ''}`,
       ]),
+      'Sections, SHA-384:',
+      ...predicted.sections.map(({ kind, bytes, digest, registers }) => {
+        const where = registers.length === 0 ? 'not measured' : `registers ${registers.join(' and ')}`;
+        return `  ${digest}  ${kind}, ${bytes} bytes, ${where}`;
+      }),
       ...next(`aws-nitro:${whole}`, 'nitro section of a policy', policy),
     ],
   };

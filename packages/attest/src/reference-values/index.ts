@@ -3,7 +3,7 @@ import './errors.ts';
 export { cpuSignatures } from './cpu-types.ts';
 export { parseEif, type EifImage, type EifSection, type EifSectionKind } from './eif.ts';
 export { imageKindOf, type ImageKind } from './kind.ts';
-export { predictNitro, type PredictedNitro } from './nitro.ts';
+export { predictNitro, type MeasuredSection, type PredictedNitro } from './nitro.ts';
 export { parseOvmf, type OvmfImage, type OvmfSection, type OvmfSectionKind } from './ovmf.ts';
 export { parsePe, type PeImage, type PeSection } from './pe.ts';
 export { predictSnp, type PredictedSnp, type SnpMachine } from './snp.ts';

@@ -11,6 +11,18 @@ export interface PredictedNitro {
   readonly pcrs: Readonly<Record<string, string>>;
   /** What each register is of. */
   readonly names: Readonly<Record<string, string>>;
+  /** The sections in their order: where two images differ is where these do. */
+  readonly sections: readonly MeasuredSection[];
+}
+
+/** A section of an enclave image, and where it is measured. */
+export interface MeasuredSection {
+  readonly kind: EifSectionKind;
+  readonly bytes: number;
+  /** SHA-384 of its content, hex. */
+  readonly digest: string;
+  /** Registers that it is part of: none for metadata, which nothing measures, and for a signature. */
+  readonly registers: readonly number[];
 }
 
 const names: Readonly<Record<string, string>> = Object.freeze({
@@ -45,6 +57,14 @@ export async function predictNitro(image: Uint8Array): Promise<PredictedNitro> {
     architecture,
     pcrs,
     names: Object.fromEntries(Object.keys(pcrs).map((index) => [index, names[index] ?? ''])),
+    sections: await Promise.all(
+      sections.map(async (section) => ({
+        kind: section.kind,
+        bytes: section.content.length,
+        digest: toHex(await sha384(section.content)),
+        registers: bootedKinds.has(section.kind) ? [0, boot.includes(section) ? 1 : 2] : [],
+      })),
+    ),
   };
 }
 
