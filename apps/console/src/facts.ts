@@ -178,12 +178,20 @@ export function timeOf(date: Date): string {
 }
 
 /** What the verdict does not say, most important first. */
-export function limitsOf({ simulated, deployment, scope, verdict, claims }: VerifiedEnclave): readonly string[] {
+export function limitsOf({
+  simulated,
+  deployment,
+  scope,
+  verdict,
+  claims,
+  weaknesses,
+}: VerifiedEnclave): readonly string[] {
   return [
     ...(simulated
       ? ['Nothing is protected: this TEE is simulated, and whoever runs the machine can read everything.']
       : []),
     ...verdict.waivers.map(({ check, reason }) => `The policy waives ${check}: ${reason}`),
+    ...weaknesses.map((weakness) => `The policy gives it up: ${weakness}`),
     ...(claims.debug ? ['Debugging is on: the host can look inside.'] : []),
     ...(scope === 'pinned' || deployment === 'this-deployment'
       ? []

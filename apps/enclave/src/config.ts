@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { defaultChunkInterval } from '@fastness/channel';
+import { adapterProtocols, defaultChunkInterval } from '@fastness/channel';
 import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { trafficProfiles } from '@fastness/model/release';
@@ -99,6 +99,11 @@ export const configSchema = z.strictObject({
   sealedState: sealedStateSchema.optional(),
   limits: limitsSchema.prefault({}),
   traffic: trafficSchema.prefault({}),
+  /**
+   * Protocols to answer beside the channel's own, each weaker in its way (docs/protocol.md, section 8). What a client sealed for
+   * one protocol opens in no other, so that this decides who can be served, not how well anybody else is protected.
+   */
+  adapters: z.array(z.enum(adapterProtocols)).max(adapterProtocols.length).default([]),
   /** Seconds after which the gateway and receipt keys are replaced. Clients then verify the enclave anew. */
   keyRotationSeconds: count(30 * 24 * 3600).default(3600),
   /** Seconds for which replaced keys still answer: longer than a client goes without verifying anew, which is 600. */

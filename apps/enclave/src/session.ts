@@ -1,3 +1,4 @@
+import { defaultProtocol, weaknessesOf } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 import { strongerTraffic } from '@fastness/model/release';
 import type { EnclaveKeys } from './boot/enclave-keys.ts';
@@ -64,6 +65,8 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     const traffic = strongerTraffic(config.traffic.profile, sealed.release.traffic ?? 'off');
     const shape = shapeOf(traffic, config.traffic.frameMs);
     log('info', 'traffic', { profile: traffic, ...shape });
+    for (const protocol of config.adapters)
+      log('warn', 'adapter', { protocol, weaknesses: weaknessesOf(protocol).join(' ') });
     const api = createInnerApi({ engine, modelId, limits, shape, now: () => lease.now(), lease: stop }, (error) =>
       // Details count tokens of a prompt, or quote: inside the channel they may, here they may not.
       log('warn', 'request-failed', { code: error instanceof FastnessError ? error.code : 'unforeseen' }),
@@ -132,6 +135,7 @@ function keyRing({ config, sealed, keys, key, collect, clock }: SessionOptions, 
     // Chunks, padding and headers add less than this to a body.
     requestBytes: config.limits.bodyBytes * 2 + 65_536,
     chunkInterval: config.limits.gatherMs,
+    protocols: [defaultProtocol, ...config.adapters],
     clock,
     now: () => lease.now(),
     overlapMs: config.keyOverlapSeconds * 1000,

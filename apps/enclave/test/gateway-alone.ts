@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { Cmw } from '@fastness/attest';
-import { collect, sealRequest, type OpenedResponse } from '@fastness/channel';
+import { collect, outerTypesOf, sealRequest, type ChannelProtocol, type OpenedResponse } from '@fastness/channel';
 import { mediaTypes } from '@fastness/channel/wire';
 import { generateEnclaveKeys } from '../src/boot/enclave-keys.ts';
 import { KeyRing } from '../src/serve/key-ring.ts';
@@ -30,6 +30,8 @@ export async function gatewayAlone(options: {
   readonly openMs?: number;
   readonly arriveMs?: number;
   readonly replayEntries?: number;
+  readonly protocols?: readonly ChannelProtocol[];
+  readonly unopenedBytes?: number;
 }): Promise<GatewayAlone> {
   const { clock = () => performance.now(), assertHeld = () => {} } = options;
   const ring = await KeyRing.create({
@@ -39,6 +41,7 @@ export async function gatewayAlone(options: {
     collect: async () => ({ evidence, endorsements: [] }),
     replayEntries: options.replayEntries ?? 1024,
     chunkInterval: 20,
+    ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
     requestBytes: 2 ** 20,
     clock,
     now: () => new Date(),
@@ -65,6 +68,7 @@ export async function gatewayAlone(options: {
       arriveMs: options.arriveMs ?? 60_000,
     },
     stallMs: 60_000,
+    ...(options.unopenedBytes === undefined ? {} : { unopenedBytes: options.unopenedBytes }),
     log: (_level, event) => events.push(event),
   });
   const listener = await listen(outer.handler, { whole: outer.whole, host: '127.0.0.1', port: 0, requestMs: 120_000 });
@@ -83,8 +87,8 @@ export interface Seen {
 }
 
 /** POSTs a sealed body; returns what a relay sees. */
-export async function carry(url: string, body: BodyInit): Promise<Seen> {
-  const headers = { 'content-type': mediaTypes.chunkedRequest };
+export async function carry(url: string, body: BodyInit, type: string = mediaTypes.chunkedRequest): Promise<Seen> {
+  const headers = { 'content-type': type };
   const init = { method: 'POST', headers, body, duplex: 'half' } as const;
   const response = await fetch(`${url}/ohttp`, init);
   const bytes = new Uint8Array(await response.arrayBuffer());
@@ -96,11 +100,13 @@ export async function send(
   url: string,
   keyConfig: Uint8Array,
   request: Request,
+  protocol: ChannelProtocol = 'chunked-ohttp',
 ): Promise<{ seen: Seen; opened?: OpenedResponse; text: string }> {
-  const sealed = await sealRequest({ keyConfig, request });
+  const sealed = await sealRequest({ keyConfig, request, protocol });
+  const types = outerTypesOf(protocol);
   const body = (await collect(sealed.body, 2 ** 20)) ?? new Uint8Array(0);
-  const seen = await carry(url, new Uint8Array(body));
-  if (seen.type !== mediaTypes.chunkedResponse) return { seen, text: new TextDecoder().decode(seen.bytes) };
+  const seen = await carry(url, new Uint8Array(body), types.request);
+  if (seen.type !== types.response) return { seen, text: new TextDecoder().decode(seen.bytes) };
   const opened = await sealed.openResponse(new Response(new Uint8Array(seen.bytes)).body ?? new ReadableStream());
   return { seen, opened, text: await new Response(opened.body).text() };
 }

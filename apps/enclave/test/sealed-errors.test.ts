@@ -4,6 +4,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { collect, sealRequest } from '@fastness/channel';
 import { errorHeader, evidenceHeader, mediaTypes, receiptTrailer } from '@fastness/channel/wire';
 import { sealStream } from '../../../packages/channel/src/ohttp/chunk-writer.ts';
+import { chunkedForm } from '../../../packages/channel/src/ohttp/chunked.ts';
 import { chunkedLabels } from '../../../packages/channel/src/ohttp/labels.ts';
 import { acceptableKeys, sealRequestChunk, setUpFirst } from '../../../packages/channel/src/ohttp/request-sealer.ts';
 import { exportResponseSecret } from '../../../packages/channel/src/ohttp/response-key.ts';
@@ -57,7 +58,7 @@ describe('what is wrong inside the channel', () => {
     const seen = await carry(gateway.url, new Uint8Array(body ?? []));
     looksLikeAnyAnswer(seen);
     const stream = new Response(new Uint8Array(seen.bytes)).body ?? new ReadableStream<Uint8Array>();
-    const opened = await openResponse({ secret, primitives: webPrimitives, stream });
+    const opened = await openResponse({ secret, form: chunkedForm, primitives: webPrimitives, stream });
     expect(opened.headers.get(errorHeader)).toMatch(/^CHANNEL_HTTP_/u);
     await opened.body.cancel();
   });

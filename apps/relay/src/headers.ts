@@ -1,16 +1,16 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { FastnessError } from '@fastness/codec/errors';
 
-/** What the relay forwards: a method and, where there is a body, the one media type it may have. */
+/** What the relay forwards: a method and, where there is a body, the media types it may have. */
 export interface RelayRoute {
   readonly method: 'GET' | 'POST';
-  readonly contentType?: string;
+  readonly contentTypes?: readonly string[];
 }
 
 /** Exact paths. A query string makes another path, for it could carry what identifies a client. */
 export const relayRoutes: ReadonlyMap<string, RelayRoute> = new Map<string, RelayRoute>([
-  ['/attestation', { method: 'POST', contentType: 'application/json' }],
-  ['/ohttp', { method: 'POST', contentType: 'message/ohttp-chunked-req' }],
+  ['/attestation', { method: 'POST', contentTypes: ['application/json'] }],
+  ['/ohttp', { method: 'POST', contentTypes: ['message/ohttp-chunked-req', 'message/ohttp-req'] }],
   ['/health', { method: 'GET' }],
 ]);
 
@@ -33,16 +33,16 @@ export function upstreamHeaders(
   options: { host: string; requestBytes: number },
 ): OutgoingHttpHeaders {
   const forwarded: OutgoingHttpHeaders = { host: options.host, connection: 'close' };
-  if (route.contentType === undefined) {
+  if (route.contentTypes === undefined) {
     // A GET goes on without a length, so a body would be read on the other side as a request of its own (smuggling).
     const bodiless = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
     if (!bodiless) throw new FastnessError('RELAY_REQUEST_INVALID', 'This path takes no body.');
     return forwarded;
   }
   const essence = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (essence !== route.contentType || headers['content-encoding'] !== undefined)
-    throw new FastnessError('RELAY_MEDIA_TYPE');
-  forwarded['content-type'] = route.contentType;
+  const type = route.contentTypes.find((each) => each === essence);
+  if (type === undefined || headers['content-encoding'] !== undefined) throw new FastnessError('RELAY_MEDIA_TYPE');
+  forwarded['content-type'] = type;
   const length = headers['content-length'];
   if (length === undefined) {
     forwarded['transfer-encoding'] = 'chunked';

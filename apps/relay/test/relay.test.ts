@@ -286,6 +286,21 @@ describe('what is refused', () => {
     expect(upstream.seen).toHaveLength(0);
   });
 
+  it('neither kind of OHTTP, but every other media type', async () => {
+    const upstream = await upstreamWith(echo);
+    const { relay } = await relayTo(upstream.url);
+    for (const type of ['message/ohttp-req', 'message/ohttp-chunked-req']) {
+      const init = { method: 'POST', headers: { 'content-type': type }, body: 'x' };
+      expect((await fetch(`${relay.url}/ohttp`, init)).status).toBe(200);
+      const elsewhere = await fetch(`${relay.url}/attestation`, init);
+      expect(await problemOf(elsewhere)).toEqual({ status: 415, code: 'RELAY_MEDIA_TYPE' });
+    }
+    expect(upstream.seen.map(({ headers }) => headers['content-type'])).toEqual([
+      'message/ohttp-req',
+      'message/ohttp-chunked-req',
+    ]);
+  });
+
   it('another media type or a content encoding', async () => {
     const upstream = await upstreamWith(echo);
     const { relay } = await relayTo(upstream.url);

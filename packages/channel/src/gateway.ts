@@ -1,6 +1,8 @@
+import { FastnessError } from '@fastness/codec/errors';
 import { defaultMessageLimits } from './bhttp/limits.ts';
 import type { GatewayKeys } from './gateway-keys.ts';
 import { openRequest, type GatewayLimits, type OpenedRequest } from './open-request.ts';
+import { defaultProtocol, type ChannelProtocol } from './protocol.ts';
 import type { ReplayCache } from './replay-cache.ts';
 
 export const defaultGatewayLimits: GatewayLimits = Object.freeze({
@@ -10,12 +12,15 @@ export const defaultGatewayLimits: GatewayLimits = Object.freeze({
 
 export interface Gateway {
   readonly keys: GatewayKeys;
+  /** What it answers. */
+  readonly protocols: ReadonlySet<ChannelProtocol>;
   /**
-   * Opens a request: the outer body, media type `message/ohttp-chunked-req`. Resolves once its head is on hand.
-   * @throws FastnessError `CHANNEL_KEY_UNKNOWN`, `CHANNEL_REQUEST_UNOPENABLE`, `CHANNEL_REPLAYED`,
+   * Opens a request: the outer body. Resolves once its head is on hand. The response goes as the request came.
+   * @param protocol what the media type of the outer request says (`protocolOfType`). Default: chunked OHTTP
+   * @throws FastnessError `CHANNEL_PROTOCOL_REFUSED`, `CHANNEL_KEY_UNKNOWN`, `CHANNEL_REQUEST_UNOPENABLE`, `CHANNEL_REPLAYED`,
    *   `CHANNEL_REPLAY_CACHE_FULL`, `CHANNEL_REQUEST_TOO_LARGE`, `CHANNEL_TRUNCATED`, `CHANNEL_CHUNK_*`, `CHANNEL_HTTP_*`
    */
-  readonly open: (stream: ReadableStream<Uint8Array>) => Promise<OpenedRequest>;
+  readonly open: (stream: ReadableStream<Uint8Array>, protocol?: ChannelProtocol) => Promise<OpenedRequest>;
   /**
    * Replaces the keys and empties the replay cache. Requests opened before go on with the secrets they have; the old
    * private keys are dropped with the last reference to them, and requests sealed to them get `CHANNEL_KEY_UNKNOWN`.
@@ -36,21 +41,31 @@ export const defaultChunkInterval = 20;
  * @param options.replayCache belongs to this gateway alone
  * @param options.chunkInterval least time in milliseconds between two chunks of a response that are neither full nor
  *   last. Bytes that come slower than that never wait. Default: 20; 0 seals whatever has arrived when the last chunk left
+ * @param options.protocols what it answers. Default: chunked OHTTP alone
  */
 export function createGateway(options: {
   keys: GatewayKeys;
   replayCache: ReplayCache;
   limits?: Partial<GatewayLimits>;
   chunkInterval?: number;
+  protocols?: readonly ChannelProtocol[];
 }): Gateway {
   const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
   const { replayCache, chunkInterval = defaultChunkInterval } = options;
+  const protocols: ReadonlySet<ChannelProtocol> = new Set(options.protocols ?? [defaultProtocol]);
   let { keys } = options;
   return {
     get keys() {
       return keys;
     },
-    open: async (stream) => openRequest({ stream, keys: () => keys, replayCache, limits, chunkInterval }),
+    protocols,
+    open: async (stream, protocol = defaultProtocol) => {
+      if (!protocols.has(protocol)) {
+        void stream.cancel().catch(() => undefined);
+        throw new FastnessError('CHANNEL_PROTOCOL_REFUSED', `Not ${protocol}.`);
+      }
+      return openRequest({ stream, protocol, keys: () => keys, replayCache, limits, chunkInterval });
+    },
     rotate: (next) => {
       keys = next;
       replayCache.clear();

@@ -29,6 +29,14 @@ export {
 } from './receipt.ts';
 export { platformPrimitives } from './platform-primitives.ts';
 export { webPrimitives, type AesGcm, type Awaitable, type Hkdf, type HpkeKem, type Primitives } from './primitives.ts';
+export {
+  adapterProtocols,
+  defaultProtocol,
+  outerTypesOf,
+  protocolOfType,
+  weaknessesOf,
+  type ChannelProtocol,
+} from './protocol.ts';
 export { createReplayCache, type ReplayCache } from './replay-cache.ts';
 export { prepareSeal, sealRequest, type PreparedSeal, type SealedRequest, type SealTarget } from './seal-request.ts';
 export { type GatewayResponse } from './seal-response.ts';

@@ -4,9 +4,9 @@ import { incomplete } from './bhttp/incomplete.ts';
 import type { MessageLimits } from './bhttp/limits.ts';
 import { startRequestDigest } from './digest.ts';
 import { gatewayPrimitives, type GatewayKeys } from './gateway-keys.ts';
-import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
-import { chunkedLabels } from './ohttp/labels.ts';
-import { openRequestChunk, openRequestContext } from './ohttp/request-opener.ts';
+import { truncated } from './ohttp/chunk-reader.ts';
+import { openRequestContext } from './ohttp/request-opener.ts';
+import { formOf, type ChannelProtocol } from './protocol.ts';
 import { PullReader } from './pull-reader.ts';
 import type { ReplayCache } from './replay-cache.ts';
 import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
@@ -42,8 +42,10 @@ export interface OpenedRequest {
   readonly discardBody: () => Promise<void>;
   /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
   readonly kem: number;
+  /** How the request came, and how its response goes. */
+  readonly protocol: ChannelProtocol;
   /**
-   * Seals the one response to this request: body of the outer response, `message/ohttp-chunked-res`.
+   * Seals the one response to this request: body of the outer response, whose media type `outerTypesOf(protocol)` has.
    * @throws FastnessError `CHANNEL_HTTP_*`, `CHANNEL_BODY_TYPE`; `CHANNEL_ALREADY_ANSWERED` for a second response
    */
   readonly sealResponse: (response: GatewayResponse) => ReadableStream<Uint8Array>;
@@ -52,25 +54,27 @@ export interface OpenedRequest {
 /** Opens one request; see `Gateway.open`. Where its content is at fault, `takeRefusalSealer` has the means to say so. */
 export async function openRequest(options: {
   stream: ReadableStream<Uint8Array>;
+  protocol: ChannelProtocol;
   keys: () => GatewayKeys;
   replayCache: ReplayCache;
   limits: GatewayLimits;
   chunkInterval: number;
 }): Promise<OpenedRequest> {
-  const { keys, replayCache, limits, chunkInterval } = options;
+  const { protocol, keys, replayCache, limits, chunkInterval } = options;
+  const form = formOf(protocol);
   const source = streamSource(options.stream);
   try {
     const reader = new PullReader(source.next, truncated);
-    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, chunkedLabels);
+    const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, form.labels);
     const primitives = gatewayPrimitives(usedKeys);
     const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
-    const chunks = new ChunkReader({ reader, open: openRequestChunk(context), limit });
+    const nextPart = form.openRequest({ reader, context, limit });
     // Remembered only once the first chunk authenticates: noise cannot fill the cache.
-    const [first, replayDigest] = await Promise.all([chunks.next(), primitives.sha256(enc)]);
+    const [first, replayDigest] = await Promise.all([nextPart(), primitives.sha256(enc)]);
     // Rotation emptied the cache: a request to the keys before it could have been answered already.
     if (keys() !== usedKeys) throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were rotated meanwhile.');
     replayCache.claim(replayDigest);
-    const sealer = prepareResponse({ context, enc, suite, primitives });
+    const sealer = prepareResponse({ context, enc, suite, form, primitives });
     let answered = false;
     const seal = (response: GatewayResponse): ReadableStream<Uint8Array> => {
       // A second response would be sealed with the nonces of the first.
@@ -81,7 +85,7 @@ export async function openRequest(options: {
     };
     let pending: Uint8Array | undefined = first;
     const nextChunk = async () => {
-      const chunk = pending ?? (await chunks.next());
+      const chunk = pending ?? (await nextPart());
       pending = undefined;
       return chunk;
     };
@@ -134,6 +138,7 @@ export async function openRequest(options: {
       requestDigest,
       discardBody: drain,
       kem: suite.kem,
+      protocol,
       sealResponse: seal,
     };
   } catch (error) {

@@ -3,8 +3,8 @@ import { decodeResponse } from './bhttp/decode.ts';
 import { incomplete } from './bhttp/incomplete.ts';
 import { defaultMessageLimits } from './bhttp/limits.ts';
 import { startResponseDigest } from './digest.ts';
-import { ChunkReader, truncated } from './ohttp/chunk-reader.ts';
-import { openResponseChunk } from './ohttp/response-chunks.ts';
+import { truncated } from './ohttp/chunk-reader.ts';
+import type { OhttpForm } from './ohttp/form.ts';
 import { deriveResponseKey, responseNonceLength, type ResponseSecret } from './ohttp/response-key.ts';
 import type { Primitives } from './primitives.ts';
 import { PullReader } from './pull-reader.ts';
@@ -45,6 +45,7 @@ const defaultMaxResponseBytes = 2 ** 30;
 export async function openResponse(
   options: {
     secret: Promise<ResponseSecret>;
+    form: OhttpForm;
     primitives: Primitives;
     stream: ReadableStream<Uint8Array>;
   } & OpenResponseOptions,
@@ -59,8 +60,8 @@ export async function openResponse(
       bytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
       code: 'CHANNEL_RESPONSE_TOO_LARGE',
     } as const;
-    const chunks = new ChunkReader({ reader, open: openResponseChunk(key), limit });
-    const message = await decodeResponse(new PullReader(() => chunks.next(), incomplete), defaultMessageLimits);
+    const nextPart = options.form.openResponse({ reader, key, limit });
+    const message = await decodeResponse(new PullReader(nextPart, incomplete), defaultMessageLimits);
     const digest = startResponseDigest(message, options.primitives);
     const ended = Promise.withResolvers<ResponseEnd>();
     const trailers = ended.promise.then((end) => end.trailers);

@@ -6,17 +6,19 @@ import { streamedMessage, wholeMessage } from './bhttp/message-source.ts';
 import { paddingFor } from './bhttp/padding.ts';
 import { binaryRequestOf, controlOf, type BinaryRequest } from './binary-request.ts';
 import { startRequestDigest, type MessageDigest } from './digest.ts';
-import { sealStream, type PlaintextSource } from './ohttp/chunk-writer.ts';
-import { chunkedLabels } from './ohttp/labels.ts';
-import { acceptableKeys, sealRequestChunk, setUpFirst, type RequestContext } from './ohttp/request-sealer.ts';
+import type { PlaintextSource } from './ohttp/chunk-writer.ts';
+import { acceptableKeys, setUpFirst, type RequestContext } from './ohttp/request-sealer.ts';
 import { exportResponseSecret, type ResponseSecret } from './ohttp/response-key.ts';
 import { openResponse, type OpenedResponse, type OpenResponseOptions } from './open-response.ts';
 import { webPrimitives, type Primitives } from './primitives.ts';
+import { defaultProtocol, formOf, type ChannelProtocol } from './protocol.ts';
 import { streamSource } from './stream-source.ts';
 
 /** A sealed request and the means to open its response, and no other. */
 export interface SealedRequest {
-  /** Body of the outer `POST`, media type `message/ohttp-chunked-req`. */
+  /** How it goes; `outerTypesOf(protocol)` has the media types. */
+  readonly protocol: ChannelProtocol;
+  /** Body of the outer `POST`. */
   readonly body: ReadableStream<Uint8Array>;
   /** Id of the gateway key the request is sealed to. */
   readonly keyId: number;
@@ -25,7 +27,7 @@ export interface SealedRequest {
   /** Digest of the request as a receipt states it; settles once `body` has been read to its end. */
   readonly requestDigest: Promise<Uint8Array>;
   /**
-   * Opens the outer response's body, media type `message/ohttp-chunked-res`.
+   * Opens the outer response's body. One that was sealed for another protocol does not open.
    * @throws FastnessError `CHANNEL_RESPONSE_MISMATCH`, `CHANNEL_CHUNK_*`, `CHANNEL_TRUNCATED`, `CHANNEL_HTTP_*`; after
    *   the head has been opened, the body stream fails with them
    */
@@ -36,9 +38,11 @@ export interface SealedRequest {
 export interface PreparedSeal {
   /** The key agreement in use: `0x647a` X-Wing, `0x0020` X25519. */
   readonly kem: number;
+  readonly protocol: ChannelProtocol;
 }
 
 interface Prepared extends RequestContext {
+  readonly protocol: ChannelProtocol;
   readonly secret: Promise<ResponseSecret>;
   readonly primitives: Primitives;
 }
@@ -49,6 +53,8 @@ export interface SealTarget {
   readonly keyConfig: Uint8Array;
   /** Accept X25519 alone, without post-quantum protection, where the runtime lacks ML-KEM-768. Default: false. */
   readonly allowX25519?: boolean;
+  /** Default: chunked OHTTP. */
+  readonly protocol?: ChannelProtocol;
   /** Default: WebCrypto's. */
   readonly primitives?: Primitives;
 }
@@ -61,14 +67,15 @@ const preparations = new WeakMap<PreparedSeal, Prepared>();
  */
 export async function prepareSeal(target: SealTarget): Promise<PreparedSeal> {
   const keys = acceptableKeys(target.keyConfig, target.allowX25519 ?? false);
-  const { primitives = webPrimitives } = target;
-  const request = await setUpFirst(keys, chunkedLabels, primitives);
+  const { primitives = webPrimitives, protocol = defaultProtocol } = target;
+  const { labels } = formOf(protocol);
+  const request = await setUpFirst(keys, labels, primitives);
   const { suite, enc, context } = request;
   // Ready before the response is: what it is derived from does not depend on the response.
-  const secret = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc, primitives });
+  const secret = exportResponseSecret({ context, label: labels.response, aead: suite.aead, enc, primitives });
   secret.catch(() => undefined);
-  const prepared: PreparedSeal = Object.freeze({ kem: suite.kem });
-  preparations.set(prepared, { ...request, secret, primitives });
+  const prepared: PreparedSeal = Object.freeze({ kem: suite.kem, protocol });
+  preparations.set(prepared, { ...request, protocol, secret, primitives });
   return prepared;
 }
 
@@ -84,17 +91,19 @@ export async function sealRequest(
 ): Promise<SealedRequest> {
   const request = binaryRequestOf(options.request);
   const prepared = 'prepared' in options ? options.prepared : await prepareSeal(options);
-  const { suite, header, enc, context, secret, primitives } = take(prepared);
+  const { suite, protocol, header, enc, context, secret, primitives } = take(prepared);
+  const form = formOf(protocol);
   const digest = startRequestDigest(request, primitives);
   const done = Promise.withResolvers<Uint8Array>();
   done.promise.catch(() => undefined);
   const source = await messageOf({ request, digest, finished: done.resolve, least: options.leastBytes ?? 0 });
   return {
-    body: sealStream({ prefix: concatBytes(header, enc), source, seal: sealRequestChunk(context) }),
+    protocol,
+    body: form.sealRequest({ prefix: concatBytes(header, enc), source, context }),
     keyId: header[0] ?? 0,
     kem: suite.kem,
     requestDigest: done.promise,
-    openResponse: (stream, openOptions = {}) => openResponse({ secret, primitives, stream, ...openOptions }),
+    openResponse: (stream, openOptions = {}) => openResponse({ secret, form, primitives, stream, ...openOptions }),
   };
 }
 

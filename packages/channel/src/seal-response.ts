@@ -4,9 +4,9 @@ import { fieldLinesOf } from './bhttp/fields.ts';
 import { streamedMessage } from './bhttp/message-source.ts';
 import { startResponseDigest } from './digest.ts';
 import type { RecipientContext, SuiteId } from './hpke.ts';
-import { sealSource, type SealChunk } from './ohttp/chunk-writer.ts';
-import { chunkedLabels } from './ohttp/labels.ts';
-import { sealResponseChunk } from './ohttp/response-chunks.ts';
+import { paddingFor } from './bhttp/padding.ts';
+import type { PlaintextSource } from './ohttp/chunk-writer.ts';
+import type { OhttpForm } from './ohttp/form.ts';
 import { deriveResponseKey, exportResponseSecret, responseNonceLength } from './ohttp/response-key.ts';
 import type { Primitives } from './primitives.ts';
 import { bodySource, pullStream, type MessageBody, type StreamSource } from './stream-source.ts';
@@ -36,10 +36,11 @@ export interface GatewayResponse {
   readonly filter?: (sealed: StreamSource) => StreamSource;
 }
 
-/** What one response is sealed with: a nonce of its own and the sealer of its chunks. */
+/** What one response is sealed with: a key of its own, and the form of the request. */
 export interface ResponseSealer {
-  readonly responseNonce: Uint8Array;
-  readonly seal: SealChunk;
+  readonly form: OhttpForm;
+  /** Once. */
+  readonly seal: (source: PlaintextSource) => StreamSource;
 }
 
 /** Derives the key of the one response to a request while the application works on it. */
@@ -47,15 +48,17 @@ export function prepareResponse(options: {
   context: RecipientContext;
   enc: Uint8Array;
   suite: SuiteId;
+  form: OhttpForm;
   primitives: Primitives;
 }): ResponseSealer {
-  const { context, enc, suite, primitives } = options;
+  const { context, enc, suite, form, primitives } = options;
   const responseNonce = randomBytes(responseNonceLength(suite.aead));
-  const sealer = exportResponseSecret({ context, label: chunkedLabels.response, aead: suite.aead, enc, primitives })
-    .then((secret) => deriveResponseKey(secret, responseNonce, 'encrypt'))
-    .then(sealResponseChunk);
-  sealer.catch(() => undefined);
-  return { responseNonce, seal: async (plaintext, final) => (await sealer)(plaintext, final) };
+  const label = form.labels.response;
+  const key = exportResponseSecret({ context, label, aead: suite.aead, enc, primitives }).then((secret) =>
+    deriveResponseKey(secret, responseNonce, 'encrypt'),
+  );
+  key.catch(() => undefined);
+  return { form, seal: (source) => form.sealResponse({ prefix: responseNonce, source, key }) };
 }
 
 export function sealResponse(options: {
@@ -65,7 +68,7 @@ export function sealResponse(options: {
   primitives: Primitives;
 }): ReadableStream<Uint8Array> {
   const { response, chunkInterval, primitives } = options;
-  const { responseNonce, seal } = options.sealer;
+  const { form, seal } = options.sealer;
   const digest = startResponseDigest(response, primitives);
   const source = streamedMessage({
     head: encodeResponseHead({ status: response.status, fields: fieldLinesOf(response.headers) }),
@@ -73,14 +76,16 @@ export function sealResponse(options: {
     observe: (bytes) => digest.update(bytes),
     interval: response.bodyChunk === undefined ? chunkInterval : 0,
     ...(response.bodyChunk === undefined ? {} : { most: response.bodyChunk }),
-    tail: async () => {
+    tail: async (before) => {
       const responseDigest = await digest.finish();
       const trailers = encodeTrailers(fieldLinesOf(await response.trailers?.({ responseDigest })));
-      if (response.bodyChunk === undefined) return trailers;
+      if (response.bodyChunk === undefined) {
+        return form.whole ? concatBytes(trailers, paddingFor(before + trailers.length)) : trailers;
+      }
       const padded = Math.ceil(trailers.length / trailerStep) * trailerStep;
       return concatBytes(trailers, new Uint8Array(padded - trailers.length));
     },
   });
-  const sealed = sealSource({ prefix: responseNonce, source, seal });
+  const sealed = seal(source);
   return pullStream(response.filter?.(sealed) ?? sealed);
 }

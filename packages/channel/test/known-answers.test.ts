@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { decodeRequest, decodeResponse } from '../src/bhttp/decode.ts';
 import { encodeKnownRequest, encodeKnownResponse } from '../src/bhttp/encode.ts';
+import { wholeMessage } from '../src/bhttp/message-source.ts';
 import { incomplete } from '../src/bhttp/incomplete.ts';
 import { defaultMessageLimits } from '../src/bhttp/limits.ts';
 import { gatewayKeysFrom } from '../src/gateway-keys.ts';
@@ -15,10 +16,10 @@ import { openRequestChunk, openRequestContext } from '../src/ohttp/request-opene
 import { sealRequestChunk, setUpRequest } from '../src/ohttp/request-sealer.ts';
 import { openResponseChunk, sealResponseChunk } from '../src/ohttp/response-chunks.ts';
 import { deriveResponseKey, exportResponseSecret } from '../src/ohttp/response-key.ts';
-import { openPlainResponse, sealPlainResponse } from '../src/ohttp/plain.ts';
+import { plainForm } from '../src/ohttp/plain.ts';
 import { sealStream } from '../src/ohttp/chunk-writer.ts';
 import { PullReader } from '../src/pull-reader.ts';
-import { streamSource } from '../src/stream-source.ts';
+import { pullStream, streamSource } from '../src/stream-source.ts';
 import { readAll, streamOf } from './support/bytes.ts';
 import { haveVectors, vector } from './support/vectors.ts';
 
@@ -138,25 +139,38 @@ describe.skipIf(!haveVectors)('RFC 9458, appendix A', () => {
     expect(toHex(request)).toBe(`${known.request_bhttp}000000`);
     const sending = await withEphemeral(x25519Aes128, known.skE);
     const client = await setUpRequest({ config, suite: x25519Aes128 }, plainLabels, sending);
-    const sealed = concatBytes(client.header, client.enc, await client.context.Seal(fromHex(known.request_bhttp)));
+    const sealed = await readAll(
+      plainForm.sealRequest({
+        prefix: concatBytes(client.header, client.enc),
+        source: wholeMessage(fromHex(known.request_bhttp)),
+        context: client.context,
+      }),
+    );
     expect(toHex(sealed)).toBe(known.encapsulatedRequest);
 
     const keys = gatewayKeysFrom([{ config, pair: await keyPairOf(x25519Aes128, known.skR) }]);
     const reader = readerOf(sealed);
     const gateway = await openRequestContext(reader, () => keys, plainLabels);
-    const opened = await gateway.context.Open((await reader.rest(1024)) ?? new Uint8Array(0));
+    const limit = { bytes: 1024, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
+    const opened = await plainForm.openRequest({ reader, context: gateway.context, limit })();
+    if (opened === undefined) throw new Error('nothing opened');
     expect(toHex(opened)).toBe(known.request_bhttp);
     const message = await decodeRequest(readerOf(opened), defaultMessageLimits);
     expect(message).toMatchObject({ method: 'GET', scheme: 'https', authority: 'example.com', path: '/' });
     expect(await message.nextBody()).toBeUndefined();
 
-    const response = await sealPlainResponse({
-      ...gateway,
-      responseNonce: fromHex(known.responseNonce),
-      response: fromHex(known.response_bhttp),
-    });
+    const nonce = fromHex(known.responseNonce);
+    const from = { label: plainLabels.response, aead: 1, enc: gateway.enc };
+    const sealing = exportResponseSecret({ ...from, context: gateway.context });
+    const key = sealing.then((secret) => deriveResponseKey(secret, nonce, 'encrypt'));
+    const source = wholeMessage(fromHex(known.response_bhttp));
+    const response = await readAll(pullStream(plainForm.sealResponse({ prefix: nonce, source, key })));
     expect(toHex(response)).toBe(known.encapsulatedResponse);
-    const answer = await openPlainResponse({ ...client, response });
+    const ownSecret = await exportResponseSecret({ ...from, context: client.context });
+    const opening = await deriveResponseKey(ownSecret, nonce, 'decrypt');
+    const rest = readerOf(response.subarray(nonce.length));
+    const answer = await plainForm.openResponse({ reader: rest, key: opening, limit })();
+    if (answer === undefined) throw new Error('nothing opened');
     expect(toHex(answer)).toBe(known.response_bhttp);
     expect(await decodeResponse(readerOf(answer), defaultMessageLimits)).toMatchObject({ status: 200 });
     const encoded = encodeKnownResponse({ status: 200, fields: [], content: new Uint8Array(0) });

@@ -26,6 +26,8 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
       ...(verified.logged === undefined ? {} : { logged: verified.logged }),
       scope: verified.scope,
       deployment: verified.deployment,
+      protocol: verified.protocol,
+      weaknesses: verified.weaknesses,
       checks: verified.verdict.checks.length,
     },
   );
@@ -48,6 +50,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
       ? 'this deployment: the policy pins the machine'
       : 'any deployment of this release: the policy pins the owner and the image, not the machine',
   );
+  for (const weakness of verified.weaknesses) output.warn(`Given up by the policy: ${weakness}`);
   for (const waiver of waivers) output.warn(`Waived by the policy: ${waiver.check} (${waiver.reason})`);
   if (claims.simulated) output.warn(simulatedBanner);
 }

@@ -1,10 +1,19 @@
-import { takeRefusalSealer, type OpenedRequest, type ReceiptIssuer } from '@fastness/channel';
-import { errorHeader, mediaTypes } from '@fastness/channel/wire';
+import {
+  defaultProtocol,
+  outerTypesOf,
+  protocolOfType,
+  takeRefusalSealer,
+  type ChannelProtocol,
+  type OpenedRequest,
+  type ReceiptIssuer,
+} from '@fastness/channel';
+import { errorHeader } from '@fastness/channel/wire';
 import { FastnessError } from '@fastness/codec/errors';
 import { ApiError, errorResponse } from './inner/api-error.ts';
 import { arrivingBody, type Place } from './admission.ts';
 import type { Serving } from './serving.ts';
 import { shapedAnswer } from './traffic/whole-answer.ts';
+import type { UnopenedRoom } from './unopened-room.ts';
 import { whenClosed } from './watched-stream.ts';
 
 export interface SealedExchange {
@@ -12,6 +21,8 @@ export interface SealedExchange {
   readonly serving: Serving;
   readonly place: Place;
   readonly stallMs: number;
+  /** Room for requests that open only when all of them is here. */
+  readonly unopened: UnopenedRoom;
   /** What may be said of an error, to the client alone. */
   readonly told: (error: unknown) => FastnessError;
 }
@@ -26,18 +37,23 @@ export interface SealedExchange {
 export async function answerSealed(options: SealedExchange): Promise<Response> {
   const { request, place, serving } = options;
   const began = performance.now();
-  if (request.headers.get('content-type') !== mediaTypes.chunkedRequest) {
-    throw new FastnessError('ENCLAVE_REQUEST', `The media type must be ${mediaTypes.chunkedRequest}.`);
-  }
-  if (request.body === null) throw new FastnessError('ENCLAVE_REQUEST', 'The body is empty.');
   const { ring } = serving;
-  const { generation, stream } = await ring.generationFor(arrivingBody(request.body, place));
+  const protocol = protocolOfType(request.headers.get('content-type'));
+  if (protocol === undefined) {
+    const types = [...ring.protocols].map((each) => outerTypesOf(each).request);
+    throw new FastnessError('ENCLAVE_REQUEST', `The media type must be ${types.join(' or ')}.`);
+  }
+  if (!ring.protocols.has(protocol)) throw new FastnessError('CHANNEL_PROTOCOL_REFUSED', `Not ${protocol}.`);
+  if (request.body === null) throw new FastnessError('ENCLAVE_REQUEST', 'The body is empty.');
+  const arriving = arrivingBody(request.body, place);
+  const held = protocol === defaultProtocol ? arriving : options.unopened.hold(arriving);
+  const { generation, stream } = await ring.generationFor(held);
   let opened: OpenedRequest;
   try {
-    opened = await generation.gateway.open(stream);
+    opened = await generation.gateway.open(stream, protocol);
   } catch (error) {
     const seal = takeRefusalSealer(error);
-    if (seal !== undefined) return refused({ ...options, began, seal }, error);
+    if (seal !== undefined) return refused({ ...options, began, protocol, seal }, error);
     place.signal.throwIfAborted();
     if (!(error instanceof FastnessError) || error.code !== 'CHANNEL_REPLAY_CACHE_FULL') throw error;
     // A replay cannot be told apart from a first request any more, so these keys have answered their last.
@@ -48,7 +64,7 @@ export async function answerSealed(options: SealedExchange): Promise<Response> {
   try {
     return await answerOpened(options, opened, generation.receipts);
   } catch (error) {
-    return refused({ ...options, began, seal: opened.sealResponse }, error);
+    return refused({ ...options, began, protocol, seal: opened.sealResponse }, error);
   }
 }
 
@@ -72,6 +88,7 @@ async function answerOpened(
   place.signal.throwIfAborted();
   place.answered();
   return sealedBody(
+    opened.protocol,
     opened.sealResponse({
       status: response.status,
       headers: response.headers,
@@ -96,8 +113,9 @@ async function refused(
     stallMs,
     told,
     began,
+    protocol,
     seal,
-  }: SealedExchange & { began: number; seal: OpenedRequest['sealResponse'] },
+  }: SealedExchange & { began: number; protocol: ChannelProtocol; seal: OpenedRequest['sealResponse'] },
   cause: unknown,
 ): Promise<Response> {
   const error = told(place.signal.aborted ? place.signal.reason : cause);
@@ -106,6 +124,7 @@ async function refused(
   const headers = new Headers(response.headers);
   headers.set(errorHeader, error.code);
   return sealedBody(
+    protocol,
     seal({
       status: response.status,
       headers,
@@ -116,8 +135,8 @@ async function refused(
   );
 }
 
-function sealedBody(sealed: ReadableStream<Uint8Array>): Response {
-  return new Response(sealed, { headers: { 'content-type': mediaTypes.chunkedResponse } });
+function sealedBody(protocol: ChannelProtocol, sealed: ReadableStream<Uint8Array>): Response {
+  return new Response(sealed, { headers: { 'content-type': outerTypesOf(protocol).response } });
 }
 
 async function answer(opened: OpenedRequest, signal: AbortSignal, api: Serving['api']): Promise<Response> {

@@ -7,6 +7,7 @@ import {
   pullStream,
   signSuccession,
   streamSource,
+  type ChannelProtocol,
   type Gateway,
   type ReceiptIssuer,
 } from '@fastness/channel';
@@ -34,6 +35,8 @@ export interface KeyRingOptions {
   readonly requestBytes: number;
   /** See `createGateway`. */
   readonly chunkInterval: number;
+  /** See `createGateway`. */
+  readonly protocols?: readonly ChannelProtocol[];
   readonly clock: Clock;
   readonly now: () => Date;
   /** Milliseconds for which replaced keys still answer, so that no client has a request refused for having verified before. */
@@ -62,6 +65,11 @@ export class KeyRing {
   /** The keys that the lease was granted to. */
   get first(): EnclaveKeys {
     return this.#options.keys;
+  }
+
+  /** What the keys answer. */
+  get protocols(): ReadonlySet<ChannelProtocol> {
+    return this.#current.gateway.protocols;
   }
 
   get current(): Generation {
@@ -156,6 +164,7 @@ async function generationOf(
       replayCache: createReplayCache({ capacity: options.replayEntries }),
       limits: { requestBytes: options.requestBytes },
       chunkInterval: options.chunkInterval,
+      ...(options.protocols === undefined ? {} : { protocols: options.protocols }),
     }),
     receipts: createReceiptIssuer({
       receiptKey: keys.receipt,

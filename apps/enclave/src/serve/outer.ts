@@ -7,6 +7,7 @@ import { createAttestation } from './attestation.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { answerSealed } from './channel.ts';
 import type { Serving } from './serving.ts';
+import { defaultUnopenedBytes, UnopenedRoom } from './unopened-room.ts';
 import type { WholeAnswer, WholeRoute } from './whole-message.ts';
 
 export interface OuterOptions {
@@ -18,6 +19,8 @@ export interface OuterOptions {
   readonly admission: AdmissionLimits;
   /** Milliseconds that a reader of an answer may pause. */
   readonly stallMs: number;
+  /** Bytes of requests that open only when all of them is here. Default: 64 MiB. */
+  readonly unopenedBytes?: number;
   readonly log: Log;
 }
 
@@ -39,6 +42,7 @@ const paths: ReadonlyMap<string, string> = new Map([
  */
 export function createOuter(options: OuterOptions): Outer {
   const admission = new Admission(options.admission);
+  const unopened = new UnopenedRoom(options.unopenedBytes ?? defaultUnopenedBytes);
   const sealed = async (request: Request): Promise<Response> => {
     const serving = options.serving();
     serving.lease.assertHeld();
@@ -49,6 +53,7 @@ export function createOuter(options: OuterOptions): Outer {
         serving,
         place,
         stallMs: options.stallMs,
+        unopened,
         told: (error) => told(error, options.log),
       });
     } catch (error) {

@@ -1,7 +1,9 @@
-/** Media types of the outer HTTP messages (chunked OHTTP draft 08, section 3; RFC 9458, section 3.2). */
+/** Media types of the outer HTTP messages (chunked OHTTP draft 08, section 3; RFC 9458, sections 3.2 and 9). */
 export const mediaTypes = Object.freeze({
   chunkedRequest: 'message/ohttp-chunked-req',
   chunkedResponse: 'message/ohttp-chunked-res',
+  plainRequest: 'message/ohttp-req',
+  plainResponse: 'message/ohttp-res',
   keyConfig: 'application/ohttp-keys',
 } as const);
 

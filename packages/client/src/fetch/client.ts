@@ -1,5 +1,5 @@
 import type { Cmw, CmwCollection, TrustAnchors } from '@fastness/attest';
-import type { Primitives } from '@fastness/channel';
+import type { ChannelProtocol, Primitives } from '@fastness/channel';
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { ClientMemory } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
@@ -14,7 +14,13 @@ export type ClientEvent =
   /** The enclave does not know the key any more; the client verifies again. */
   | { readonly type: 'keys-changed'; readonly code: ErrorCode }
   /** A request left, sealed. `kem`: 0x647a X-Wing, 0x0020 X25519. */
-  | { readonly type: 'sent'; readonly method: string; readonly path: string; readonly kem: number }
+  | {
+      readonly type: 'sent';
+      readonly method: string;
+      readonly path: string;
+      readonly kem: number;
+      readonly protocol: ChannelProtocol;
+    }
   /** A response ended and its receipt verified. */
   | { readonly type: 'receipt'; readonly bundle: ReceiptBundle };
 

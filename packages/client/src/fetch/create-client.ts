@@ -80,13 +80,13 @@ export function createClient(options: ClientOptions): FastnessClient {
     });
     const { method, path } = inner.request;
     const body = repeatable ? await collect(sealed.body, Number.MAX_SAFE_INTEGER) : sealed.body;
-    tell({ type: 'sent', method, path, kem: sealed.kem });
+    tell({ type: 'sent', method, path, kem: sealed.kem, protocol: sealed.protocol });
     const receipt = Promise.withResolvers<ReceiptBundle>();
     receipt.promise.catch(() => undefined);
     // The relay decides when the outer response begins and when its first bytes come: the limit covers both.
     const limit = { ms: responseTimeoutMs, what: 'The answer to a request', signal: inner.signal };
     const response = await withinTime(limit, async (signal) => {
-      const stream = await outer.exchange(body ?? new Uint8Array(0), signal);
+      const stream = await outer.exchange(body ?? new Uint8Array(0), sealed.protocol, signal);
       const opened: OpenedResponse = await sealed.openResponse(stream, {
         ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
         filter: (source, head) => {

@@ -1,11 +1,5 @@
-import { collect } from '@fastness/channel';
-import {
-  attestationBundleSchema,
-  mediaTypes,
-  parseWireJson,
-  wireLimits,
-  type AttestationBundle,
-} from '@fastness/channel/wire';
+import { collect, outerTypesOf, type ChannelProtocol } from '@fastness/channel';
+import { attestationBundleSchema, parseWireJson, wireLimits, type AttestationBundle } from '@fastness/channel/wire';
 import { toBase64Url, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 
@@ -16,9 +10,10 @@ export type OuterFetch = (url: string, init: RequestInit) => Promise<Response>;
 export interface Outer {
   /** `POST /attestation`. */
   readonly attest: (nonce: Uint8Array, signal?: AbortSignal) => Promise<AttestationBundle>;
-  /** `POST /ohttp`: a sealed body out, a sealed body back. */
+  /** `POST /ohttp`: a sealed body out, a sealed body of the same protocol back. */
   readonly exchange: (
     body: Uint8Array | ReadableStream<Uint8Array>,
+    protocol: ChannelProtocol,
     signal?: AbortSignal,
   ) => Promise<ReadableStream<Uint8Array>>;
 }
@@ -63,11 +58,12 @@ export function createOuter(url: string, fetch: OuterFetch): Outer {
       if (bytes === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `More than ${limit} bytes.`);
       return parseWireJson(attestationBundleSchema, bytes, limit);
     },
-    exchange: async (body, signal) => {
+    exchange: async (body, protocol, signal) => {
+      const types = outerTypesOf(protocol);
       const sealed = body instanceof ReadableStream ? body : new Uint8Array(body);
-      const response = await post('/ohttp', mediaTypes.chunkedRequest, sealed, signal);
+      const response = await post('/ohttp', types.request, sealed, signal);
       const type = response.headers.get('content-type');
-      if (type !== mediaTypes.chunkedResponse || response.body === null) {
+      if (type !== types.response || response.body === null) {
         await response.body?.cancel();
         throw new FastnessError('CLIENT_RESPONSE_TYPE', `Media type ${printable(type ?? 'none')}.`);
       }

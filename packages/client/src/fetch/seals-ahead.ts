@@ -25,8 +25,8 @@ export class SealsAhead {
     return prepared;
   }
 
-  async #make({ keyConfig }: VerifiedEnclave): Promise<PreparedSeal> {
+  async #make({ keyConfig, protocol }: VerifiedEnclave): Promise<PreparedSeal> {
     const { allowX25519, primitives = await platformPrimitives() } = this.#options;
-    return prepareSeal({ keyConfig, allowX25519, primitives });
+    return prepareSeal({ keyConfig, protocol, allowX25519, primitives });
   }
 }

@@ -20,7 +20,7 @@ import {
   type Tee,
   type TrustAnchors,
 } from '@fastness/attest';
-import { evidenceDigestOf } from '@fastness/channel';
+import { defaultProtocol, evidenceDigestOf, weaknessesOf } from '@fastness/channel';
 import { attestationBundleSchema, parseWire, type AttestationBundle } from '@fastness/channel/wire';
 import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
@@ -33,6 +33,9 @@ import { passed, releaseChecks } from './checks.ts';
 import type { DeploymentScope, VerifiedEnclave } from './verified-enclave.ts';
 
 const verifierId = Object.freeze({ developer: 'https://fastness.dev', build: '@fastness/client 0.1.0' });
+
+const weaknessOfX25519 =
+  'X25519 alone is used where a runtime lacks ML-KEM-768: whoever records it can open it with a quantum computer.';
 
 /**
  * Verifies that an enclave is what the policy asks for: the release is signed by the owner, approved, valid now and not
@@ -121,6 +124,7 @@ export async function verifyEnclave(options: {
     now,
     past: options.past ?? false,
   });
+  const { protocol = defaultProtocol } = policy;
   const ear = toEar(verdict, {
     verifierId,
     policyId: verdict.policyId,
@@ -131,6 +135,8 @@ export async function verifyEnclave(options: {
   return {
     simulated: verdict.claims.simulated,
     deployment: lease === undefined ? 'any-deployment' : 'this-deployment',
+    protocol,
+    weaknesses: [...weaknessesOf(protocol), ...(policy.allowX25519 === true ? [weaknessOfX25519] : [])],
     ...(lease === undefined ? {} : { lease }),
     scope: scopeOf(policy, verdict.claims.tee),
     claims: verdict.claims,

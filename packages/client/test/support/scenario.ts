@@ -70,7 +70,7 @@ async function newGeneration(releaseDigest: Uint8Array, previous?: GatewayKeys):
     receipt,
     receiptKey: receipt.publicKey,
     keyConfigDigest,
-    gateway: createGateway({ keys, replayCache: createReplayCache() }),
+    gateway: createGateway({ keys, replayCache: createReplayCache(), protocols: ['chunked-ohttp', 'ohttp'] }),
     receipts: createReceiptIssuer({
       receiptKey: receipt,
       releaseDigest,

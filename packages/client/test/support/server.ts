@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { OpenedRequest } from '@fastness/channel';
-import { attestationRequestSchema, mediaTypes, parseWireJson, type AttestationBundle } from '@fastness/channel/wire';
+import { outerTypesOf, protocolOfType, type OpenedRequest } from '@fastness/channel';
+import { attestationRequestSchema, parseWireJson, type AttestationBundle } from '@fastness/channel/wire';
 import { FastnessError } from '@fastness/codec/errors';
 import type { ForgedEnclave } from './scenario.ts';
 
@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly hide?: string;
   /** Changes the outer response to `/ohttp`: what a relay can do to it. */
   readonly outer?: (sealed: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>;
+  /** The media type of the answers to `/ohttp`, whatever they are. */
+  readonly type?: string;
   /** Answers a path before the enclave does. */
   readonly before?: (path: string, response: ServerResponse) => boolean;
 }
@@ -30,6 +32,8 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   /** Paths in the order they were asked for. */
   readonly log: string[];
+  /** Media types of what came to `/ohttp`. */
+  readonly types: string[];
   /** Sealed request bodies as they arrived. */
   readonly bodies: Uint8Array[];
 }
@@ -38,6 +42,7 @@ export interface TestServer extends AsyncDisposable {
 export async function startServer(options: ServerOptions): Promise<TestServer> {
   const log: string[] = [];
   const bodies: Uint8Array[] = [];
+  const types: string[] = [];
   const server = createServer((request, response) => {
     void serve(request, response).catch((error: unknown) => refuse(response, error));
   });
@@ -49,7 +54,11 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     if (path === '/attestation') return attest(request, response);
     if (path !== '/ohttp') throw new FastnessError('CHANNEL_HTTP_CONTROL');
     const chunks: Uint8Array[] = [];
-    const opened = await options.enclave.generation.gateway.open(webStream(request, chunks));
+    types.push(request.headers['content-type'] ?? '');
+    const opened = await options.enclave.generation.gateway.open(
+      webStream(request, chunks),
+      protocolOfType(request.headers['content-type'] ?? null),
+    );
     if (options.hide !== undefined) opened.request.headers.delete(options.hide);
     const honest = options.enclave.generation.receipts.trailersFor(opened);
     const inner = await options.answer(opened.request);
@@ -63,7 +72,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
         return options.trailers?.(fields) ?? fields;
       },
     });
-    response.writeHead(200, { 'content-type': mediaTypes.chunkedResponse });
+    response.writeHead(200, { 'content-type': options.type ?? outerTypesOf(opened.protocol).response });
     response.flushHeaders();
     const gone = new AbortController();
     response.once('close', () => gone.abort());
@@ -87,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no address');
-  return { url: `http://127.0.0.1:${address.port}`, log, bodies, [Symbol.asyncDispose]: () => stop(server) };
+  return { url: `http://127.0.0.1:${address.port}`, log, types, bodies, [Symbol.asyncDispose]: () => stop(server) };
 }
 
 /** Answers with a problem document, or cuts a response that has begun. */

@@ -61,6 +61,16 @@ export const channelErrors = Object.freeze({
     message: 'The response is larger than the client accepts.',
     next: 'Raise the response limit if answers of this size are expected.',
   },
+  CHANNEL_MESSAGE_TOO_LARGE: {
+    class: 'limit',
+    message: 'The message is larger than what is sealed in one piece.',
+    next: 'Use chunked OHTTP, which has no such limit.',
+  },
+  CHANNEL_PROTOCOL_REFUSED: {
+    class: 'denied',
+    message: 'The gateway does not answer requests of this protocol.',
+    next: 'Use chunked OHTTP (message/ohttp-chunked-req), or have the operator name the adapter in the configuration of the enclave.',
+  },
   CHANNEL_HTTP_MALFORMED: {
     class: 'invalid',
     message: 'The binary HTTP message does not follow RFC 9292.',
