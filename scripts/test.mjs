@@ -35,7 +35,7 @@ const brokenFiles = counts.testResults.filter(
   (file) => file.status === 'failed' && file.assertionResults.length === 0,
 ).length;
 const skipped = counts.numPendingTests + counts.numTodoTests;
-process.stdout.write(
-  `${counts.numPassedTests} passed, ${counts.numFailedTests + brokenFiles} failed, ${skipped} skipped\n`,
-);
+// A file whose process died, or an error outside of every test, fails no test; the run failed all the same.
+const failed = Math.max(counts.numFailedTests + brokenFiles, run.status === 0 ? 0 : 1);
+process.stdout.write(`${counts.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exit(run.status ?? 70);

@@ -40,6 +40,9 @@ int ioctl(int fd, unsigned long request, ...) {
 }
 `;
 
+/** koffi unloads a library when its object is collected; loaded again, it would have forgotten its handler. */
+const kept: unknown[] = [];
+
 /** @param structBytes of the argument that handlers get */
 export function buildFakeIoctl(folder: string, structBytes: number): FakeIoctl {
   const library = join(folder, 'libfake-ioctl.so');
@@ -52,6 +55,7 @@ export function buildFakeIoctl(folder: string, structBytes: number): FakeIoctl {
     return { bytes: new Uint8Array(buffer), view: new DataView(buffer) };
   };
   const loaded = koffi.load(library);
+  kept.push(loaded);
   const prototype = koffi.proto('int (uint64 request, uint64 argument)');
   const set = loaded.func('fake_answer', 'void', [koffi.pointer(prototype)]);
   let handler: Parameters<FakeIoctl['answer']>[0] = () => -1;
