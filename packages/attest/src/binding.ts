@@ -1,19 +1,34 @@
-import { concatBytes, u32be, utf8Encode } from '@fastness/codec';
+import { utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { checkCmw, type Cmw } from './cmw.ts';
+import { framedHash } from './framed-hash.ts';
 import { roleOf } from './roles.ts';
 import type { Tee } from './tees.ts';
+
+export const sessionPurposes = Object.freeze([
+  'key-release',
+  'client',
+  'client-batch',
+  'client-tls',
+  'client-tls-batch',
+  'tls',
+  'tls-certificate',
+] as const);
+export type SessionPurpose = (typeof sessionPurposes)[number];
 
 /** What a verifier and an enclave agree on for one exchange; every piece of evidence of the exchange is bound to it. */
 export interface SessionBinding {
   /**
    * Evidence for a broker cannot be replayed to a client, nor the other way round. `client-batch`: for every client whose
    * nonce is under a root (`gatherNonces`), so that a root cannot pass for a nonce that a client chose, nor a nonce for a root.
+   * `client-tls`, `client-tls-batch`: the same for clients on a TLS connection that ends at the attester, where
+   * `tlsConnectionNonceOf` stands for the nonce. `tls`: a peer on such a connection that is no enclave's client.
+   * `tls-certificate`: whoever sees the certificate; the nonce is `tlsCertificateNonceOf`.
    */
-  readonly purpose: 'key-release' | 'client' | 'client-batch';
+  readonly purpose: SessionPurpose;
   /** The verifier's fresh nonce, 32 bytes; of a batch, its root. */
   readonly nonce: Uint8Array;
-  /** {@link keyConfigDigestOf} the enclave's public keys, 32 bytes. */
+  /** {@link keyConfigDigestOf} the enclave's public keys, 32 bytes; for `tls` and `tls-certificate`, `tlsKeyDigestOf` the key. */
   readonly keyConfigDigest: Uint8Array;
   /** SHA-256 of the signed release, 32 bytes. */
   readonly releaseDigest: Uint8Array;
@@ -36,7 +51,7 @@ const DEVICE_NONCE_LABEL = 'fastness/device-nonce/v1';
 const KEY_CONFIG_LABEL = 'fastness/key-config-digest/v1';
 const DIGEST_BYTES = 32;
 const MAX_KEY_CONFIG_BYTES = 65_536;
-const purposes: ReadonlySet<string> = new Set(['key-release', 'client', 'client-batch']);
+const purposes: ReadonlySet<string> = new Set(sessionPurposes);
 
 /**
  * The 64 bytes of report data: SHA-512 over label, purpose, nonce, key configuration digest, release digest and device
@@ -44,7 +59,7 @@ const purposes: ReadonlySet<string> = new Set(['key-release', 'client', 'client-
  * has. Throws ATTEST_BINDING_INPUT.
  */
 export async function reportDataOf(fields: ReportDataFields): Promise<Uint8Array> {
-  return hash('SHA-512', [utf8Encode(REPORT_DATA_LABEL), ...sessionParts(fields), deviceDigest(fields)]);
+  return framedHash('SHA-512', [utf8Encode(REPORT_DATA_LABEL), ...sessionParts(fields), deviceDigest(fields)]);
 }
 
 /**
@@ -54,7 +69,7 @@ export async function reportDataOf(fields: ReportDataFields): Promise<Uint8Array
  */
 export async function reportDataFor(tee: Tee, fields: ReportDataFields): Promise<Uint8Array> {
   if (roleOf(tee).boundBytes === 64) return reportDataOf(fields);
-  return hash('SHA-256', [utf8Encode(SHORT_REPORT_DATA_LABEL), ...sessionParts(fields), deviceDigest(fields)]);
+  return framedHash('SHA-256', [utf8Encode(SHORT_REPORT_DATA_LABEL), ...sessionParts(fields), deviceDigest(fields)]);
 }
 
 /**
@@ -63,7 +78,7 @@ export async function reportDataFor(tee: Tee, fields: ReportDataFields): Promise
  * device cannot answer for two. Throws ATTEST_BINDING_INPUT.
  */
 export async function deviceNonceOf(session: SessionBinding, label: string): Promise<Uint8Array> {
-  return hash('SHA-256', [utf8Encode(DEVICE_NONCE_LABEL), ...sessionParts(session), utf8Encode(label)]);
+  return framedHash('SHA-256', [utf8Encode(DEVICE_NONCE_LABEL), ...sessionParts(session), utf8Encode(label)]);
 }
 
 /**
@@ -83,7 +98,7 @@ export async function deviceEvidenceDigestOf(devices: ReadonlyMap<string, Cmw>):
       const { type, value } = checkCmw(record);
       return [utf8Encode(label), utf8Encode(type), value];
     });
-  return hash('SHA-256', [utf8Encode(DEVICE_EVIDENCE_LABEL), ...parts]);
+  return framedHash('SHA-256', [utf8Encode(DEVICE_EVIDENCE_LABEL), ...parts]);
 }
 
 /**
@@ -102,7 +117,7 @@ export async function keyConfigDigestOf(keys: {
   ) {
     throw wrong('ohttpKeyConfig', `must be 1 to ${MAX_KEY_CONFIG_BYTES} bytes`);
   }
-  return hash('SHA-256', [utf8Encode(KEY_CONFIG_LABEL), ohttpKeyConfig, digest('receiptKey', keys.receiptKey)]);
+  return framedHash('SHA-256', [utf8Encode(KEY_CONFIG_LABEL), ohttpKeyConfig, digest('receiptKey', keys.receiptKey)]);
 }
 
 function sessionParts(session: SessionBinding): Uint8Array[] {
@@ -117,11 +132,6 @@ function sessionParts(session: SessionBinding): Uint8Array[] {
 
 function deviceDigest({ deviceEvidenceDigest }: ReportDataFields): Uint8Array {
   return deviceEvidenceDigest === null ? new Uint8Array(0) : digest('deviceEvidenceDigest', deviceEvidenceDigest);
-}
-
-async function hash(algorithm: 'SHA-256' | 'SHA-512', parts: readonly Uint8Array[]): Promise<Uint8Array> {
-  const framed = concatBytes(...parts.flatMap((part) => [u32be(part.length), part]));
-  return new Uint8Array(await globalThis.crypto.subtle.digest(algorithm, framed));
 }
 
 function digest(field: string, value: Uint8Array): Uint8Array {

@@ -6,9 +6,19 @@ export {
   keyConfigDigestOf,
   reportDataFor,
   reportDataOf,
+  sessionPurposes,
   type ReportDataFields,
   type SessionBinding,
+  type SessionPurpose,
 } from './binding.ts';
+export {
+  noReleaseDigest,
+  TLS_EXPORTER_LABEL,
+  tlsCertificateNonceOf,
+  tlsConnectionNonceOf,
+  tlsExporterDigestOf,
+  tlsKeyDigestOf,
+} from './tls-binding.ts';
 export { VerificationCache } from './cache.ts';
 export { checksOf, withChecks, type CheckOutcome, type CheckRecord, type FailedChecks } from './checks.ts';
 export type { ClaimsBase, PlatformIdentity } from './claims/base.ts';

@@ -1,6 +1,7 @@
 import { attestErrors } from './attest.ts';
 import { brokerErrors } from './broker.ts';
 import { brokerStoreErrors } from './broker-store.ts';
+import { channelTlsErrors } from './channel-tls.ts';
 import { channelErrors } from './channel.ts';
 import { cliErrors } from './cli.ts';
 import { clientErrors } from './client.ts';
@@ -39,6 +40,7 @@ export const errorRegistry = Object.freeze({
   ...modelErrors,
   ...keySharesErrors,
   ...channelErrors,
+  ...channelTlsErrors,
   ...clientErrors,
   ...brokerErrors,
   ...brokerStoreErrors,

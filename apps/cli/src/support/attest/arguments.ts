@@ -1,4 +1,4 @@
-import type { SessionBinding } from '@fastness/attest';
+import { sessionPurposes, type SessionBinding } from '@fastness/attest';
 import { fromHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
@@ -66,7 +66,7 @@ const digest = z
   .regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex')
   .transform((text) => fromHex(text));
 const sessionSchema = z.strictObject({
-  purpose: z.enum(['key-release', 'client', 'client-batch']),
+  purpose: z.enum(sessionPurposes),
   nonce: digest,
   keyConfigDigest: digest,
   releaseDigest: digest,
