@@ -1,15 +1,10 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FastnessError } from '@fastness/codec/errors';
+import { allocate, koffi, type NativeMemory } from './native.ts';
 
-/** Memory at an address that a kernel can be given. Never use its bytes after `withMemory` is over: copy what stays. */
-export interface NativeMemory {
-  readonly address: bigint;
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
+export type { NativeMemory } from './native.ts';
 
 /** What ioctl(2) said: 0, or a negative errno. */
 export type Ioctl = (request: bigint, argument: bigint) => number;
@@ -22,9 +17,9 @@ export interface IoctlOptions {
 }
 
 interface Native {
+  /** Kept, because koffi unloads a library whose object is collected. */
+  readonly library: unknown;
   ioctl(fd: number, request: bigint, argument: bigint): number;
-  /** Zeroed. */
-  allocate(size: number): NativeMemory & { free(): void };
 }
 
 /** Another user of the device, or a signal, was first. The names are those of the C library. */
@@ -51,7 +46,7 @@ export async function withDevice<T>(
     return await work(
       (request, argument) => native.ioctl(file.fd, request, argument),
       (size) => {
-        const piece = native.allocate(size);
+        const piece = allocate(size);
         pieces.push(piece);
         return piece;
       },
@@ -88,43 +83,23 @@ export function errnoName(answer: number): string {
   return names.find(([, value]) => value === -answer)?.[0] ?? `errno ${-answer}`;
 }
 
-type Koffi = typeof import('koffi').default;
-
-/** Loaded on first use: where no device is used, it need not be there. */
-function koffi(): Koffi {
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the package declares
-    return createRequire(import.meta.url)('koffi') as Koffi;
-  } catch (cause) {
-    throw new FastnessError('EVIDENCE_NATIVE', 'The package koffi cannot be loaded.', { cause });
-  }
-}
-
 function load(path: string): Native {
   const known = loaded.get(path);
   if (known !== undefined) return known;
   const module = koffi();
+  let library;
   let function_;
   try {
-    function_ = module.load(path).func('int ioctl(int fd, unsigned long request, ...)');
+    library = module.load(path);
+    function_ = library.func('int ioctl(int fd, unsigned long request, ...)');
   } catch (cause) {
     throw new FastnessError('EVIDENCE_NATIVE', `${path} cannot be called.`, { cause });
   }
   const native: Native = {
+    library,
     ioctl(fd, request, argument) {
       const answer = Number(function_(fd, request, 'uint64', argument));
       return answer === -1 ? -module.errno() : answer;
-    },
-    allocate(size) {
-      const pointer: unknown = module.alloc('uint8', size);
-      const buffer = module.view(pointer, size);
-      const bytes = new Uint8Array(buffer).fill(0);
-      return {
-        address: module.address(pointer),
-        bytes,
-        view: new DataView(buffer),
-        free: () => module.free(pointer),
-      };
     },
   };
   loaded.set(path, native);
