@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { forgeEventLog, startSwtpm, swtpmInstalled } from '@fastness/testkit';
-import { utf8Encode } from '@fastness/codec';
+import { forgeEventLog, forgeNvidiaChain, forgeNvidiaReport, startSwtpm, swtpmInstalled } from '@fastness/testkit';
+import { encodePem, toBase64, utf8Encode } from '@fastness/codec';
 import { openSwtpmSocket, openTpm, pcrExtend } from '@fastness/evidence/tpm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CliResult } from '../../../attacks/support/cli.ts';
+import { compilerInstalled } from '../../../packages/evidence/test/support/fake-ioctl.ts';
+import { buildFakeNvml, type FakeGpu } from '../../../packages/evidence/test/support/fake-nvml.ts';
 import { doctorCommand } from '../src/commands/doctor.ts';
 import type { DeviceFinding } from '../src/support/doctor/device.ts';
 import { examine, type Examination } from '../src/support/doctor/examine.ts';
@@ -43,6 +45,8 @@ const look = (options: object = {}): Promise<Examination> => examine({ root: fol
 const deviceAt = ({ devices }: Examination, path: string): DeviceFinding | undefined =>
   devices.find((device) => device.path.endsWith(path));
 
+const tpmOf = (devices: readonly DeviceFinding[]): DeviceFinding | undefined =>
+  devices.find(({ kind }) => kind === 'TPM 2.0');
 const found = ({ events }: CliResult): DeviceFinding[] => (events[0]?.['devices'] ?? []) as DeviceFinding[];
 
 describe('fastness doctor', () => {
@@ -50,7 +54,7 @@ describe('fastness doctor', () => {
     const result = await runInProcess(doctorCommand, folder, ['doctor', '--root', folder]);
     expect(result).toMatchObject({ exitCode: 7, code: 'EVIDENCE_NO_TEE' });
     const devices = found(result);
-    expect(devices.length).toBe(5);
+    expect(devices.length).toBe(7);
     for (const { state, next } of devices) expect([state, next.length > 0]).toEqual(['missing', true]);
   });
 
@@ -105,10 +109,65 @@ describe('fastness doctor', () => {
       nvidiaDriver: '570.86.15',
       gpus: [{ bus: '0000:01:00.0', model: 'NVIDIA H100', firmware: '570.86.15', device: '/dev/nvidia0' }],
     });
-    expect(seen.concerns.length).toBe(4);
+    expect(seen.concerns.length).toBe(3);
     const lines = linesOf(seen).join('\n');
     for (const text of ['/dev/sda2', 'kvm-clock', 'NVIDIA H100', 'No evidence']) expect(lines).toContain(text);
   });
+
+  it.skipIf(!compilerInstalled)(
+    'says of GPUs and switches what a policy could ask, and what is in the way',
+    async () => {
+      const gpuOf = async (chipSerial: bigint): Promise<FakeGpu> => {
+        const chain = await forgeNvidiaChain({ now: new Date(), chipSerial });
+        const report = await forgeNvidiaReport({ keys: chain.keys.leaf, nonce: new Uint8Array(32) });
+        const pem = chain.certificates.map((der) => encodePem(der, 'CERTIFICATE')).join('');
+        return { report, chain: utf8Encode(pem), echoes: true };
+      };
+      const nvml = buildFakeNvml(folder);
+      const machine = [await gpuOf(1n), await gpuOf(2n)];
+      nvml.set(machine, { ready: 0, tools: 1 });
+      const gpuRow = async (): Promise<DeviceFinding | undefined> =>
+        deviceAt(await look({ nvml: nvml.library }), '.so');
+      const seen = await look({ nvml: nvml.library });
+      // GPUs attest beside something else, never alone.
+      expect(seen).toMatchObject({ used: undefined, attached: ['NVIDIA GPUs through NVML'] });
+      const row = await gpuRow();
+      expect(row).toMatchObject({
+        state: 'usable',
+        role: 'device',
+        policy: {
+          section: 'nvidiaGpu',
+          architectures: ['hopper'],
+          modes: ['spt'],
+          minimumDriverVersion: '580.95.05',
+        },
+        facts: { devices: [{ kind: 'nvidia-gpu', minimum: 2 }], settings: { developerTools: true, ready: false } },
+      });
+      expect(row?.next.length).toBe(2);
+      expect(linesOf(seen).join('\n')).toContain('can go with it: NVIDIA GPUs');
+      const states = [];
+      for (const init of [9, 4, 18]) {
+        nvml.set(machine, {}, { nvmlInit_v2: init });
+        states.push((await gpuRow())?.state);
+      }
+      nvml.set(machine, { cc: 0 });
+      states.push((await gpuRow())?.state);
+      expect(states).toEqual(['missing', 'not-permitted', 'not-working', 'not-working']);
+
+      // A command that answers every nonce with the same report is found out before any verifier sees it.
+      const chain = await forgeNvidiaChain({ now: new Date(), chip: 'LS_10' });
+      const nonce = new Uint8Array(32);
+      const report = await forgeNvidiaReport({ keys: chain.keys.leaf, nonce, kind: 'nvswitch' });
+      const pem = chain.certificates.map((der) => encodePem(der, 'CERTIFICATE')).join('');
+      const entry = { evidence: toBase64(report), certificate: toBase64(utf8Encode(pem)) };
+      const answer = await put('answer', JSON.stringify({ result_code: 0, evidences: [entry] }));
+      const nvattest = await put('nvattest', `#!/bin/sh\nexec cat '${answer}'\n`);
+      await chmod(nvattest, 0o755);
+      const found_ = deviceAt(await look({ nvattest }), 'nvattest');
+      expect(found_).toMatchObject({ state: 'not-working', role: 'device' });
+      expect(found_?.detail).toContain('another nonce');
+    },
+  );
 
   it.skipIf(!swtpmInstalled)('prints what a policy has to pin of a TPM', async () => {
     const emulator = await startSwtpm(folder);
@@ -116,7 +175,7 @@ describe('fastness doctor', () => {
       const log = await put('log', await forgeEventLog([{ pcr: 4, type: 0x8000_0003, data: utf8Encode('kernel') }]));
       const { socketPath } = emulator;
       // Nothing was measured yet, so there is nothing to pin; and a log that is not there stops the collector.
-      const before = (await look({ tpm: socketPath, eventLog: join(folder, 'absent') })).devices.at(-1);
+      const before = tpmOf((await look({ tpm: socketPath, eventLog: join(folder, 'absent') })).devices);
       expect(before?.state).toBe('not-working');
       expect(Object.keys(before?.policy ?? {})).toEqual(['section', 'attestationKeys']);
       const digest = new Uint8Array(createHash('sha256').update('kernel').digest());
@@ -131,7 +190,7 @@ describe('fastness doctor', () => {
       const measured = createHash('sha256').update(new Uint8Array(32)).update(digest).digest('hex');
       const [attestationKey] = (before?.policy?.['attestationKeys'] ?? []) as string[];
       expect(attestationKey).toMatch(/^[0-9a-f]{64}$/);
-      expect(found(result).at(-1)).toMatchObject({
+      expect(tpmOf(found(result))).toMatchObject({
         state: 'usable',
         policy: { section: 'tpm', attestationKeys: [attestationKey], measurements: [measured], eventLog: 'required' },
         facts: {
@@ -143,7 +202,7 @@ describe('fastness doctor', () => {
       // Bytes of no log, and of one as TPM 1.2 kept it.
       for (const byte of [0xff, 0]) {
         const eventLog = await put('broken', new Uint8Array(64).fill(byte));
-        expect((await look({ tpm: socketPath, eventLog })).devices.at(-1)?.state).toBe('not-working');
+        expect(tpmOf((await look({ tpm: socketPath, eventLog })).devices)?.state).toBe('not-working');
       }
     } finally {
       await emulator.kill();

@@ -11,6 +11,10 @@ export {
   type NsmDescription,
   type NsmOptions,
 } from './devices/nsm.ts';
+export { NVML_LIBRARY } from './devices/nvidia/layout.ts';
+export { openNvidiaGpus, type NvidiaGpus } from './devices/nvidia/gpus.ts';
+export { NVATTEST_COMMAND, openNvattest, type NvattestOptions } from './devices/nvidia/nvattest.ts';
+export type { NvmlGpu, NvmlOptions, NvmlSettings } from './devices/nvidia/nvml.ts';
 export { openSevGuest, SEV_GUEST_DEVICE, type SevGuestOptions } from './devices/sev-guest.ts';
 export {
   encodeRuntimeEvent,

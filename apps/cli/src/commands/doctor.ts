@@ -5,6 +5,14 @@ import { action } from '../support/command.ts';
 import { examine, type Examination } from '../support/doctor/examine.ts';
 import { linesOf } from '../support/doctor/print.ts';
 
+interface DoctorOptions {
+  readonly tpm?: string;
+  readonly eventLog?: string;
+  readonly nvml?: string;
+  readonly nvattest?: string;
+  readonly root: string;
+}
+
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
@@ -12,21 +20,23 @@ export function doctorCommand(): Command {
     )
     .option('--tpm <path>', 'device of the TPM, or the socket of an emulator (ending in .sock)')
     .option('--event-log <file>', "log of the firmware (default: the kernel's)")
+    .option('--nvml <library>', "NVIDIA's management library (default: libnvidia-ml.so.1)")
+    .option('--nvattest <command>', "NVIDIA's command line tool for switches (default: nvattest)")
     .option('--root <folder>', 'examine the /proc, /sys and /dev below this folder', '/')
     .action(
-      action<{ readonly tpm?: string; readonly eventLog?: string; readonly root: string }>(
-        async ({ output }, { tpm, eventLog, root }) => {
-          const examination: Examination = await examine({
-            root: resolve(root),
-            ...(tpm === undefined ? {} : { tpm: resolve(tpm) }),
-            ...(eventLog === undefined ? {} : { eventLog: resolve(eventLog) }),
-          });
-          output.result({ ...examination }, linesOf(examination));
-          if (examination.used === undefined) {
-            const looked = examination.devices.map(({ path }) => path).join(', ');
-            throw new FastnessError('EVIDENCE_NO_TEE', `Looked at ${looked}.`);
-          }
-        },
-      ),
+      action<DoctorOptions>(async ({ output }, { tpm, eventLog, nvml, nvattest, root }) => {
+        const examination: Examination = await examine({
+          root: resolve(root),
+          ...(tpm === undefined ? {} : { tpm: resolve(tpm) }),
+          ...(eventLog === undefined ? {} : { eventLog: resolve(eventLog) }),
+          ...(nvml === undefined ? {} : { nvml }),
+          ...(nvattest === undefined ? {} : { nvattest }),
+        });
+        output.result({ ...examination }, linesOf(examination));
+        if (examination.used === undefined) {
+          const looked = examination.devices.map(({ path }) => path).join(', ');
+          throw new FastnessError('EVIDENCE_NO_TEE', `Looked at ${looked}.`);
+        }
+      }),
     );
 }

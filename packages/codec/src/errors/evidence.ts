@@ -15,7 +15,7 @@ export const evidenceErrors = Object.freeze({
   EVIDENCE_UNREACHABLE: {
     class: 'unavailable',
     message: 'The TEE of this machine cannot be reached.',
-    next: 'Check that the simulated TEE is running and that FASTNESS_SIMULATED_TEE names its socket.',
+    next: 'See the detail and `fastness doctor`; for the simulated TEE, check that it is running and that FASTNESS_SIMULATED_TEE names its socket.',
   },
   EVIDENCE_PROVIDER_UNKNOWN: {
     class: 'not-mine',
@@ -40,7 +40,42 @@ export const evidenceErrors = Object.freeze({
   EVIDENCE_RESPONSE: {
     class: 'invalid',
     message: 'The answer of the TEE is malformed or too large.',
-    next: 'Check that the socket belongs to the simulated TEE of the same version.',
+    next: 'Check that driver or command are of a version that is documented, or that the socket belongs to the simulated TEE of the same version.',
+  },
+  EVIDENCE_GPU_DRIVER: {
+    class: 'unavailable',
+    message: "NVIDIA's driver, or its management library, is not there.",
+    next: "Install NVIDIA's driver with libnvidia-ml.so.1 in the confidential VM and load it; `nvidia-smi` must answer.",
+  },
+  EVIDENCE_GPU_DRIVER_VERSION: {
+    class: 'unavailable',
+    message: "NVIDIA's library does not fit the loaded driver, or is too old to attest GPUs.",
+    next: 'Restart after an update of the driver; use a driver with confidential computing (R550 or later).',
+  },
+  EVIDENCE_GPU_ABSENT: {
+    class: 'unavailable',
+    message: "NVIDIA's driver finds no such device.",
+    next: 'Pass the device through to the confidential VM; `nvidia-smi -L` lists what the driver has.',
+  },
+  EVIDENCE_GPU_UNSUPPORTED: {
+    class: 'unavailable',
+    message: 'A GPU of this machine makes no attestation reports.',
+    next: 'Use GPUs of the Hopper or Blackwell architecture with confidential computing, and no others beside them.',
+  },
+  EVIDENCE_GPU_CC_OFF: {
+    class: 'unavailable',
+    message: 'Confidential computing is off on the GPUs.',
+    next: "Turn it on from the host (nvidia_gpu_tools.py of NVIDIA's gpu-admin-tools, --set-cc-mode=on) and boot the VM again; `nvidia-smi conf-compute -f` shows it.",
+  },
+  EVIDENCE_GPU_PERMISSION: {
+    class: 'unavailable',
+    message: 'This user may not use the GPUs.',
+    next: 'Give the user of the enclave read and write access to /dev/nvidiactl and /dev/nvidia0, ..., in its container or group too.',
+  },
+  EVIDENCE_COMMAND_ABSENT: {
+    class: 'unavailable',
+    message: 'The command that makes the evidence cannot be started.',
+    next: 'Install it, or name it by its path; the user of the enclave must be allowed to run it.',
   },
   EVIDENCE_NOT_SIMULATED: {
     class: 'invalid',

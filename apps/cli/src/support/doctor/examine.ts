@@ -1,6 +1,7 @@
 import { SIMULATED_TEE_VARIABLE, simulatedCollector } from '@fastness/evidence';
 import type { DeviceFinding } from './device.ts';
 import { machineFacts, type MachineFacts } from './machine-facts.ts';
+import { nvidiaDevices } from './nvidia-devices.ts';
 import { processorDevices } from './processor-devices.ts';
 import { tpmDevice } from './tpm-device.ts';
 
@@ -8,6 +9,8 @@ import { tpmDevice } from './tpm-device.ts';
 export interface Examination {
   /** The kind that an enclave here would take its evidence from; undefined where there is none. */
   readonly used: string | undefined;
+  /** Kinds of device whose evidence can go with it. */
+  readonly attached: readonly string[];
   readonly devices: readonly DeviceFinding[];
   readonly machine: MachineFacts;
   /** What an enclave on real hardware refuses, or does not do well with. */
@@ -19,9 +22,11 @@ export async function examine(options: {
   readonly root: string;
   readonly tpm?: string;
   readonly eventLog?: string;
+  readonly nvml?: string;
+  readonly nvattest?: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }): Promise<Examination> {
-  const { root, tpm, eventLog, environment = process.env } = options;
+  const { root, tpm, eventLog, nvml, nvattest, environment = process.env } = options;
   const simulated = await simulatedTee(environment[SIMULATED_TEE_VARIABLE]);
   const devices = [
     ...simulated,
@@ -32,10 +37,16 @@ export async function examine(options: {
       ...(tpm === undefined ? {} : { path: tpm }),
       ...(eventLog === undefined ? {} : { eventLogPath: eventLog }),
     }),
+    ...(await nvidiaDevices({
+      root,
+      ...(nvml === undefined ? {} : { nvml }),
+      ...(nvattest === undefined ? {} : { nvattest }),
+    })),
   ];
   const machine = await machineFacts(root);
   return {
-    used: devices.find(({ state }) => state === 'usable')?.kind,
+    used: devices.find(({ state, role }) => state === 'usable' && role === undefined)?.kind,
+    attached: devices.filter(({ state, role }) => state === 'usable' && role === 'device').map(({ kind }) => kind),
     devices,
     machine,
     concerns: concernsOf(machine),
@@ -57,7 +68,7 @@ async function simulatedTee(socketPath: string | undefined): Promise<readonly De
   ];
 }
 
-function concernsOf({ swap, clockSource, lockableBytes, gpus, nvidiaDevices }: MachineFacts): readonly string[] {
+function concernsOf({ swap, clockSource, lockableBytes }: MachineFacts): readonly string[] {
   return [
     ...(swap.length === 0
       ? []
@@ -71,9 +82,6 @@ function concernsOf({ swap, clockSource, lockableBytes, gpus, nvidiaDevices }: M
       ? [
           `Only ${lockableBytes} bytes can be locked into memory: raise the limit (LimitMEMLOCK=infinity, or ulimit -l).`,
         ]
-      : []),
-    ...(gpus.length > 0 || nvidiaDevices.length > 0
-      ? ['Whether a GPU runs in confidential-computing mode only its own evidence tells: `nvidia-smi conf-compute -q`.']
       : []),
   ];
 }

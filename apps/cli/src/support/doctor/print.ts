@@ -19,7 +19,7 @@ const words = Object.freeze({
 } satisfies Record<DeviceFinding['state'], string>);
 
 /** An examination as lines for people. */
-export function linesOf({ used, devices, machine, concerns }: Examination): readonly string[] {
+export function linesOf({ used, attached, devices, machine, concerns }: Examination): readonly string[] {
   return [
     'Devices, in the order in which an enclave tries them:',
     ...devices.flatMap(deviceLines),
@@ -27,6 +27,7 @@ export function linesOf({ used, devices, machine, concerns }: Examination): read
     ...machineLines(machine).map((line) => `  ${line}`),
     ...concerns.map((concern) => `  ! ${concern}`),
     used === undefined ? 'No evidence can be collected here.' : `An enclave here takes its evidence from: ${used}.`,
+    ...(attached.length === 0 ? [] : [`Devices whose evidence can go with it: ${attached.join(', ')}.`]),
   ];
 }
 
