@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { configSchema } from '@fastness/enclave';
 import { engineRuntime } from '../apps/enclave/src/engine/select.ts';
+import { openGate } from '../apps/enclave/src/access/gate.ts';
 import { createInnerApi } from '../apps/enclave/src/serve/inner/app.ts';
 import { listen } from '../apps/enclave/src/serve/node-http.ts';
 
@@ -27,7 +28,7 @@ const engine = await runtime.load({
   limits: engineLimits,
 });
 const lease = new AbortController().signal;
-const api = createInnerApi({ engine, modelId, limits, now: () => new Date(), lease }, (error) => {
+const api = createInnerApi({ engine, modelId, limits, now: () => new Date(), gate: openGate, lease }, (error) => {
   throw error;
 });
 

@@ -30,6 +30,7 @@ const commands: Record<string, () => Promise<Command>> = {
   init: async () => (await import('./commands/init.ts')).initCommand(),
   seal: async () => (await import('./commands/seal.ts')).sealCommand(),
   sign: async () => (await import('./commands/sign.ts')).signCommand(),
+  tenants: async () => (await import('./commands/tenants.ts')).tenantsCommand(),
   approve: async () => (await import('./commands/approve.ts')).approveCommand(),
   broker: async () => (await import('./commands/broker.ts')).brokerCommand(),
   freshness: async () => (await import('./commands/freshness.ts')).freshnessCommand(),

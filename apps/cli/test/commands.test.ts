@@ -18,6 +18,7 @@ const names = [
   'init',
   'seal',
   'sign',
+  'tenants',
   'approve',
   'broker',
   'freshness',

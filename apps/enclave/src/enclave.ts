@@ -1,6 +1,7 @@
 import type { SessionBinding } from '@fastness/attest';
 import { collectSession, type Collector, type MachineEvidence } from '@fastness/evidence';
 import { FastnessError } from '@fastness/codec/errors';
+import { Tenants } from './access/tenants.ts';
 import { chooseCollector } from './boot/collector.ts';
 import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
 import { reserveMemory } from './boot/model-memory.ts';
@@ -144,12 +145,18 @@ class Enclave {
     await using state = sealedState === undefined ? undefined : await openSealedState(sealedState);
     if (state !== undefined) this.#log('info', 'sealed-state', { found: state.found, trust: state.trust });
     state?.checkRelease(sealed.release);
+    const tenants = await Tenants.open({
+      dir: this.#config.modelDir,
+      release: sealed.release,
+      clock: this.#clock,
+      log: this.#log,
+    });
     const runtime = await engineRuntime(sealed.manifest.engine);
     try {
       await this.#findCollector();
       await this.#measure(sealed);
       while (!signal.aborted) {
-        const reason = await this.#session(sealed, runtime, state);
+        const reason = await this.#session(sealed, { runtime, state, tenants });
         if (signal.aborted) return undefined;
         if (reason instanceof FastnessError && isFinal(reason)) return reason;
       }
@@ -159,7 +166,14 @@ class Enclave {
     }
   }
 
-  async #session(sealed: SealedModel, runtime: EngineRuntime, state: SealedState | undefined): Promise<unknown> {
+  async #session(
+    sealed: SealedModel,
+    {
+      runtime,
+      state,
+      tenants,
+    }: { runtime: EngineRuntime; state: SealedState | undefined; tenants: Tenants | undefined },
+  ): Promise<unknown> {
     const keys = await generateEnclaveKeys();
     const asking = this.#asking(sealed);
     const { tmpfsDir } = this.#config.memory;
@@ -182,6 +196,7 @@ class Enclave {
     return runSession({
       config: this.#config,
       sealed,
+      tenants,
       runtime,
       keys,
       key,

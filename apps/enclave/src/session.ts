@@ -1,6 +1,8 @@
 import { defaultProtocol, weaknessesOf } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 import { strongerTraffic } from '@fastness/model/release';
+import { openGate } from './access/gate.ts';
+import type { Tenants } from './access/tenants.ts';
 import type { EnclaveKeys } from './boot/enclave-keys.ts';
 import type { ModelMemory } from './boot/model-memory.ts';
 import { openModel, type OpenedModel } from './boot/open-model.ts';
@@ -21,6 +23,8 @@ import type { EnclaveState } from './state.ts';
 export interface SessionOptions {
   readonly config: EnclaveConfig;
   readonly sealed: SealedModel;
+  /** Undefined: the release lets everybody in. */
+  readonly tenants: Tenants | undefined;
   readonly runtime: EngineRuntime;
   /** Those the key was released to. */
   readonly keys: EnclaveKeys;
@@ -67,7 +71,9 @@ export async function runSession(options: SessionOptions): Promise<unknown> {
     log('info', 'traffic', { profile: traffic, ...shape });
     for (const protocol of config.adapters)
       log('warn', 'adapter', { protocol, weaknesses: weaknessesOf(protocol).join(' ') });
-    const api = createInnerApi({ engine, modelId, limits, shape, now: () => lease.now(), lease: stop }, (error) =>
+    const now = (): Date => lease.now();
+    const gate = options.tenants?.under(now) ?? openGate;
+    const api = createInnerApi({ engine, modelId, limits, shape, now, gate, lease: stop }, (error) =>
       // Details count tokens of a prompt, or quote: inside the channel they may, here they may not.
       log('warn', 'request-failed', { code: error instanceof FastnessError ? error.code : 'unforeseen' }),
     );
@@ -106,11 +112,12 @@ async function load(runtime: EngineRuntime, files: EngineFiles): Promise<Engine>
   }
 }
 
-function holdLease({ key, config, facts, log }: SessionOptions, ring: () => KeyRing | undefined): Permission {
+function holdLease({ key, config, facts, tenants, log }: SessionOptions, ring: () => KeyRing | undefined): Permission {
   return key.hold({
     onRenewed: (ttlSeconds) => {
       facts.error = undefined;
       log('info', 'lease-renewed', { ttlSeconds });
+      void tenants?.refresh();
       const current = ring();
       if (current === undefined || current.ageMs() < config.keyRotationSeconds * 1000) return;
       current.rotate().then(

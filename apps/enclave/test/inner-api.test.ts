@@ -1,6 +1,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FastnessError } from '@fastness/codec/errors';
+import { openGate, type Gate } from '../src/access/gate.ts';
 import type { Engine, EngineRuntime } from '../src/engine/engine.ts';
 import { engineRuntime } from '../src/engine/select.ts';
 import { createInnerApi } from '../src/serve/inner/app.ts';
@@ -23,7 +24,7 @@ const user = { role: 'user', content: note } as const;
 /** The `openai` package in front of the API, without a network between them. */
 function clientOf(
   engine: Engine,
-  changes: { lease?: AbortSignal; limits?: Partial<ApiLimits>; shape?: TrafficShape } = {},
+  changes: { lease?: AbortSignal; limits?: Partial<ApiLimits>; shape?: TrafficShape; gate?: Gate } = {},
 ) {
   const errors: unknown[] = [];
   const api = createInnerApi(
@@ -33,6 +34,7 @@ function clientOf(
       limits: { ...apiLimits, ...changes.limits },
       now: () => new Date('2026-11-23T12:00:00Z'),
       shape: changes.shape,
+      gate: changes.gate ?? openGate,
       lease: changes.lease ?? new AbortController().signal,
     },
     (error) => errors.push(error),

@@ -3,6 +3,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openGate } from '../src/access/gate.ts';
 import type { Engine, EngineFiles, ModelFile } from '../src/engine/engine.ts';
 import { engineRuntime } from '../src/engine/select.ts';
 import { createInnerApi } from '../src/serve/inner/app.ts';
@@ -69,6 +70,7 @@ function sdkOf(engine: Engine, shaped = false): OpenAI {
       },
       ...(shaped && shape !== undefined ? { shape: { ...shape, frameMs: 1, startMs: 1 } } : {}),
       now: () => new Date(),
+      gate: openGate,
       lease: new AbortController().signal,
     },
     () => {},

@@ -10,7 +10,9 @@ import {
   approveRelease,
   readReleasePackage,
   sealModel,
+  signAccess,
   signRelease,
+  type Access,
   type ModelEngine,
   type ModelTask,
 } from '@fastness/model';
@@ -27,6 +29,8 @@ export interface WorldOptions {
   readonly ttlSeconds?: number;
   /** What the release promises. */
   readonly traffic?: TrafficProfileName;
+  /** Lets in only tenants; `letIn` says who they are. */
+  readonly tenantsOnly?: boolean;
 }
 
 /** An owner, an approver, a broker and a simulated TEE, all real, around one sealed and released model. */
@@ -40,6 +44,10 @@ export interface World extends AsyncDisposable {
   startBroker(): Promise<Broker>;
   register(): Promise<void>;
   revoke(kind: 'release' | 'measurement', value: string): Promise<void>;
+  /** SubjectPublicKeyInfo, base64url. */
+  ownerKey(): Promise<string>;
+  /** Signs a list of tenants of the model and puts it beside it. */
+  letIn(access: Partial<Access>): Promise<void>;
   config(changes?: Partial<EnclaveConfigInput>): EnclaveConfigInput;
 }
 
@@ -85,6 +93,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       measurements: [{ tee: 'sev-snp', simulated: true, value: tee.measurement }],
       brokerKey: await spki('broker'),
       ...(options.traffic === undefined ? {} : { traffic: options.traffic }),
+      ...(options.tenantsOnly === true ? { access: { key: await spki('owner'), leastVersion: 1 } } : {}),
       logKey: (await brokerLogKey(await keyStore.publicKey('broker'))).text,
     },
   });
@@ -137,6 +146,16 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     async revoke(kind, value) {
       await admin('POST', 'v1/admin/revocations', { kind, value, reason: 'a test' });
+    },
+    ownerKey: () => spki('owner'),
+    async letIn(access) {
+      const expires = new Date(now.getTime() + 3600_000).toISOString();
+      await signAccess({
+        dir: modelDir,
+        access: { format: 'fastness/access/v1', modelId, version: 1, expires, tenants: [], ...access },
+        keyStore,
+        keyId: 'owner',
+      });
     },
     config: (changes = {}) => ({
       listen: { port: 0 },

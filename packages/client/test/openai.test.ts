@@ -73,6 +73,29 @@ async function withOpenAI(
 
 const messages = [{ role: 'user' as const, content: 'Does it hold?' }];
 
+describe('the API key of a tenant', () => {
+  it('replaces what the request carries, inside the channel alone, and is asked for each time', async () => {
+    const seen: (string | null)[] = [];
+    let asked = 0;
+    const answer: ServerOptions['answer'] = (request) => {
+      seen.push(request.headers.get('authorization'));
+      return json({});
+    };
+    await using server = await startServer({ enclave, answer });
+    const shared = { url: server.url, policy: policyFor(), anchors: enclave.anchors, now: () => now };
+    const ask = async (apiKey: string | (() => string)) => {
+      const { fetch } = createClient({ ...shared, apiKey });
+      const headers = { authorization: 'Bearer of the local client' };
+      for (const round of [1, 2]) await (await fetch(`https://enclave.invalid/v1/${round}`, { headers })).text();
+    };
+    await ask('fsk_plain');
+    await ask(() => `fsk_${(asked += 1)}`);
+    expect(seen).toEqual(['Bearer fsk_plain', 'Bearer fsk_plain', 'Bearer fsk_1', 'Bearer fsk_2']);
+    expect(Buffer.concat(server.bodies).toString('latin1')).not.toContain('fsk_');
+    await expect(ask('two words')).rejects.toMatchObject({ code: 'CLIENT_OPTION_INVALID' });
+  });
+});
+
 describe('the openai package through the channel', () => {
   it('lists models and completes', async () => {
     await withOpenAI({}, async ({ openai, server, receipts }) => {

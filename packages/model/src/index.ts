@@ -16,5 +16,6 @@ export {
   type ModelEngine,
   type ModelTask,
 } from './manifest.ts';
+export * from './access/index.ts';
 export * from './signing/index.ts';
 export { parseUpstream, upstreamFile, upstreamSchema, type UpstreamSpec } from './upstream.ts';

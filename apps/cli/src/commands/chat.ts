@@ -27,6 +27,7 @@ export function chatCommand(): Command {
     )
     .option('--url <url>', "the relay or the enclave (default: the home's relayUrl)")
     .option('--policy <file>', "what this client accepts (default: the home's policy/client.json)")
+    .option('--api-key-file <file>', 'the API key that the owner of the model gave you; sent inside the channel only')
     .action(
       action<ChatOptions>(async (context, options) => {
         const client = await clientForHome(context.home, options);

@@ -16,6 +16,7 @@ interface ProxyOptions {
   readonly allowRemote?: boolean;
   readonly url?: string;
   readonly policy?: string;
+  readonly apiKeyFile?: string;
 }
 
 const bodyLimitBytes = 8 * 1024 * 1024;
@@ -29,13 +30,16 @@ export function proxyCommand(): Command {
     .option('--allow-remote', 'listen on an address that other machines reach: their prompts come in clear')
     .option('--url <url>', "the relay or the enclave (default: the home's relayUrl)")
     .option('--policy <file>', "what this client accepts (default: the home's policy/client.json)")
+    .option('--api-key-file <file>', 'the API key that the owner of the model gave you; sent inside the channel only')
     .action(
       action<ProxyOptions>(async ({ home, output, signal }, options) => {
         const client = await clientForHome(home, options);
         printVerifiedEnclave(output, await client.verify());
         const listen = options.listen ?? (await readHomeConfig(home)).proxyUrl;
         const proxy = await startProxy({ client, listen, allowRemote: options.allowRemote ?? false });
-        output.step('listening', `OpenAI-compatible address: ${proxy.url}/v1 (any API key)`, { url: proxy.url });
+        output.step('listening', `OpenAI-compatible address: ${proxy.url}/v1 (clients need no API key of their own)`, {
+          url: proxy.url,
+        });
         await untilAborted(signal);
         await proxy.close();
       }),

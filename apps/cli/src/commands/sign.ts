@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url, toHex } from '@fastness/codec';
+import type { KeyStore } from '@fastness/keys';
 import { parseVerifierKey } from '@fastness/log';
 import { readSealedModel, releaseSharesOf, signRelease } from '@fastness/model';
 import {
@@ -18,11 +19,12 @@ import {
 } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
-import { modelDirectory, readHomeConfig, readText } from '../support/home.ts';
+import { modelDirectory, readHomeConfig, readText, type Home } from '../support/home.ts';
 import type { Context } from '../support/run.ts';
 import { fingerprintOf } from '../support/share-intake.ts';
 import { simulatedTrust } from '../support/simulated.ts';
 import { keyIds, openStore } from '../support/stores.ts';
+import { readTenants } from '../support/tenants.ts';
 
 export interface SignOptions {
   readonly model?: string;
@@ -31,6 +33,7 @@ export interface SignOptions {
   readonly measurement?: string[];
   readonly traffic?: TrafficProfileName;
   readonly logKey?: string[];
+  readonly tenants?: boolean;
 }
 
 const defaultLifetime = '90d';
@@ -74,6 +77,8 @@ export function signCommand(): Command {
       "key of the log of a broker that may give out the key, repeatable for brokers that serve one fleet (default: as a release before that named several, or that of the home's broker)",
       collect,
     )
+    .option('--tenants', 'let in only those that `fastness tenants` lists (default: as the release before)')
+    .option('--no-tenants', 'let everybody in who reaches the enclave')
     .addOption(
       new Option(
         '--traffic <profile>',
@@ -115,6 +120,7 @@ export async function signHome(
   await using owner = await openStore(home, 'owner');
   const now = new Date();
   const traffic = options.traffic ?? previous?.traffic;
+  const tenants = options.tenants ?? previous?.access !== undefined;
   const release: Release = releaseSchema.parse({
     format: 'fastness/release/v1',
     modelId: manifest.modelId,
@@ -124,6 +130,7 @@ export async function signHome(
     measurements: await measurementsFor(context, config.tee, options.measurement),
     ...(keyShares === undefined ? await ownBroker(home, options.logKey ?? previous?.logKeys) : { keyShares }),
     ...(traffic === undefined ? {} : { traffic }),
+    ...(tenants ? { access: await accessRule(home, owner, manifest.modelId) } : {}),
   });
   await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
   const releaseDigest = toHex(await releaseDigestOf(await readText(join(dir, 'model.sig'))));
@@ -135,6 +142,12 @@ export async function signHome(
   for (const { index, brokerKey } of keyShares?.brokers ?? [])
     output.detail(`Share ${index}: the broker with key ${fingerprintOf(brokerKey)}`);
   return { releaseDigest, version };
+}
+
+/** No list of tenants older than the last one that was signed counts under this release. */
+async function accessRule(home: Home, owner: KeyStore, modelId: string): Promise<NonNullable<Release['access']>> {
+  const { signed } = await readTenants(home);
+  return { key: toBase64Url(await owner.publicKey(keyIds.owner)), leastVersion: signed[modelId] ?? 1 };
 }
 
 /** The broker of this home, and the logs; see `logsOf`. */

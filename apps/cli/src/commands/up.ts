@@ -81,7 +81,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   children.defer(async () => proxy.close());
   output.result({ baseUrl: `${proxy.url}/v1`, consoleUrl: `${page.url}/start` }, [
     '',
-    `OpenAI-compatible address: ${proxy.url}/v1   (any API key)`,
+    `OpenAI-compatible address: ${proxy.url}/v1   (clients need no API key of their own)`,
     `Console in the browser:    ${page.url}/start   (verifies there; Ctrl-C stops everything)`,
   ]);
   await Promise.race([untilAborted(signal), firstEnd([broker, enclave, relay])]);

@@ -8,12 +8,16 @@ import {
   type CompleteClientEndorsements,
   type FastnessClient,
 } from '@fastness/client';
+import { FastnessError } from '@fastness/codec/errors';
+import { apiKeyId } from '@fastness/model';
 import { readPolicyDocument } from './attest/policy-file.ts';
 import { readHomeConfig, readText, writeFileAtomic, type Home } from './home.ts';
 
 export interface ClientOptions {
   readonly url?: string;
   readonly policy?: string;
+  /** A file with the API key: keys do not belong on command lines, which everybody on the machine can read. */
+  readonly apiKeyFile?: string;
   /** Adds endorsements that the enclave did not send. */
   readonly completeEndorsements?: CompleteClientEndorsements;
 }
@@ -28,14 +32,22 @@ export async function readClientPolicy(home: Home, options: ClientOptions): Prom
 export async function clientForHome(home: Home, options: ClientOptions): Promise<FastnessClient> {
   const policy = await readClientPolicy(home, options);
   const url = options.url ?? (await readHomeConfig(home)).relayUrl;
-  const { completeEndorsements } = options;
+  const { apiKeyFile, completeEndorsements } = options;
   return createClient({
     url,
     policy,
+    ...(apiKeyFile === undefined ? {} : { apiKey: await readApiKey(apiKeyFile) }),
     ...(completeEndorsements === undefined ? {} : { completeEndorsements }),
     // Who follows sets of owner keys must not be led back to an earlier one by a new start.
     ...(policy.ownerRoots === undefined ? {} : { memory: memoryIn(join(home.path, 'client-memory.json')) }),
   });
+}
+
+/** The key alone, with a line end or without. */
+async function readApiKey(file: string): Promise<string> {
+  const key = (await readText(file)).trim();
+  if (apiKeyId(key) === undefined) throw new FastnessError('CLI_USAGE', `${file} holds no API key.`);
+  return key;
 }
 
 function memoryIn(file: string): ClientMemory {

@@ -30,6 +30,11 @@ export interface ClientOptions {
   readonly policy: ClientPolicy;
   /** Carries the outer exchanges. Default: the platform's. */
   readonly fetch?: OuterFetch;
+  /**
+   * The API key of a tenant, for enclaves that let only tenants in: sent as `authorization`, inside the channel, in place of what a
+   * request carries there. A function is asked before every request. Default: what the request carries.
+   */
+  readonly apiKey?: string | (() => string | Promise<string>);
   readonly now?: () => Date;
   /** Random bytes for nonces. Default: the platform's. */
   readonly random?: (length: number) => Uint8Array;

@@ -35,7 +35,7 @@ const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 export function createClient(options: ClientOptions): FastnessClient {
   const now = options.now ?? (() => new Date());
   const tell = options.onEvent ?? (() => undefined);
-  const { anchors, maxResponseBytes, primitives } = options;
+  const { anchors, apiKey, maxResponseBytes, primitives } = options;
   let { policy } = options;
   const seconds = options.sessionSeconds ?? defaultSessionSeconds;
   if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
@@ -70,6 +70,7 @@ export function createClient(options: ClientOptions): FastnessClient {
     const { repeatable } = inner;
     const headers = new Headers(inner.request.headers);
     headers.set(evidenceHeader, toBase64Url(enclave.evidenceDigest));
+    if (apiKey !== undefined) headers.set('authorization', await authorizationOf(apiKey));
     if (previous === undefined) headers.delete(previousHeader);
     else headers.set(previousHeader, toBase64Url(previous));
     const prepared = await ahead.take(enclave);
@@ -182,6 +183,15 @@ export function createClient(options: ClientOptions): FastnessClient {
     conversation,
     getReceipt,
   };
+}
+
+/** Errors: CLIENT_OPTION_INVALID, which quotes nothing of the key. */
+async function authorizationOf(apiKey: NonNullable<ClientOptions['apiKey']>): Promise<string> {
+  const key = typeof apiKey === 'string' ? apiKey : await apiKey();
+  if (!/^[\x21-\x7e]{1,256}$/.test(key)) {
+    throw new FastnessError('CLIENT_OPTION_INVALID', 'apiKey is not 1 to 256 visible characters.');
+  }
+  return `Bearer ${key}`;
 }
 
 type FetchArguments = [input: string | URL | Request, init?: RequestInit];

@@ -122,6 +122,36 @@ export const enclaveErrors = Object.freeze({
     message: 'The enclave could not listen on its address.',
     next: 'Choose a free port and an address of this machine.',
   },
+  ENCLAVE_API_KEY: {
+    class: 'unauthorized',
+    message: 'The request has no API key that the owner of the model made, or one that was withdrawn.',
+    next: 'Send the key that you were given as "Authorization: Bearer"; it travels inside the channel.',
+  },
+  ENCLAVE_TENANT_REQUESTS: {
+    class: 'limit',
+    message: 'The key has used up its requests for this minute.',
+    next: 'Wait as many seconds as retry-after says, or ask the owner of the model for a higher limit.',
+  },
+  ENCLAVE_TENANT_TOKENS: {
+    class: 'limit',
+    message: 'The key has used up its tokens for today.',
+    next: 'Wait as many seconds as retry-after says, or ask the owner of the model for a higher limit.',
+  },
+  ENCLAVE_TENANT_CONCURRENT: {
+    class: 'limit',
+    message: 'The key has as many requests in progress as it may.',
+    next: 'Wait for one of them to end, or ask the owner of the model for a higher limit.',
+  },
+  ENCLAVE_ACCESS_MISSING: {
+    class: 'unavailable',
+    message: 'The release lets only tenants use the model, and access.json, which lists them, cannot be read.',
+    next: 'Put the access.json of the owner beside the sealed model: `fastness tenants sign` writes it.',
+  },
+  ENCLAVE_ACCESS_EXPIRED: {
+    class: 'unavailable',
+    message: 'The list of tenants has expired, so nobody may use the model.',
+    next: 'Have the owner sign it again with `fastness tenants sign`; the enclave reads it when its lease is renewed.',
+  },
   ENCLAVE_BUSY: {
     class: 'limit',
     message: 'The enclave is working on as many requests as it can hold.',

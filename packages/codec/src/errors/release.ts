@@ -252,6 +252,26 @@ export const releaseErrors = Object.freeze({
     message: 'An approval is dated in the future.',
     next: 'Check the clocks of the approver and of this machine.',
   },
+  ACCESS_MALFORMED: {
+    class: 'invalid',
+    message: 'access.json, the list of tenants of a model, is not well formed.',
+    next: 'Have it written again with `fastness tenants sign`.',
+  },
+  ACCESS_SIGNATURE: {
+    class: 'invalid',
+    message: 'The list of tenants is not signed by the key that the release names.',
+    next: 'Use the access.json of the owner of the model. Whoever made this one is not allowed to say who may use it.',
+  },
+  ACCESS_OTHER_MODEL: {
+    class: 'invalid',
+    message: 'The list of tenants is for another model.',
+    next: 'Have the owner sign one for this model with `fastness tenants sign --model`.',
+  },
+  ACCESS_OLDER: {
+    class: 'denied',
+    message: 'The list of tenants is older than the release allows.',
+    next: 'Use the newest access.json. Somebody offered an old one, with tenants or limits that have been withdrawn.',
+  },
   APPROVAL_MISSING: {
     class: 'denied',
     message: 'Fewer approvers approved the release than the quorum requires.',

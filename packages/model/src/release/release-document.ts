@@ -5,7 +5,7 @@ import { shareIndexSchema, shareSetIdSchema, shareThresholdSchema, maxKeyShares 
 import { modelIdPattern, type Manifest } from '../manifest.ts';
 import { parseJsonText } from './json.ts';
 import { trafficProfiles } from './traffic-profile.ts';
-import { algorithmOf } from './verify-key.ts';
+import { algorithmOf, type VerifyAlgorithm } from './verify-key.ts';
 
 /**
  * What a release can list measurements of: what runs the software, and never an attached device. `tpm` is a machine that its
@@ -134,6 +134,13 @@ export const releaseSchema = z
      * configuration says. Absent: nothing is promised.
      */
     traffic: z.enum(trafficProfiles).exactOptional(),
+    /**
+     * Who may use the model: the enclave answers only requests with a key or token of the access.json that `key` signed
+     * (SubjectPublicKeyInfo DER in base64url), of version `leastVersion` or later. Absent: whoever reaches it may.
+     */
+    access: z
+      .strictObject({ key: z.string().max(512).refine(isSigningSpki), leastVersion: z.int().min(1) })
+      .exactOptional(),
     keyShares: releaseSharesSchema.exactOptional(),
   })
   .refine(oneLogOrSeveral, { path: ['logKeys'] })
@@ -210,10 +217,18 @@ export function encodeRelease(release: Release): string {
 }
 
 function isEd25519Spki(text: string): boolean {
+  return algorithmIn(text) === 'Ed25519';
+}
+
+function isSigningSpki(text: string): boolean {
+  return algorithmIn(text) !== undefined;
+}
+
+function algorithmIn(text: string): VerifyAlgorithm | undefined {
   try {
-    return algorithmOf(fromBase64Url(text)) === 'Ed25519';
+    return algorithmOf(fromBase64Url(text));
   } catch (error) {
-    if (error instanceof FastnessError) return false;
+    if (error instanceof FastnessError) return undefined;
     throw error;
   }
 }

@@ -11,6 +11,7 @@ const ownEntries: ReadonlySet<string> = new Set([
   'release.json',
   'model.sig',
   'approvals',
+  'access.json',
 ]);
 
 /**

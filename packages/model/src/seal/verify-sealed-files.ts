@@ -23,7 +23,7 @@ export interface VerifySealedFilesOptions {
 }
 
 /** Not signed: rewritten by rotation, or made from the signature. */
-const unsignedPaths = Object.freeze(['keys.json', 'model.sig', 'approvals']);
+const unsignedPaths = Object.freeze(['keys.json', 'model.sig', 'approvals', 'access.json']);
 /** Files held open and hashed together. */
 const batchSize = 256;
 

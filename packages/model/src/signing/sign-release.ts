@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
+import { accessFile } from '../access/access-document.ts';
 import { parseManifest } from '../manifest.ts';
 import { maxBundleLength } from '../release/bundle.ts';
 import {
@@ -20,13 +21,15 @@ import { writeTextFile } from './write-file.ts';
 
 /**
  * Left out of a release's signature. keys.json is rewritten by rotation, and FLOE commits each sealed file to its
- * key; approvals are made from the signature, and sets of owner keys are signed by the owners themselves.
+ * key; approvals are made from the signature, and sets of owner keys and access.json have
+ * signatures of their own.
  */
 const releaseIgnorePaths = Object.freeze([
   packageFiles.bundle,
   'keys.json',
   packageFiles.approvals,
   packageFiles.owners,
+  accessFile,
   ...repositoryPaths,
 ]);
 

@@ -8,12 +8,15 @@ export class ApiError extends Error {
   readonly error: FastnessError;
   readonly param: string | null;
   readonly status: number;
+  /** Seconds after which the same request may be answered. */
+  readonly retryAfter: number | undefined;
 
-  constructor(error: FastnessError, options: { param?: string; status?: number } = {}) {
+  constructor(error: FastnessError, options: { param?: string; status?: number; retryAfter?: number } = {}) {
     super(error.message);
     this.error = error;
     this.param = options.param ?? null;
     this.status = options.status ?? error.httpStatus;
+    this.retryAfter = options.retryAfter;
   }
 }
 
@@ -39,7 +42,10 @@ export function errorBody(cause: unknown): { status: number; body: { error: Reco
 
 export function errorResponse(cause: unknown): Response {
   const { status, body } = errorBody(cause);
-  return jsonResponse(body, status);
+  const response = jsonResponse(body, status);
+  const retryAfter = cause instanceof ApiError ? cause.retryAfter : undefined;
+  if (retryAfter !== undefined) response.headers.set('retry-after', String(retryAfter));
+  return response;
 }
 
 function knownError(cause: unknown): FastnessError {

@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import type { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
+import type { Pass } from '../../access/pass.ts';
+import { TenantLimit } from '../../access/tenant-usage.ts';
 import { isEventStream, shapedAnswer } from '../traffic/whole-answer.ts';
 import { ApiError, errorResponse } from './api-error.ts';
 import type { ApiContext } from './context.ts';
@@ -25,7 +27,7 @@ export function createInnerApi(
   context: ApiContext,
   onError: (error: unknown) => void,
 ): (request: Request) => Promise<Response> {
-  const app = new Hono();
+  const app = new Hono<{ Bindings: { readonly pass: Pass } }>();
   const model = {
     id: context.modelId,
     object: 'model',
@@ -40,9 +42,9 @@ export function createInnerApi(
   );
   const post = <T extends { model: string }>(path: string, schema: z.ZodType<T>, endpoint: Endpoint<T>): void => {
     app.post(path, async (c) => {
-      const scope = requestScope(c.req.raw, context.lease, context.limits);
+      const scope = requestScope(c.req.raw, context, c.env.pass);
       try {
-        const request = await readRequest(c.req.raw, schema, context.limits);
+        const request = await readRequest(c.req.raw, schema, { limits: context.limits, pass: scope.pass });
         if (request.model !== context.modelId) throw noSuchModel();
         scope.signal.throwIfAborted();
         const response = await endpoint(context, request, scope);
@@ -68,10 +70,24 @@ export function createInnerApi(
     return errorResponse(error);
   });
   const { shape } = context;
-  if (shape === undefined) return async (request) => app.fetch(request);
+  const admitted = async (request: Request): Promise<Response> => {
+    let pass: Pass;
+    try {
+      pass = context.gate(request.headers);
+    } catch (error) {
+      return errorResponse(
+        error instanceof TenantLimit ? new ApiError(error.error, { retryAfter: error.retryAfter }) : error,
+      );
+    }
+    const response = await app.fetch(request, { pass });
+    // A stream leaves when it ends.
+    if (!isEventStream(response)) pass.leave();
+    return response;
+  };
+  if (shape === undefined) return admitted;
   return async (request) => {
     const began = performance.now();
-    return shapedAnswer(await app.fetch(request), { began, shape, signal: request.signal });
+    return shapedAnswer(await admitted(request), { began, shape, signal: request.signal });
   };
 }
 

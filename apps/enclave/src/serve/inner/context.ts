@@ -1,4 +1,5 @@
 import type { Engine } from '../../engine/engine.ts';
+import type { Gate } from '../../access/gate.ts';
 import type { TrafficShape } from '../traffic/shape.ts';
 import type { ApiLimits } from './limits.ts';
 
@@ -11,6 +12,8 @@ export interface ApiContext {
   readonly now: () => Date;
   /** What answers look like from outside. Absent: as the engine makes them. */
   readonly shape?: TrafficShape | undefined;
+  /** Who is let in. */
+  readonly gate: Gate;
   /** Fires when the lease is lost. */
   readonly lease: AbortSignal;
 }

@@ -12,7 +12,7 @@ import type {
 import { ApiError } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 import { jsonResponse } from './padding.ts';
-import type { RequestScope } from './request-scope.ts';
+import { started, type RequestScope } from './request-scope.ts';
 import type { ChatRequest, CompletionRequest } from './schema.ts';
 import { eventStream, type StreamFormat } from './sse.ts';
 
@@ -32,7 +32,7 @@ export async function chatCompletion(
     ...optionsOf(context, request, request.max_completion_tokens ?? request.max_tokens, scope),
     ...(extras === undefined ? {} : { extras }),
   };
-  return respond(context, request, scope, await chat(messages, options), 'chat');
+  return respond(context, request, scope, metered(await started(() => chat(messages, options), scope), scope), 'chat');
 }
 
 /** POST /v1/completions. */
@@ -45,7 +45,25 @@ export async function textCompletion(
   if (complete === undefined) throw cannot(context.engine, 'generate');
   const prompt = typeof request.prompt === 'string' ? request.prompt : request.prompt[0];
   const options = optionsOf(context, request, request.max_tokens, scope);
-  return respond(context, request, scope, await complete(prompt, options), 'text');
+  return respond(
+    context,
+    request,
+    scope,
+    metered(await started(() => complete(prompt, options), scope), scope),
+    'text',
+  );
+}
+
+/** Counts for the tenant what the engine makes. */
+async function* metered(
+  items: AsyncIterable<GenerationItem>,
+  { pass }: RequestScope,
+): AsyncGenerator<GenerationItem, void> {
+  for await (const item of items) {
+    if (item.kind === 'end') pass.total(item.promptTokens + item.completionTokens);
+    else if (item.kind === 'delta') pass.made(item.tokens);
+    yield item;
+  }
 }
 
 export function cannot(engine: Engine, what: string, param?: string): ApiError {
@@ -101,7 +119,7 @@ function optionsOf(
   { limits, shape }: ApiContext,
   request: ChatRequest | CompletionRequest,
   maxTokens: number | null | undefined,
-  { signal, tenant }: RequestScope,
+  { signal, pass: { tenant } }: RequestScope,
 ): GenerateOptions {
   if ((maxTokens ?? 0) > limits.maxTokens) throw refused('max_tokens', `is more than ${limits.maxTokens}`);
   const [random = 0] = globalThis.crypto.getRandomValues(new Uint32Array(1));

@@ -2,34 +2,61 @@ import { collect } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
 import { ApiError, parseRequest } from './api-error.ts';
+import type { ApiContext } from './context.ts';
 import type { ApiLimits } from './limits.ts';
-import { tenantOf, type Tenant } from './tenant.ts';
+import type { Pass } from '../../access/pass.ts';
 
 /** A request's time to live: it ends by the time limit, the loss of the lease, or the client going away. */
 export interface RequestScope {
   readonly signal: AbortSignal;
-  readonly tenant: Tenant;
+  /** Of the tenant, who pays. */
+  readonly pass: Pass;
   readonly cancel: (reason: unknown) => void;
   /** Call when the answer is complete; nothing fires afterwards. */
   readonly done: () => void;
 }
 
-export function requestScope(request: Request, lease: AbortSignal, limits: ApiLimits): RequestScope {
+export function requestScope(
+  request: Request,
+  { lease, limits }: Pick<ApiContext, 'lease' | 'limits'>,
+  pass: Pass,
+): RequestScope {
   const controller = new AbortController();
   const timer = setTimeout(
     () => controller.abort(new FastnessError('ENCLAVE_TIME_LIMIT', `${limits.requestSeconds} seconds.`)),
     limits.requestSeconds * 1000,
   );
+  const signal = AbortSignal.any([controller.signal, lease, request.signal]);
+  // Nobody may read the answer any more, so nobody may be there to call `done`.
+  signal.addEventListener('abort', () => pass.leave(), { once: true });
   return {
-    signal: AbortSignal.any([controller.signal, lease, request.signal]),
-    tenant: tenantOf(request.headers),
+    signal,
+    pass,
     cancel: (reason) => controller.abort(reason),
-    done: () => clearTimeout(timer),
+    done: () => {
+      clearTimeout(timer);
+      pass.leave();
+    },
   };
 }
 
+/** What the engine was asked to do; a refusal before it began, and a failure of its own, cost the tenant nothing. */
+export async function started<T>(work: () => Promise<T>, { signal, pass }: RequestScope): Promise<T> {
+  pass.began();
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted) pass.free();
+    throw error;
+  }
+}
+
 /** Reads, bounds and checks a JSON body. */
-export async function readRequest<T>(request: Request, schema: z.ZodType<T>, limits: ApiLimits): Promise<T> {
+export async function readRequest<T>(
+  request: Request,
+  schema: z.ZodType<T>,
+  { limits, pass }: { readonly limits: ApiLimits; readonly pass: Pass },
+): Promise<T> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     throw new ApiError(new FastnessError('ENCLAVE_REQUEST', 'The body must be application/json.'), { status: 415 });
@@ -44,5 +71,6 @@ export async function readRequest<T>(request: Request, schema: z.ZodType<T>, lim
   } catch {
     throw new ApiError(new FastnessError('ENCLAVE_REQUEST', 'The body is not JSON in UTF-8.'));
   }
+  pass.bytes = bytes.length;
   return parseRequest(schema, value);
 }

@@ -3,7 +3,7 @@ import { ApiError } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 import { cannot } from './generate.ts';
 import { jsonResponse } from './padding.ts';
-import type { RequestScope } from './request-scope.ts';
+import { started, type RequestScope } from './request-scope.ts';
 import type { ClassificationRequest, EmbeddingRequest } from './schema.ts';
 
 /** POST /v1/embeddings. */
@@ -18,9 +18,11 @@ export async function embeddings(
     const error = new FastnessError('ENCLAVE_REQUEST', `The model makes ${info.dimensions} dimensions.`);
     throw new ApiError(error, { param: 'dimensions' });
   }
-  const made = await embed(textsOf(request.input, context), scope.signal, scope.tenant.id);
-  scope.signal.throwIfAborted();
+  const texts = textsOf(request.input, context);
+  const made = await started(() => embed(texts, scope.signal, scope.pass.tenant.id), scope);
   const tokens = made.reduce((sum, item) => sum + item.tokens, 0);
+  scope.pass.total(tokens);
+  scope.signal.throwIfAborted();
   return jsonResponse({
     object: 'list',
     model: context.modelId,
@@ -44,9 +46,11 @@ export async function classifications(
 ): Promise<Response> {
   const { classify } = context.engine;
   if (classify === undefined) throw cannot(context.engine, 'classify');
-  const made = await classify(textsOf(request.input, context), scope.signal, scope.tenant.id);
-  scope.signal.throwIfAborted();
+  const texts = textsOf(request.input, context);
+  const made = await started(() => classify(texts, scope.signal, scope.pass.tenant.id), scope);
   const tokens = made.reduce((sum, item) => sum + item.tokens, 0);
+  scope.pass.total(tokens);
+  scope.signal.throwIfAborted();
   return jsonResponse({
     object: 'list',
     model: context.modelId,
