@@ -21,12 +21,6 @@ export interface Memory {
   readonly view: DataView;
 }
 
-/**
- * koffi unloads a library whose object and functions are collected. Loaded anew by the code under test, it would have
- * forgotten its handler, and its next `ioctl` would jump to address 0.
- */
-const kept: unknown[] = [];
-
 const source = `
 #include <errno.h>
 #include <stdarg.h>
