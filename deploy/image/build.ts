@@ -2,7 +2,8 @@
 // firmware with a disk that boots it, or as an enclave image for AWS Nitro. No shell, no other program, nothing that is written
 // to. The same inputs give the same bytes; image.json names them all.
 // Run: npm run image -- --out DIR --broker URL [--format uki|eif] [--address A/N --gateway G] [--engine llama|onnx]
-//      [--kernel FILE --modules DIR] [--stub FILE] [--command-line TEXT]
+//      [--platform qemu|azure|aws|gcp] [--kernel-package NAME | --kernel FILE --modules DIR] [--stub FILE]
+//      [--command-line TEXT]
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,8 +13,9 @@ import { utf8Encode } from '@fastness/codec';
 import { bootDisk } from './boot-disk.ts';
 import { imageContents, withFolders, type ContentOptions, type Contents } from './contents.ts';
 import { writeCpio, type ArchiveEntry } from './cpio.ts';
-import { fetchDebianKernel, fetchDebianStub } from './debian-kernel.ts';
+import { DEBIAN_KERNEL, fetchDebianKernel, fetchDebianStub } from './debian-kernel.ts';
 import { buildEif } from './eif.ts';
+import { isPlatform, platforms } from './kernel-modules.ts';
 import { buildUki, type UkiSection } from './uki.ts';
 
 /** Packages of Debian are kept here; nothing of them is installed. */
@@ -170,11 +172,22 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Writes the files of an image into a folder: the program, a disk with it, and what they were made of. */
-export function writeImage(folder: string, { uki, facts }: Pick<Image, 'uki' | 'facts'>): void {
+/** Names under which parts of the program are written as well, for machines whose host loads a kernel (`qemu -kernel`). */
+const partNames = Object.freeze([
+  ['.linux', 'vmlinuz'],
+  ['.initrd', 'initrd.img'],
+  ['.cmdline', 'cmdline'],
+] as const);
+
+/** Writes the files of an image into a folder: the program, a disk with it, its parts, and what they were made of. */
+export function writeImage(folder: string, { uki, sections, facts }: Image): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'fastness.efi'), uki);
   writeFileSync(join(folder, 'boot.img'), bootDisk(uki));
+  for (const [section, file] of partNames) {
+    const part = sections.find(({ name }) => name === section);
+    if (part !== undefined) writeFileSync(join(folder, file), part.bytes);
+  }
   writeFacts(folder, facts);
 }
 
@@ -190,7 +203,8 @@ function writeFacts(folder: string, facts: ImageFacts): void {
 }
 
 const USAGE =
-  'Usage: npm run image -- --out DIR --broker URL [--format uki|eif] [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n';
+  'Usage: npm run image -- --out DIR --broker URL [--format uki|eif] [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n' +
+  `  [--platform ${platforms.join('|')}] [--kernel-package linux-image-6.12-cloud-amd64]\n`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -205,15 +219,17 @@ async function main(): Promise<void> {
       disk: { type: 'string', default: '/dev/vda' },
       'model-mib': { type: 'string', default: '1024' },
       engine: { type: 'string', default: 'llama' },
+      platform: { type: 'string', default: 'qemu' },
+      'kernel-package': { type: 'string', default: DEBIAN_KERNEL },
       kernel: { type: 'string' },
       modules: { type: 'string' },
       stub: { type: 'string' },
       'command-line': { type: 'string' },
     },
   });
-  const { out, broker, address, gateway, engine, format } = values;
+  const { out, broker, address, gateway, engine, format, platform } = values;
   const known = (engine === 'llama' || engine === 'onnx') && (format === 'uki' || format === 'eif');
-  if (out === undefined || broker === undefined || !known) {
+  if (out === undefined || broker === undefined || !known || !isPlatform(platform)) {
     process.stderr.write(USAGE);
     process.exit(64);
   }
@@ -221,9 +237,10 @@ async function main(): Promise<void> {
   const options: EnclaveImageOptions = {
     kernel:
       values.kernel === undefined
-        ? fetchDebianKernel(PACKAGES)
+        ? fetchDebianKernel(PACKAGES, values['kernel-package'])
         : { release: 'custom', image: values.kernel, modules: values.modules ?? dirname(values.kernel) },
     engine,
+    platform,
     settings: {
       modelDisk: values.disk,
       modelMiB: Number(values['model-mib']),

@@ -7,7 +7,7 @@ import { bundleProgram } from './bundle.ts';
 import type { ArchiveEntry } from './cpio.ts';
 import type { Kernel } from './debian-kernel.ts';
 import { absentPackages, packagesOf } from './engine-packages.ts';
-import { modulesOf } from './kernel-modules.ts';
+import { modulesOf, type Platform } from './kernel-modules.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -19,6 +19,8 @@ export const enginePackages = Object.freeze({
 export interface ContentOptions {
   readonly kernel: Kernel;
   readonly engine: keyof typeof enginePackages;
+  /** Whose machines it is for. Default: QEMU's. */
+  readonly platform?: Platform;
   readonly settings: Omit<MachineSettings, 'modules'>;
   readonly config: EnclaveConfigInput;
 }
@@ -37,7 +39,7 @@ export interface Contents {
 
 /** Throws what parseConfig and parseMachineSettings throw, and an Error that names an input which is missing. */
 export async function imageContents(options: ContentOptions): Promise<Contents> {
-  const modules = modulesOf(options.kernel.modules);
+  const modules = modulesOf(options.kernel.modules, options.platform);
   const settings = parseMachineSettings({
     ...options.settings,
     modules: modules.map(({ name }) => `/lib/modules/${name}.ko`),
@@ -51,7 +53,7 @@ export async function imageContents(options: ContentOptions): Promise<Contents> 
     fileOf('init', utf8Encode('#!/bin/node /app/init.js\n'), true),
     fileOf('bin/node', readFileSync(node), true),
     ...librariesOf(node).map((path) => fileOf(path.slice(1), readFileSync(realpathSync(path)), true)),
-    ...modules.map(({ name, source }) => fileOf(`lib/modules/${name}.ko`, readFileSync(source))),
+    ...modules.map(({ name, bytes }) => fileOf(`lib/modules/${name}.ko`, bytes)),
     // The engine asks for a home folder; nobody can log in.
     fileOf('etc/passwd', utf8Encode('root:x:0:0::/:/\n')),
     ...['dev', 'proc', 'sys', 'tmp', 'model'].map((path) => ({ kind: 'folder', path }) as const),

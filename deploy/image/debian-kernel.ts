@@ -10,14 +10,18 @@ export interface Kernel {
   readonly modules: string;
 }
 
+/** Debian's kernel for virtual machines, of the release of this machine. */
+export const DEBIAN_KERNEL = 'linux-image-cloud-amd64';
+
 /**
- * Debian's kernel for virtual machines, fetched with apt (which checks Debian's signature) into `folder` and unpacked there;
- * nothing is installed.
+ * A kernel of Debian's, by the name of the package that always depends on the newest one, fetched with apt (which checks
+ * Debian's signature) into `folder` and unpacked there; nothing is installed.
  */
-export function fetchDebianKernel(folder: string, arch: 'amd64' | 'arm64' = 'amd64'): Kernel {
-  const meta = execFileSync('apt-cache', ['depends', `linux-image-cloud-${arch}`], { encoding: 'utf8' });
+export function fetchDebianKernel(folder: string, metaPackage = DEBIAN_KERNEL): Kernel {
+  if (!/^linux-image-[a-z0-9.+-]+$/.test(metaPackage)) throw new Error(`${metaPackage} is no package with a kernel.`);
+  const meta = execFileSync('apt-cache', ['depends', metaPackage], { encoding: 'utf8' });
   const name = /Depends: (linux-image-\S+)/.exec(meta)?.[1];
-  if (name === undefined) throw new Error('apt knows no linux-image-cloud: run apt-get update, or give --kernel.');
+  if (name === undefined) throw new Error(`apt knows no ${metaPackage}: run apt-get update, or give --kernel.`);
   const root = fetchPackage(folder, name);
   const release = name.slice('linux-image-'.length);
   return { release, image: join(root, 'boot', `vmlinuz-${release}`), modules: join(root, 'lib/modules', release) };

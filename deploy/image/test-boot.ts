@@ -1,11 +1,12 @@
 // Boots the measured image in an emulated machine (UEFI, TPM 2.0, no TEE) and asks it something: its registers must be those
 // that were computed from the image without booting it, and any other image, command line or release gets no key.
-// Run: npm run test:boot   (Debian: qemu-system-x86 ovmf swtpm; takes a minute or two on a quiet machine)
+// Run: npm run test:boot [-- --kernel-package NAME]   (Debian: qemu-system-x86 ovmf swtpm; a minute or two on a quiet machine)
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { predictUki, type PredictedRegisters } from '@fastness/attest/reference-values';
 import { fromHex, utf8Encode } from '@fastness/codec';
 import { encodeRuntimeEvent, openTpmCollector, RUNTIME_PCR } from '@fastness/evidence';
@@ -38,7 +39,9 @@ function check(what: string, holds: boolean, detail = ''): void {
 
 async function main(): Promise<void> {
   const brokerPort = await freePort();
-  const kernel = fetchDebianKernel(PACKAGES);
+  const { values } = parseArgs({ options: { 'kernel-package': { type: 'string' } } });
+  const kernel = fetchDebianKernel(PACKAGES, values['kernel-package']);
+  say(`kernel ${kernel.release}`);
   const options: ImageOptions = {
     kernel,
     stub: new Uint8Array(readFileSync(fetchDebianStub(PACKAGES))),

@@ -6,8 +6,11 @@ import { FastnessError } from '@fastness/codec/errors';
 export interface Kernel {
   /** mount(2). Throws INIT_MOUNT. */
   mount(type: string, target: string, flags: number, options: string): void;
-  /** finit_module(2) with the bytes of a module. Throws INIT_MODULE. */
-  loadModule(path: string): void;
+  /**
+   * init_module(2) with the bytes of a module. False where the machine lacks the device that it is for: an image has drivers
+   * for several kinds of machines. Throws INIT_MODULE.
+   */
+  loadModule(path: string): boolean;
   /** ioctl(2) on a datagram socket; `request` is changed in place. Throws INIT_NETWORK. */
   networkControl(name: string, code: number, request: Uint8Array): void;
   /** Writes what is pending and turns the machine off. Does not return where it works. */
@@ -22,6 +25,7 @@ export const MS_REMOUNT = 32;
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
+const ENODEV = 19;
 /** RB_POWER_OFF of <sys/reboot.h>. */
 const POWER_OFF = 0x4321_fedc;
 /** The number of init_module(2). */
@@ -50,9 +54,10 @@ export function openKernel(): Kernel {
       const number = INIT_MODULE[process.arch];
       if (number === undefined) throw new FastnessError('INIT_MODULE', `No modules on ${process.arch}.`);
       const module = readFileSync(path);
-      if (Number(syscall(number, module, module.length, '')) !== 0) {
-        throw new FastnessError('INIT_MODULE', `${path}: errno ${koffi.errno()}.`);
-      }
+      if (Number(syscall(number, module, module.length, '')) === 0) return true;
+      const errno = koffi.errno();
+      if (errno === ENODEV) return false;
+      throw new FastnessError('INIT_MODULE', `${path}: errno ${errno}.`);
     },
     networkControl(name, code, request) {
       const fd = Number(socket(AF_INET, SOCK_DGRAM, 0));

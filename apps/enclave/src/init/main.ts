@@ -1,5 +1,5 @@
 import '../errors.ts';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { FastnessError } from '@fastness/codec/errors';
 import { readModelDisk } from '@fastness/model/disk';
 import { createLog, errorFields } from '../log.ts';
@@ -33,6 +33,12 @@ function mountAll(modelMiB: number): void {
   kernel.mount('tmpfs', '/dev/shm', quiet, 'size=16m,mode=0700');
 }
 
+/** Where reports of SEV-SNP, TDX and CCA are asked for; the folder is there once the kernel can show it. */
+function mountConfigfs(): void {
+  const folder = '/sys/kernel/config';
+  if (existsSync(folder)) kernel.mount('configfs', folder, MS_NOSUID | MS_NODEV | MS_NOEXEC, '');
+}
+
 /** The image cannot be changed from here on; what it holds was measured. */
 function freeze(opened: Kernel): void {
   opened.mount('none', '/', MS_REMOUNT | MS_RDONLY, '');
@@ -44,14 +50,15 @@ try {
   const settings = readMachineSettings();
   mountAll(settings.modelMiB);
   freeze(kernel);
-  for (const module of settings.modules) kernel.loadModule(module);
+  const loaded = settings.modules.filter((module) => kernel.loadModule(module));
+  mountConfigfs();
   configureNetwork(kernel, settings.network);
   const files = await readModelDisk({
     device: settings.modelDisk,
     directory: MODEL,
     maxBytes: settings.modelMiB * 2 ** 20,
   });
-  log('info', 'machine-ready', { modules: settings.modules.length, files: files.length });
+  log('info', 'machine-ready', { modules: loaded.length, files: files.length });
 } catch (error) {
   const known =
     error instanceof FastnessError ? error : new FastnessError('ENCLAVE_UNFORESEEN', undefined, { cause: error });

@@ -20,6 +20,6 @@ export const initErrors = Object.freeze({
   INIT_NETWORK: {
     class: 'unavailable',
     message: 'The network of the machine could not be set up.',
-    next: 'Attach a virtio network card, and compare its name with the settings of the image.',
+    next: 'Attach a network card that the image has a driver for (`npm run image -- --platform`), and compare its name with its settings.',
   },
 } as const satisfies Record<string, ErrorFacts>);
