@@ -86,6 +86,18 @@ export const configSchema = z.strictObject({
   evidence: z
     .union([z.literal('auto'), z.strictObject({ kind: z.literal('simulated'), socketPath: path })])
     .default('auto'),
+  /** Devices whose evidence goes with that of the processor, in one collection: all of a kind, or none. */
+  devices: z
+    .strictObject({
+      /** `nvml`: through NVIDIA's library, with the driver's settings. `nvattest`: through NVIDIA's command, without them. */
+      nvidiaGpus: z.enum(['none', 'nvml', 'nvattest']).default('none'),
+      nvidiaSwitches: z.enum(['none', 'nvattest']).default('none'),
+      /** Where the loader does not find libnvidia-ml.so.1. */
+      nvmlLibrary: path.optional(),
+      /** Where PATH does not lead to nvattest. */
+      nvattestCommand: path.optional(),
+    })
+    .prefault({}),
   memory: z
     .strictObject({
       /** A directory on a tmpfs, used where memfd_create is refused. */

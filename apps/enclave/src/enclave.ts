@@ -2,7 +2,7 @@ import type { SessionBinding } from '@fastness/attest';
 import { collectSession, type Collector, type MachineEvidence } from '@fastness/evidence';
 import { FastnessError } from '@fastness/codec/errors';
 import { Tenants } from './access/tenants.ts';
-import { chooseCollector } from './boot/collector.ts';
+import { chooseCollector, chooseDevices, type AttachedDevices } from './boot/collector.ts';
 import { generateEnclaveKeys, type EnclaveKeys } from './boot/enclave-keys.ts';
 import { reserveMemory } from './boot/model-memory.ts';
 import { obtainKey, type ObtainedKey, type ObtainKeyOptions } from './boot/obtain-key.ts';
@@ -70,6 +70,7 @@ class Enclave {
   readonly #facts: HealthFacts;
   #listener: Listener | undefined;
   #collector: Collector | undefined;
+  #devices: AttachedDevices | undefined;
   #serving: Serving | undefined;
   /** Whether a lease was lost since the enclave last served. */
   #lost = false;
@@ -162,6 +163,7 @@ class Enclave {
       }
       return undefined;
     } finally {
+      await this.#devices?.close();
       await runtime.close();
     }
   }
@@ -219,6 +221,10 @@ class Enclave {
       waivers: this.#config.waivers,
       clockSource: (this.#options.hardening ?? readHardening()).clockSource,
     });
+    this.#devices = await chooseDevices(this.#config.devices);
+    if (this.#devices.collectors.size > 0) {
+      this.#log('info', 'devices', { labels: [...this.#devices.collectors.keys()].join(' ') });
+    }
     if (this.#collector.simulated) {
       this.#log('warn', 'SIMULATED', { detail: 'The evidence is simulated: no hardware protects this enclave.' });
     }
@@ -239,7 +245,7 @@ class Enclave {
 
   #collect(session: SessionBinding): Promise<MachineEvidence> {
     if (this.#collector === undefined) throw new FastnessError('ENCLAVE_NOT_SERVING');
-    return collectSession({ cpu: this.#collector }, session);
+    return collectSession({ cpu: this.#collector, devices: this.#devices?.collectors ?? new Map() }, session);
   }
 
   #asking(sealed: SealedModel): ObtainKeyOptions {
