@@ -154,6 +154,19 @@ describe('roles', () => {
     expect(Object.isFrozen(adminRoutes) && adminRoutes.every((row) => Object.isFrozen(row))).toBe(true);
   });
 
+  it('are nobody’s who shows no credential, or that of another authority, on every route', async () => {
+    const nobody = agentOf();
+    const stranger = agentOf(await (await createAuthority()).issue());
+    for (const route of Object.keys(table)) {
+      const [method = '', path = ''] = route.split(' ');
+      const url = `${broker.url}${path.replaceAll(/\{\w+\}/g, 'x')}`;
+      const codes = [nobody, stranger].map(async (who) => refusalOf(await ask(who, url, { method })));
+      expect(await Promise.all(codes), route).toEqual(['BROKER_ADMIN_UNAUTHORIZED', 'BROKER_ADMIN_CERTIFICATE']);
+    }
+    nobody.destroy();
+    stranger.destroy();
+  });
+
   it('let each administrator do exactly what is theirs, and the log says who was refused', async () => {
     for (const [route, row] of Object.entries(table)) {
       const [method = '', path = ''] = route.split(' ');

@@ -490,6 +490,16 @@ describe('the endpoints', () => {
     await plain.close();
   });
 
+  it('have nothing to administer: where Trustee takes policies and resources there is no route here', async () => {
+    const client = createGuest(broker.url);
+    for (const path of ['/attestation-policy', '/resource-policy', '/reference-value', '/resource/default/key/one']) {
+      for (const token of [{}, { authorization: `Bearer ${adminToken}` }]) {
+        const answer = await client.send('POST', path, { json: {}, headers: token });
+        expect(refusal(answer), path).toMatch(/^404 \w+ (?:BROKER_ROUTE_UNKNOWN|RCAR_PATH_INVALID)$/);
+      }
+    }
+  });
+
   it('limit requests', async () => {
     const rate = { perSecond: 0.01, burst: 1 };
     const limited = await world.start({

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { auditFacts } from '../src/audit/facts.ts';
 import { openAuditLog } from '../src/audit/log.ts';
+import { describedRoutes } from '../src/operations/described-routes.ts';
 import { brokerLogKey, verifyAuditLog, type Broker, type BrokerOptions } from '../src/index.ts';
 import { admin, call, challenge, createEnclave, granted, refusalOf, requestKey, type TestEnclave } from './actors.ts';
 import { freshPath, temporaryDirectory } from './temporary.ts';
@@ -250,7 +251,16 @@ describe('nothing secret gets in', () => {
 
   it('whatever a client or an administrator sends', async () => {
     const canary = 'canary-prompt-Summarise-the-medical-record-of-patient-4711';
-    const place = freshPlace();
+    const rate = { perSecond: 1000, burst: 10_000 };
+    const wide = { perAddress: rate, global: rate };
+    const named = ['challenge', 'keyRelease', 'admin', 'adminFailure', 'log', 'other'] as const;
+    const rates = Object.fromEntries(named.map((name) => [name, wide]));
+    const place = {
+      ...freshPlace(),
+      rcar: {},
+      operations: { port: 0 },
+      limits: { rates: { ...rates, adminIdentity: rate } },
+    };
     const secrets: Uint8Array[] = [Buffer.from(canary), Buffer.from(adminToken), passphrase, release.root];
     await running(place, async (broker) => {
       await admin.registered(broker.url, release);
@@ -258,23 +268,41 @@ describe('nothing secret gets in', () => {
       const nonce = await challenge(url);
       secrets.push(fromBase64Url(nonce.nonce));
       granted(await requestKey(url, { world, enclave, release }));
-      const posts: [string, RequestInit & { json?: unknown; token?: string }][] = [
+      // Every route, as nobody, as who guesses and as an administrator: in path, query, headers and every member.
+      for (const { method, path, query, body } of describedRoutes) {
+        const asked = Object.keys(query?.shape ?? {}).map((name) => `${name}=${canary}`);
+        const address = `${url}${path.replaceAll(/\{\w+\}/g, canary)}?${asked.join('&')}`;
+        const members = Object.fromEntries(membersOf(body).map((name) => [name, canary]));
+        for (const authorization of ['', `Bearer ${canary}`, `Bearer ${adminToken}`]) {
+          for (const json of method === 'get' ? [undefined] : [canary, members, { ...members, prompt: canary }]) {
+            const response = await fetch(address, {
+              method: method.toUpperCase(),
+              headers: {
+                'content-type': 'application/json',
+                cookie: `kbs-session-id=${canary}`,
+                'user-agent': canary,
+                ...(authorization === '' ? {} : { authorization }),
+              },
+              ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+            });
+            await response.arrayBuffer();
+            // Nothing of this was slowed down in front of what would have logged it.
+            expect(response.status, address).not.toBe(429);
+          }
+        }
+      }
+      const refusals: [string, RequestInit & { json?: unknown; token?: string }][] = [
         ['/v1/key-releases', { method: 'POST', json: { prompt: canary, nonce: nonce.nonce } }],
-        ['/v1/key-releases', { method: 'POST', json: { nonce: canary, enclaveNonce: canary, releaseDigest: canary } }],
-        ['/v1/admin/audit', { token: canary }],
         [`/v1/admin/${canary}`, { token: canary }],
         [`/v1/${canary}`, { method: 'POST', json: canary }],
-        ['/v1/admin/releases', { method: 'PUT', token: adminToken, json: { package: canary, keys: canary } }],
-        [
-          '/v1/admin/revocations',
-          { method: 'POST', token: adminToken, json: { kind: canary, value: 'x', reason: canary } },
-        ],
         [
           '/v1/admin/revocations',
           { method: 'POST', token: adminToken, json: { kind: 'release', value: canary, reason: 'x' } },
         ],
       ];
-      for (const [path, init] of posts) expect((await call(`${url}${path}`, init)).status, path).toBeGreaterThan(399);
+      for (const [path, init] of refusals)
+        expect((await call(`${url}${path}`, init)).status, path).toBeGreaterThan(399);
+      expectFree(await (await fetch(`${broker.operationsUrl}/metrics`)).text(), secrets);
       const checkpoint = await readCheckpoint(served(broker), await trustOf(broker));
       const texts: string[] = [];
       await verifyEntries(served(broker), checkpoint, (_, entry) => void texts.push(utf8Decode(entry)));
@@ -289,6 +317,21 @@ describe('nothing secret gets in', () => {
     expectFree(readFileSync(place.auditPath, 'latin1'), secrets);
   });
 });
+
+/** The names of the members that a body may have, of every form it may take. */
+function membersOf(body: z.ZodType | undefined): string[] {
+  if (body === undefined) return [];
+  const form = z.looseObject({
+    properties: z.record(z.string(), z.unknown()).optional(),
+    anyOf: z.array(z.unknown()).optional(),
+    oneOf: z.array(z.unknown()).optional(),
+  });
+  const namesOf = (schema: unknown): string[] => {
+    const { properties = {}, anyOf = [], oneOf = [] } = form.parse(schema);
+    return [...Object.keys(properties), ...[...anyOf, ...oneOf].flatMap(namesOf)];
+  };
+  return [...new Set(namesOf(z.toJSONSchema(body, { unrepresentable: 'any', io: 'input' })))];
+}
 
 /** Neither as they are nor in any usual spelling. */
 function expectFree(text: string, secrets: readonly Uint8Array[]): void {

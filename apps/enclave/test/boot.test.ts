@@ -1,17 +1,25 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keyConfigDigestOf } from '@fastness/attest';
 import {
   evidenceDigestOf,
+  hpkeSealTo,
+  keyReleaseAad,
+  keyReleaseInfo,
+  releasePublicKey,
   requestDigestOf,
   responseDigestOf,
+  sealedKeyToJson,
+  signLease,
   verifyReceipt,
   verifySuccession,
 } from '@fastness/channel';
-import { mediaTypes } from '@fastness/channel/wire';
-import { fromBase64Url, toHex, utf8Decode } from '@fastness/codec';
+import { keyReleaseRequestSchema, keyReleaseResponseSchema, mediaTypes } from '@fastness/channel/wire';
+import { fromBase64Url, fromHex, toBase64Url, toHex, utf8Decode } from '@fastness/codec';
 import type { FastnessError } from '@fastness/codec/errors';
 import { parseVerifierKey, verifyProof } from '@fastness/log';
 import { classifierDir, hasModels, heldOut, triageFile } from './models.ts';
@@ -167,6 +175,46 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     const enclave = await start(other.config());
     expect((await enclave.ended)?.code).toBe('BROKER_RELEASE_UNKNOWN');
     await other[Symbol.asyncDispose]();
+  });
+
+  // The host owns the network, so it can play the broker and supply a key: then it could read what the enclave keeps under it.
+  it.each([
+    ['with a lease of its own', 'CHANNEL_LEASE_SIGNATURE', true],
+    ['behind the lease of the broker', 'FLOE_HEADER_TAG', false],
+  ])('does not serve under a key that its host supplies %s', async (_, code, ownLease) => {
+    const own = generateKeyPairSync('ed25519').privateKey;
+    const host: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (!new Request(input).url.endsWith('/v1/key-releases')) return response;
+      const answer = keyReleaseResponseSchema.parse(await response.json());
+      const asked = keyReleaseRequestSchema.parse(JSON.parse(typeof init?.body === 'string' ? init.body : ''));
+      const keyConfig = fromBase64Url(asked.keyConfig);
+      const binding = {
+        releaseDigest: fromHex(asked.releaseDigest),
+        keyConfigDigest: await keyConfigDigestOf({
+          ohttpKeyConfig: keyConfig,
+          receiptKey: fromBase64Url(asked.receiptKey),
+        }),
+        enclaveNonce: fromBase64Url(asked.enclaveNonce),
+      };
+      const sealed = await hpkeSealTo({
+        publicKey: releasePublicKey({ keyConfig }),
+        info: keyReleaseInfo,
+        aad: keyReleaseAad(binding),
+        plaintext: new Uint8Array(32).fill(7),
+      });
+      const claims = { ...binding, leaseId: 'host', ttlSeconds: 60, issuedAt: new Date() };
+      const lease = ownLease
+        ? toBase64Url(
+            await signLease({ claims, sign: (bytes) => Promise.resolve(new Uint8Array(sign(null, bytes, own))) }),
+          )
+        : answer.lease;
+      return Response.json({ ...answer, lease, sealedRoot: sealedKeyToJson(sealed) });
+    };
+    const enclave = await start(world.config(), { fetch: host });
+    await expect.poll(() => enclave.events.map((event) => event['code']), { timeout: 60_000 }).toContain(code);
+    expect(enclave.state).not.toBe('serving');
+    await enclave.close();
   });
 
   it('tells its host no word of an engine that does not load the model', async () => {

@@ -89,6 +89,7 @@ describe('a sealed model on a disk', () => {
     ['no text', Uint8Array.of(0xff, 0xfe)],
     ['no files', '{"files":[]}'],
     ['another member', '{"files":[{"path":"a","size":1}],"more":1}'],
+    ['a link', '{"files":[{"path":"a","size":0,"link":"../../etc/passwd"}]}'],
     ['a negative size', '{"files":[{"path":"a","size":-1}]}'],
     ['a way out', '{"files":[{"path":"../a","size":1}]}'],
     ['a way out in the middle', '{"files":[{"path":"a/../../b","size":1}]}'],
