@@ -169,7 +169,7 @@ export function classText({ deployment, scope }: Pick<VerifiedEnclave, 'deployme
 function leaseText(lease: VerifiedEnclave['lease']): string {
   return lease === undefined
     ? 'none was shown'
-    : `of ${timeOf(lease.issuedAt)} by the owner’s broker, for ${lease.ttlSeconds} seconds; renewed while it agrees`;
+    : `of ${timeOf(lease.issuedAt)} by ${lease.shares === undefined ? 'the owner’s broker' : `the brokers of shares ${lease.shares.join(', ')}`}, for ${lease.ttlSeconds} seconds; renewed while it agrees`;
 }
 
 /** In UTC, as receipts and logs have it. */

@@ -19,14 +19,18 @@ export interface Grant {
 /** Milliseconds that rise evenly whatever the host does to the wall clock. */
 export type Clock = () => number;
 
+/** See `shownLeaseSchema`. */
+export type ShownToken =
+  { readonly token: string } | { readonly shares: { readonly share: number; readonly token: string }[] };
+
 /** What lets the enclave answer: one broker's lease, or as many as the key has to come from. */
 export interface Permission {
   /** Fires once, with the reason, when it is lost; it is lost for good. */
   readonly signal: AbortSignal;
   /** That a broker logged it; see `Grant`. */
   readonly logProof: string | undefined;
-  /** The lease as the one broker of the release signed it, for clients; undefined where several brokers grant one each. */
-  readonly token: string | undefined;
+  /** What lives of it, as the broker signed it, for clients; where several brokers grant one each, by their shares. */
+  readonly shown: ShownToken;
   /** Milliseconds for which the enclave may still answer. */
   remainingMs(): number;
   /** The time of whoever grants it, carried on by the clock. */
@@ -76,6 +80,10 @@ export class Lease implements Permission {
   /** The lease as the broker signed it. */
   get token(): string {
     return this.#grant.token;
+  }
+
+  get shown(): ShownToken {
+    return { token: this.token };
   }
 
   get leaseId(): string {

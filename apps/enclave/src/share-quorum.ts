@@ -2,7 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { checkShare, joinShares, type Manifest } from '@fastness/model';
 import type { EnclaveKeys } from './boot/enclave-keys.ts';
 import { renewLease, requestShare, type KeyRequestOptions, type ShareGrant } from './boot/request-key.ts';
-import { backOffMs, isFinal, Lease, pause, type Grant, type Permission } from './lease.ts';
+import { backOffMs, isFinal, Lease, pause, type Grant, type Permission, type ShownToken } from './lease.ts';
 
 /** What is asked of one broker. */
 export type ShareRequest = KeyRequestOptions & {
@@ -91,9 +91,12 @@ export class ShareQuorum implements Permission {
     return this.#lost.signal;
   }
 
-  /** The lease of one broker shows nothing where several have to agree. */
-  get token(): undefined {
-    return undefined;
+  /** Of every broker whose lease lives: one alone would show nothing where several have to agree. */
+  get shown(): ShownToken {
+    const shares = this.#holders.flatMap(({ index, lease }) =>
+      lease !== undefined && lease.remainingMs() > 0 ? [{ share: index, token: lease.token }] : [],
+    );
+    return { shares };
   }
 
   /** The proof of one of the brokers. */

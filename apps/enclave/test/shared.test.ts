@@ -1,10 +1,18 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyConfigDigestOf } from '@fastness/attest';
-import { hpkeSealTo, releasePublicKey, sealedKeyToJson, shareReleaseAad, shareReleaseInfo } from '@fastness/channel';
+import {
+  hpkeSealTo,
+  openLease,
+  releasePublicKey,
+  sealedKeyToJson,
+  shareReleaseAad,
+  shareReleaseInfo,
+} from '@fastness/channel';
 import { keyReleaseRequestSchema, keyReleaseResponseSchema, type KeyReleaseResponse } from '@fastness/channel/wire';
-import { fromBase64Url, fromHex } from '@fastness/codec';
+import { fromBase64Url, fromHex, toHex } from '@fastness/codec';
 import type { FastnessError } from '@fastness/codec/errors';
+import { brokersOf } from '@fastness/model/release';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateEnclaveKeys } from '../src/boot/enclave-keys.ts';
 import { obtainKey, type ObtainedKey } from '../src/boot/obtain-key.ts';
@@ -203,6 +211,20 @@ describe.skipIf(!hasModels)('an enclave whose key three brokers share', { timeou
     return response.text();
   };
 
+  /** The numbers of the brokers whose leases a client is shown, each signed by the broker of its share, for these keys. */
+  const sharesShown = async (url: string): Promise<number[]> => {
+    const { bundle, keyConfigDigest } = await connect(url, world);
+    const { release } = await readSealed(world.modelDir, new AbortController().signal);
+    const shown = bundle.lease !== undefined && 'shares' in bundle.lease ? bundle.lease.shares : [];
+    for (const { share, token } of shown) {
+      const broker = brokersOf(release).find((each) => each.share === share);
+      const claims = await openLease({ lease: fromBase64Url(token), brokerKey: broker?.brokerKey ?? new Uint8Array() });
+      expect(claims.keyConfigDigest).toEqual(keyConfigDigest);
+      expect(toHex(claims.releaseDigest)).toBe(world.releaseDigest);
+    }
+    return shown.map(({ share }) => share).toSorted((one, other) => one - other);
+  };
+
   it('serves while two of them are there, whichever two', async () => {
     const [, two, three] = world.brokers;
     await two.stop();
@@ -219,6 +241,8 @@ describe.skipIf(!hasModels)('an enclave whose key three brokers share', { timeou
     push(601);
     await until('share-lapsed', 2);
     expect(enclave.state).toBe('serving');
+    // Clients are shown the leases that live, and no other.
+    expect(await sharesShown(enclave.url)).toEqual([1, 3]);
     expect(await answer(enclave.url)).toContain('level=');
     await enclave.close();
     await two.start(600);

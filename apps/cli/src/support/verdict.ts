@@ -42,8 +42,10 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; ${verified.verdict.checks.length} checks in all`);
   output.detail('report data binds this nonce, the encryption key, the receipt key and the release');
   if (verified.lease !== undefined) {
-    const { issuedAt, ttlSeconds } = verified.lease;
-    output.detail(`leased by the owner's broker at ${issuedAt.toISOString()} for ${ttlSeconds} s, to these very keys`);
+    const { issuedAt, ttlSeconds, shares } = verified.lease;
+    const by =
+      shares === undefined ? "the owner's broker" : `the brokers of shares ${shares.join(', ')}, the deciding one`;
+    output.detail(`leased by ${by} at ${issuedAt.toISOString()} for ${ttlSeconds} s, to these very keys`);
   }
   output.detail(
     verified.scope === 'pinned'

@@ -46,9 +46,7 @@ export function createAttestation(options: {
       keyConfig: toBase64Url(keys.keyConfig),
       receiptKey: toBase64Url(keys.receiptKey),
       ...(logProof === undefined ? {} : { logProof }),
-      ...(lease.token === undefined
-        ? {}
-        : { lease: { token: lease.token, ...(first === undefined ? {} : { first }) } }),
+      lease: { ...lease.shown, ...(first === undefined ? {} : { first }) },
     };
     return `${JSON.stringify(common).slice(0, -1)},"release":${releaseText(release)}}`;
   });

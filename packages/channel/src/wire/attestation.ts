@@ -1,5 +1,5 @@
 import { NONCE_BATCH_MAX } from '@fastness/attest';
-import { releasePackageSchema } from '@fastness/model/release';
+import { maxKeyShares, releasePackageSchema } from '@fastness/model/release';
 import { z } from 'zod';
 import { base64Url32Schema, base64UrlUpTo, cmwJsonSchema, evidenceJsonSchema, logProofSchema } from './fields.ts';
 
@@ -19,20 +19,31 @@ export const nonceBatchSchema = z.strictObject({
 });
 export type NonceBatchJson = z.infer<typeof nonceBatchSchema>;
 
+const leaseToken = base64UrlUpTo(4096);
+const firstKeys = z
+  .strictObject({
+    keyConfig: base64UrlUpTo(16 * 1024),
+    receiptKey: base64Url32Schema,
+    succession: base64UrlUpTo(4096),
+  })
+  .exactOptional();
+
 /**
- * By which the broker lets the enclave serve: `token` is the COSE_Sign1 of the last renewal. It names the keys that the enclave
+ * By which the broker lets the enclave serve: `token` is the COSE_Sign1 of the last renewal; of a key that brokers share,
+ * `shares` has that of every broker whose lease lives, by the number of its share. It names the keys that the enclave
  * began with; where those in use have replaced them, `first` has the first ones and their word for the new (COSE_Sign1).
  */
-export const shownLeaseSchema = z.strictObject({
-  token: base64UrlUpTo(4096),
-  first: z
-    .strictObject({
-      keyConfig: base64UrlUpTo(16 * 1024),
-      receiptKey: base64Url32Schema,
-      succession: base64UrlUpTo(4096),
-    })
-    .exactOptional(),
-});
+export const shownLeaseSchema = z.union([
+  z.strictObject({ token: leaseToken, first: firstKeys }),
+  z.strictObject({
+    shares: z
+      .array(z.strictObject({ share: z.int().min(1).max(maxKeyShares), token: leaseToken }))
+      .min(1)
+      .max(maxKeyShares),
+    first: firstKeys,
+  }),
+]);
+export type ShownLease = z.infer<typeof shownLeaseSchema>;
 
 /**
  * Answer to `POST /attestation`: everything that a client needs to verify the enclave without another call.

@@ -99,6 +99,11 @@ export const clientErrors = Object.freeze({
     message: 'The lease that the enclave shows was granted to another enclave.',
     next: distrust,
   },
+  CLIENT_LEASE_SHARES: {
+    class: 'denied',
+    message: 'Fewer brokers than the release asks for are shown to let the enclave serve.',
+    next: 'Check the URL, and ask the operators of the brokers: an enclave that as many still trust shows all their leases.',
+  },
   CLIENT_LEASE_TIME: {
     class: 'denied',
     message: 'The lease that the enclave shows is over, or not of this time.',

@@ -30,12 +30,12 @@ export const evidenceErrors = Object.freeze({
   EVIDENCE_TIMEOUT: {
     class: 'unavailable',
     message: 'The TEE did not answer in time.',
-    next: 'Try again; if it persists, start the TEE again.',
+    next: 'Try again; if it persists, look for other programs that use the device and into the log of the kernel, or start the simulated TEE again.',
   },
   EVIDENCE_REFUSED: {
     class: 'unavailable',
     message: 'The TEE refused to make a report.',
-    next: 'See the code in the detail for what it refused.',
+    next: 'The detail has the code of the kernel, the firmware or the simulated TEE; the first two also leave a line in the log of the kernel.',
   },
   EVIDENCE_RESPONSE: {
     class: 'invalid',
