@@ -35,7 +35,7 @@ export const evidenceErrors = Object.freeze({
   EVIDENCE_REFUSED: {
     class: 'unavailable',
     message: 'The TEE refused to make a report.',
-    next: 'The detail has the code of the kernel, the firmware or the simulated TEE; the first two also leave a line in the log of the kernel.',
+    next: 'The detail has the code of the kernel, the firmware or the simulated TEE; the log of the kernel may say more.',
   },
   EVIDENCE_RESPONSE: {
     class: 'invalid',
