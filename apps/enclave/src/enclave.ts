@@ -16,6 +16,7 @@ import { backOffMs, isFinal, pause, type Clock } from './lease.ts';
 import { errorFields, type Log } from './log.ts';
 import { libc } from './memory/libc.ts';
 import { readHardening, type HardeningFacts } from './memory/index.ts';
+import { requireAdapters } from './start/adapters.ts';
 import { requireHardwareRules } from './start/waivers.ts';
 import { listen, type Listener } from './serve/node-http.ts';
 import { createOuter } from './serve/outer.ts';
@@ -142,6 +143,7 @@ class Enclave {
     // All that can fail without a key fails before one is asked for.
     const sealed = await readSealed(this.#config.modelDir, signal);
     this.#facts.sealed = sealed;
+    requireAdapters(this.#config.adapters, sealed.release.traffic);
     const { sealedState } = this.#config;
     await using state = sealedState === undefined ? undefined : await openSealedState(sealedState);
     if (state !== undefined) this.#log('info', 'sealed-state', { found: state.found, trust: state.trust });

@@ -1,15 +1,25 @@
 import { onTestFinished } from 'vitest';
 import type { Cmw } from '@fastness/attest';
-import { collect, outerTypesOf, sealRequest, type ChannelProtocol, type OpenedResponse } from '@fastness/channel';
+import {
+  collect,
+  outerTypesOf,
+  sealRequest,
+  type ChannelProtocol,
+  type OhttpProtocol,
+  type OpenedResponse,
+} from '@fastness/channel';
 import { mediaTypes } from '@fastness/channel/wire';
 import { generateEnclaveKeys } from '../src/boot/enclave-keys.ts';
 import { KeyRing } from '../src/serve/key-ring.ts';
 import { listen } from '../src/serve/node-http.ts';
 import { createOuter } from '../src/serve/outer.ts';
+import type { TrafficShape } from '../src/serve/traffic/shape.ts';
 import type { Serving } from '../src/serve/serving.ts';
 
 const evidence: Cmw = { type: 'application/vnd.fastness.test', value: new Uint8Array(8) };
 const releaseDigest = new Uint8Array(32).fill(3);
+
+const noShape: TrafficShape = { frameBytes: 0, frameMs: 1, startMs: 1, leastFrames: 1, stepsPerDoubling: 1 };
 
 export interface GatewayAlone {
   readonly url: string;
@@ -32,6 +42,8 @@ export async function gatewayAlone(options: {
   readonly replayEntries?: number;
   readonly protocols?: readonly ChannelProtocol[];
   readonly unopenedBytes?: number;
+  /** Bytes of a frame, as a traffic profile has them. */
+  readonly bodyChunk?: number;
 }): Promise<GatewayAlone> {
   const { clock = () => performance.now(), assertHeld = () => {} } = options;
   const ring = await KeyRing.create({
@@ -50,7 +62,7 @@ export async function gatewayAlone(options: {
   const part: Pick<Serving, 'api' | 'ring' | 'shape' | 'releaseDigest'> & { lease: unknown; release: unknown } = {
     api: options.api,
     ring,
-    shape: undefined,
+    shape: options.bodyChunk === undefined ? undefined : { ...noShape, frameBytes: options.bodyChunk },
     releaseDigest,
     lease: { assertHeld },
     release: {},
@@ -100,7 +112,7 @@ export async function send(
   url: string,
   keyConfig: Uint8Array,
   request: Request,
-  protocol: ChannelProtocol = 'chunked-ohttp',
+  protocol: OhttpProtocol = 'chunked-ohttp',
 ): Promise<{ seen: Seen; opened?: OpenedResponse; text: string }> {
   const sealed = await sealRequest({ keyConfig, request, protocol });
   const types = outerTypesOf(protocol);

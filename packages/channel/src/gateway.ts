@@ -1,8 +1,9 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { defaultMessageLimits } from './bhttp/limits.ts';
+import { openEhbpRequest, type EhbpRequest, type OpenedEhbpRequest } from './ehbp/open-request.ts';
 import type { GatewayKeys } from './gateway-keys.ts';
 import { openRequest, type GatewayLimits, type OpenedRequest } from './open-request.ts';
-import { defaultProtocol, type ChannelProtocol } from './protocol.ts';
+import { defaultProtocol, type ChannelProtocol, type OhttpProtocol } from './protocol.ts';
 import type { ReplayCache } from './replay-cache.ts';
 
 export const defaultGatewayLimits: GatewayLimits = Object.freeze({
@@ -20,7 +21,16 @@ export interface Gateway {
    * @throws FastnessError `CHANNEL_PROTOCOL_REFUSED`, `CHANNEL_KEY_UNKNOWN`, `CHANNEL_REQUEST_UNOPENABLE`, `CHANNEL_REPLAYED`,
    *   `CHANNEL_REPLAY_CACHE_FULL`, `CHANNEL_REQUEST_TOO_LARGE`, `CHANNEL_TRUNCATED`, `CHANNEL_CHUNK_*`, `CHANNEL_HTTP_*`
    */
-  readonly open: (stream: ReadableStream<Uint8Array>, protocol?: ChannelProtocol) => Promise<OpenedRequest>;
+  readonly open: (
+    stream: ReadableStream<Uint8Array>,
+    protocol?: OhttpProtocol,
+  ) => Promise<OpenedRequest<OhttpProtocol>>;
+  /**
+   * Opens a request of EHBP. Resolves once its first frame is on hand. Nothing names the key: where this fails with
+   * `CHANNEL_REQUEST_UNOPENABLE`, another gateway may open the same frames.
+   * @throws FastnessError as `open`, and `CHANNEL_UNSEALED` for a request that came in the clear
+   */
+  readonly openEhbp: (request: EhbpRequest) => Promise<OpenedEhbpRequest>;
   /**
    * Replaces the keys and empties the replay cache. Requests opened before go on with the secrets they have; the old
    * private keys are dropped with the last reference to them, and requests sealed to them get `CHANNEL_KEY_UNKNOWN`.
@@ -65,6 +75,10 @@ export function createGateway(options: {
         throw new FastnessError('CHANNEL_PROTOCOL_REFUSED', `Not ${protocol}.`);
       }
       return openRequest({ stream, protocol, keys: () => keys, replayCache, limits, chunkInterval });
+    },
+    openEhbp: async (request) => {
+      if (!protocols.has('ehbp')) throw new FastnessError('CHANNEL_PROTOCOL_REFUSED', 'Not ehbp.');
+      return openEhbpRequest({ request, keys: () => keys, replayCache, chunkInterval });
     },
     rotate: (next) => {
       keys = next;

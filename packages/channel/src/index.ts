@@ -10,6 +10,9 @@ export {
   type MessageDigest,
 } from './digest.ts';
 export { describeGatewayKeys, generateGatewayKeys, type GatewayKeys } from './gateway-keys.ts';
+export { EhbpFrames } from './ehbp/frames.ts';
+export { ehbpKeyHeader, ehbpKeyProblem, ehbpNonceHeader } from './ehbp/labels.ts';
+export { type EhbpRequest, type OpenedEhbpRequest } from './ehbp/open-request.ts';
 export { createGateway, defaultChunkInterval, defaultGatewayLimits, type Gateway } from './gateway.ts';
 export { type GatewayLimits, type GatewayRequest, type OpenedRequest } from './open-request.ts';
 export { kemX25519, kemXWing } from './hpke.ts';
@@ -36,6 +39,7 @@ export {
   protocolOfType,
   weaknessesOf,
   type ChannelProtocol,
+  type OhttpProtocol,
 } from './protocol.ts';
 export { createReplayCache, type ReplayCache } from './replay-cache.ts';
 export { prepareSeal, sealRequest, type PreparedSeal, type SealedRequest, type SealTarget } from './seal-request.ts';

@@ -6,12 +6,13 @@ import { startRequestDigest } from './digest.ts';
 import { gatewayPrimitives, type GatewayKeys } from './gateway-keys.ts';
 import { truncated } from './ohttp/chunk-reader.ts';
 import { openRequestContext } from './ohttp/request-opener.ts';
-import { formOf, type ChannelProtocol } from './protocol.ts';
+import { formOf, type ChannelProtocol, type OhttpProtocol } from './protocol.ts';
+import { openedFrom } from './opened.ts';
 import { PullReader } from './pull-reader.ts';
 import type { ReplayCache } from './replay-cache.ts';
 import { prepareResponse, sealResponse, type GatewayResponse } from './seal-response.ts';
 import { noteRefusal } from './sealed-refusal.ts';
-import { pullStream, streamSource } from './stream-source.ts';
+import { streamSource } from './stream-source.ts';
 
 /** Limits of a gateway; sizes in bytes. */
 export interface GatewayLimits extends MessageLimits {
@@ -31,7 +32,7 @@ export interface GatewayRequest {
   readonly trailers: Promise<Headers>;
 }
 
-export interface OpenedRequest {
+export interface OpenedRequest<P extends ChannelProtocol = ChannelProtocol> {
   readonly request: GatewayRequest;
   /** Digest of the request as a receipt states it; settles when the body closes, rejects when it fails. */
   readonly requestDigest: Promise<Uint8Array>;
@@ -43,9 +44,10 @@ export interface OpenedRequest {
   /** The key agreement the client used: `0x647a` X-Wing, `0x0020` X25519. */
   readonly kem: number;
   /** How the request came, and how its response goes. */
-  readonly protocol: ChannelProtocol;
+  readonly protocol: P;
   /**
-   * Seals the one response to this request: body of the outer response, whose media type `outerTypesOf(protocol)` has.
+   * Seals the one response to this request: body of the outer response. Of OHTTP, `outerTypesOf(protocol)` has its
+   * media type; of EHBP, status and fields go beside it in the clear, and trailers are refused.
    * @throws FastnessError `CHANNEL_HTTP_*`, `CHANNEL_BODY_TYPE`; `CHANNEL_ALREADY_ANSWERED` for a second response
    */
   readonly sealResponse: (response: GatewayResponse) => ReadableStream<Uint8Array>;
@@ -54,12 +56,12 @@ export interface OpenedRequest {
 /** Opens one request; see `Gateway.open`. Where its content is at fault, `takeRefusalSealer` has the means to say so. */
 export async function openRequest(options: {
   stream: ReadableStream<Uint8Array>;
-  protocol: ChannelProtocol;
+  protocol: OhttpProtocol;
   keys: () => GatewayKeys;
   replayCache: ReplayCache;
   limits: GatewayLimits;
   chunkInterval: number;
-}): Promise<OpenedRequest> {
+}): Promise<OpenedRequest<OhttpProtocol>> {
   const { protocol, keys, replayCache, limits, chunkInterval } = options;
   const form = formOf(protocol);
   const source = streamSource(options.stream);
@@ -93,50 +95,13 @@ export async function openRequest(options: {
       noteRefusal(error, seal);
       throw error;
     });
-    const { method, authority, path, headers } = message;
-    const digest = startRequestDigest({ method, path }, primitives);
-    const ended = Promise.withResolvers<{ trailers: Headers; requestDigest: Uint8Array }>();
-    const trailers = ended.promise.then((end) => end.trailers);
-    const requestDigest = ended.promise.then((end) => end.requestDigest);
-    for (const promise of [trailers, requestDigest]) promise.catch(() => undefined);
-    const step = async () => {
-      try {
-        const bytes = await message.nextBody();
-        if (bytes === undefined) ended.resolve({ trailers: message.trailers(), requestDigest: await digest.finish() });
-        else await digest.update(bytes);
-        return bytes;
-      } catch (error) {
-        ended.reject(error);
-        await source.cancel(error);
-        throw error;
-      }
-    };
-    // One step at a time: a body may be cancelled while a read of it is under way.
-    let last: Promise<unknown> = Promise.resolve();
-    const next = () => {
-      const result = last.then(step);
-      last = result.catch(() => undefined);
-      return result;
-    };
-    let discarded = false;
-    const drain = async () => {
-      discarded = true;
-      try {
-        while ((await next()) !== undefined);
-      } catch {
-        // The digest's promise carries the failure.
-      }
-    };
-    const nextForReader = () => {
-      // A reader must not take what is left after a part was dropped for the whole.
-      if (discarded) throw new FastnessError('CHANNEL_CANCELLED');
-      return next();
-    };
-    const body = pullStream({ next: async () => nextForReader(), cancel: drain });
     return {
-      request: { method, authority, path, headers, body, trailers },
-      requestDigest,
-      discardBody: drain,
+      ...openedFrom({
+        message,
+        control: message,
+        digest: startRequestDigest(message, primitives),
+        cancel: source.cancel,
+      }),
       kem: suite.kem,
       protocol,
       sealResponse: seal,

@@ -11,13 +11,13 @@ import { acceptableKeys, setUpFirst, type RequestContext } from './ohttp/request
 import { exportResponseSecret, type ResponseSecret } from './ohttp/response-key.ts';
 import { openResponse, type OpenedResponse, type OpenResponseOptions } from './open-response.ts';
 import { webPrimitives, type Primitives } from './primitives.ts';
-import { defaultProtocol, formOf, type ChannelProtocol } from './protocol.ts';
+import { defaultProtocol, formOf, type OhttpProtocol } from './protocol.ts';
 import { streamSource } from './stream-source.ts';
 
 /** A sealed request and the means to open its response, and no other. */
 export interface SealedRequest {
   /** How it goes; `outerTypesOf(protocol)` has the media types. */
-  readonly protocol: ChannelProtocol;
+  readonly protocol: OhttpProtocol;
   /** Body of the outer `POST`. */
   readonly body: ReadableStream<Uint8Array>;
   /** Id of the gateway key the request is sealed to. */
@@ -38,11 +38,11 @@ export interface SealedRequest {
 export interface PreparedSeal {
   /** The key agreement in use: `0x647a` X-Wing, `0x0020` X25519. */
   readonly kem: number;
-  readonly protocol: ChannelProtocol;
+  readonly protocol: OhttpProtocol;
 }
 
 interface Prepared extends RequestContext {
-  readonly protocol: ChannelProtocol;
+  readonly protocol: OhttpProtocol;
   readonly secret: Promise<ResponseSecret>;
   readonly primitives: Primitives;
 }
@@ -54,7 +54,7 @@ export interface SealTarget {
   /** Accept X25519 alone, without post-quantum protection, where the runtime lacks ML-KEM-768. Default: false. */
   readonly allowX25519?: boolean;
   /** Default: chunked OHTTP. */
-  readonly protocol?: ChannelProtocol;
+  readonly protocol?: OhttpProtocol;
   /** Default: WebCrypto's. */
   readonly primitives?: Primitives;
 }

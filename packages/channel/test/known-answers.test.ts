@@ -7,6 +7,7 @@ import { encodeKnownRequest, encodeKnownResponse } from '../src/bhttp/encode.ts'
 import { wholeMessage } from '../src/bhttp/message-source.ts';
 import { incomplete } from '../src/bhttp/incomplete.ts';
 import { defaultMessageLimits } from '../src/bhttp/limits.ts';
+import { sealEhbpResponse } from '../src/ehbp/seal-response.ts';
 import { gatewayKeysFrom } from '../src/gateway-keys.ts';
 import { suiteOf, type HpkeSuite, type SuiteId } from '../src/hpke.ts';
 import { ChunkReader, truncated } from '../src/ohttp/chunk-reader.ts';
@@ -18,6 +19,7 @@ import { openResponseChunk, sealResponseChunk } from '../src/ohttp/response-chun
 import { deriveResponseKey, exportResponseSecret } from '../src/ohttp/response-key.ts';
 import { plainForm } from '../src/ohttp/plain.ts';
 import { sealStream } from '../src/ohttp/chunk-writer.ts';
+import { webPrimitives } from '../src/primitives.ts';
 import { PullReader } from '../src/pull-reader.ts';
 import { pullStream, streamSource } from '../src/stream-source.ts';
 import { readAll, streamOf } from './support/bytes.ts';
@@ -175,6 +177,33 @@ describe.skipIf(!haveVectors)('RFC 9458, appendix A', () => {
     expect(await decodeResponse(readerOf(answer), defaultMessageLimits)).toMatchObject({ status: 200 });
     const encoded = encodeKnownResponse({ status: 200, fields: [], content: new Uint8Array(0) });
     expect(toHex(encoded)).toBe(`${known.response_bhttp}000000`);
+  });
+});
+
+const ehbpSchema = z.object({
+  exportedSecret: z.string(),
+  requestEnc: z.string(),
+  responseNonce: z.string(),
+  plaintext: z.string(),
+  encryptedResponse: z.string(),
+});
+
+describe.skipIf(!haveVectors)('EHBP', () => {
+  it('reproduces the response of its published vector', async () => {
+    const known = ehbpSchema.parse(vector('ehbp-response-decryption.json'));
+    const derived = z.object({ derivedNonceBase: z.string() }).parse(vector('ehbp-derive.json'));
+    const secret = {
+      hkdf: await webPrimitives.hkdf(fromHex(known.exportedSecret)),
+      aead: 2,
+      enc: fromHex(known.requestEnc),
+    };
+    const key = deriveResponseKey(secret, fromHex(known.responseNonce), 'encrypt');
+    expect(toHex((await key).baseNonce)).toBe(derived.derivedNonceBase);
+    const response = { status: 200, body: fromHex(known.plaintext) };
+    const sealed = await readAll(sealEhbpResponse({ key, response, chunkInterval: 0 }));
+    expect(toHex(sealed)).toBe(known.encryptedResponse);
+    const trailers = () => ({});
+    expect(() => sealEhbpResponse({ key, response: { ...response, trailers }, chunkInterval: 0 })).toThrow('trailers');
   });
 });
 

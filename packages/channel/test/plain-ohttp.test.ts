@@ -10,7 +10,7 @@ import {
   sealRequest,
   weaknessesOf,
   type BinaryRequest,
-  type ChannelProtocol,
+  type OhttpProtocol,
   type Gateway,
   type GatewayLimits,
 } from '../src/index.ts';
@@ -21,13 +21,13 @@ import { samplePost } from './support/exchange.ts';
 const flip = (bytes: Uint8Array, at: number): Uint8Array => bytes.with(at, (bytes[at] ?? 0) ^ 1);
 
 async function gatewayOf(
-  protocols: readonly ChannelProtocol[] = ['chunked-ohttp', 'ohttp'],
+  protocols: readonly OhttpProtocol[] = ['chunked-ohttp', 'ohttp'],
   limits: Partial<GatewayLimits> = {},
 ): Promise<Gateway> {
   return createGateway({ keys: await generateGatewayKeys(), replayCache: createReplayCache(), protocols, limits });
 }
 
-async function seal(gateway: Gateway, protocol: ChannelProtocol = 'ohttp', request: BinaryRequest = samplePost) {
+async function seal(gateway: Gateway, protocol: OhttpProtocol = 'ohttp', request: BinaryRequest = samplePost) {
   const sealed = await sealRequest({ keyConfig: gateway.keys.keyConfig, protocol, request });
   return { sealed, bytes: await readAll(sealed.body) };
 }

@@ -1,5 +1,4 @@
 import { attestationPolicySchema } from '@fastness/attest';
-import { adapterProtocols } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 import { ownerRootSchema } from '@fastness/model/release';
 import { z } from 'zod';
@@ -74,7 +73,7 @@ export const clientPolicySchema = z.strictObject({
     .exactOptional()
     .describe('Whether a runtime without ML-KEM-768 may use X25519 alone. Absent: false.'),
   protocol: z
-    .enum(adapterProtocols)
+    .literal('ohttp')
     .exactOptional()
     .describe(
       'The adapter that requests go through instead of the channel’s own protocol, chunked OHTTP, with what it does worse: see docs/protocol.md, section 8. Absent: chunked OHTTP and nothing else. Either way there is no fallback to another.',

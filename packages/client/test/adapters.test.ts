@@ -93,7 +93,7 @@ describe('a client whose policy names no adapter', () => {
 });
 
 it('a policy names adapters that there are', () => {
-  for (const protocol of ['chunked', 'OHTTP', 'http', '', null]) {
+  for (const protocol of ['chunked', 'ehbp', 'OHTTP', 'http', '', null]) {
     expect(() => policyFor({ client: { protocol } })).toThrow(
       expect.objectContaining({ code: 'CLIENT_POLICY_INVALID' }),
     );

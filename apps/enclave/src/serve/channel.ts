@@ -3,7 +3,8 @@ import {
   outerTypesOf,
   protocolOfType,
   takeRefusalSealer,
-  type ChannelProtocol,
+  type GatewayResponse,
+  type OhttpProtocol,
   type OpenedRequest,
   type ReceiptIssuer,
 } from '@fastness/channel';
@@ -11,6 +12,7 @@ import { errorHeader } from '@fastness/channel/wire';
 import { FastnessError } from '@fastness/codec/errors';
 import { ApiError, errorResponse } from './inner/api-error.ts';
 import { arrivingBody, type Place } from './admission.ts';
+import type { Generation, KeyRing } from './key-ring.ts';
 import type { Serving } from './serving.ts';
 import { shapedAnswer } from './traffic/whole-answer.ts';
 import type { UnopenedRoom } from './unopened-room.ts';
@@ -40,41 +42,75 @@ export async function answerSealed(options: SealedExchange): Promise<Response> {
   const { ring } = serving;
   const protocol = protocolOfType(request.headers.get('content-type'));
   if (protocol === undefined) {
-    const types = [...ring.protocols].map((each) => outerTypesOf(each).request);
-    throw new FastnessError('ENCLAVE_REQUEST', `The media type must be ${types.join(' or ')}.`);
+    throw new FastnessError('ENCLAVE_REQUEST', `The media type must be ${outerTypesOf(defaultProtocol).request}.`);
   }
   if (!ring.protocols.has(protocol)) throw new FastnessError('CHANNEL_PROTOCOL_REFUSED', `Not ${protocol}.`);
   if (request.body === null) throw new FastnessError('ENCLAVE_REQUEST', 'The body is empty.');
   const arriving = arrivingBody(request.body, place);
   const held = protocol === defaultProtocol ? arriving : options.unopened.hold(arriving);
   const { generation, stream } = await ring.generationFor(held);
+  const reply = ohttpReply(protocol);
   let opened: OpenedRequest;
   try {
     opened = await generation.gateway.open(stream, protocol);
   } catch (error) {
     const seal = takeRefusalSealer(error);
-    if (seal !== undefined) return refused({ ...options, began, protocol, seal }, error);
+    if (seal !== undefined) return refused({ ...options, began, seal, reply }, error);
     place.signal.throwIfAborted();
-    if (!(error instanceof FastnessError) || error.code !== 'CHANNEL_REPLAY_CACHE_FULL') throw error;
-    // A replay cannot be told apart from a first request any more, so these keys have answered their last.
-    if (ring.current === generation) await ring.rotate();
-    throw new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were replaced.');
+    throw await withoutFullCache(error, ring, generation);
   }
-  place.opened();
+  return answerWhatOpened({ ...options, began, opened, reply, receipts: generation.receipts });
+}
+
+/** Makes the outer response out of the sealed body of an inner one. */
+export type Reply = (
+  inner: { readonly status: number; readonly headers: Headers },
+  sealed: ReadableStream<Uint8Array>,
+) => Response;
+
+/** OHTTP: all that is outside is the media type. */
+const ohttpReply =
+  (protocol: OhttpProtocol): Reply =>
+  (_inner, sealed) =>
+    new Response(sealed, { headers: { 'content-type': outerTypesOf(protocol).response } });
+
+/** What to tell whoever could not be answered: with a full replay cache, keys that have answered their last are replaced. */
+export async function withoutFullCache(error: unknown, ring: KeyRing, generation: Generation): Promise<unknown> {
+  if (!(error instanceof FastnessError) || error.code !== 'CHANNEL_REPLAY_CACHE_FULL') return error;
+  // A replay cannot be told apart from a first request any more.
+  if (ring.current === generation) await ring.rotate();
+  return new FastnessError('CHANNEL_KEY_UNKNOWN', 'The keys were replaced.');
+}
+
+interface Answering extends SealedExchange {
+  readonly began: number;
+  readonly reply: Reply;
+}
+
+/** Answers a request that opened, if only with what is wrong with it. Absent `receipts`: the protocol has no room for one. */
+export async function answerWhatOpened(
+  options: Answering & { readonly opened: OpenedRequest; readonly receipts?: ReceiptIssuer },
+): Promise<Response> {
+  const { opened } = options;
+  options.place.opened();
   try {
-    return await answerOpened(options, opened, generation.receipts);
+    return await answerOpened(options);
   } catch (error) {
-    return refused({ ...options, began, protocol, seal: opened.sealResponse }, error);
+    return refused({ ...options, seal: opened.sealResponse }, error);
   }
 }
 
-async function answerOpened(
-  { request, serving, place, stallMs }: SealedExchange,
-  opened: OpenedRequest,
-  receipts: ReceiptIssuer,
-): Promise<Response> {
+async function answerOpened({
+  request,
+  serving,
+  place,
+  stallMs,
+  opened,
+  reply,
+  receipts,
+}: Answering & { readonly opened: OpenedRequest; readonly receipts?: ReceiptIssuer }): Promise<Response> {
   const { lease, api, shape } = serving;
-  const trailers = receipts.trailersFor(opened);
+  const receiptFor = receipts?.trailersFor(opened);
   lease.assertHeld();
   let broken: unknown;
   opened.requestDigest.catch((error: unknown) => (broken = error));
@@ -87,16 +123,20 @@ async function answerOpened(
   // A request whose place was taken away has no digest, so its answer could have no receipt.
   place.signal.throwIfAborted();
   place.answered();
-  return sealedBody(
-    opened.protocol,
+  const trailers: GatewayResponse['trailers'] =
+    receiptFor === undefined
+      ? undefined
+      : (end) => {
+          lease.assertHeld();
+          return receiptFor(end);
+        };
+  return reply(
+    response,
     opened.sealResponse({
       status: response.status,
       headers: response.headers,
       body: response.body,
-      trailers: (end) => {
-        lease.assertHeld();
-        return trailers(end);
-      },
+      ...(trailers === undefined ? {} : { trailers }),
       // The frames of a stream stay what they are: each is sealed alone, and what follows them has one size too.
       ...(shape === undefined ? {} : { bodyChunk: shape.frameBytes }),
       filter: (source) => whenClosed(source, () => place.leave(), stallMs),
@@ -113,9 +153,9 @@ async function refused(
     stallMs,
     told,
     began,
-    protocol,
+    reply,
     seal,
-  }: SealedExchange & { began: number; protocol: ChannelProtocol; seal: OpenedRequest['sealResponse'] },
+  }: Answering & { readonly seal: OpenedRequest['sealResponse'] },
   cause: unknown,
 ): Promise<Response> {
   const error = told(place.signal.aborted ? place.signal.reason : cause);
@@ -123,8 +163,8 @@ async function refused(
   const response = shape === undefined ? whole : await shapedAnswer(whole, { began, shape, signal: request.signal });
   const headers = new Headers(response.headers);
   headers.set(errorHeader, error.code);
-  return sealedBody(
-    protocol,
+  return reply(
+    { status: response.status, headers },
     seal({
       status: response.status,
       headers,
@@ -133,10 +173,6 @@ async function refused(
       filter: (source) => whenClosed(source, () => place.leave(), stallMs),
     }),
   );
-}
-
-function sealedBody(protocol: ChannelProtocol, sealed: ReadableStream<Uint8Array>): Response {
-  return new Response(sealed, { headers: { 'content-type': outerTypesOf(protocol).response } });
 }
 
 async function answer(opened: OpenedRequest, signal: AbortSignal, api: Serving['api']): Promise<Response> {

@@ -72,6 +72,17 @@ export class KeyRing {
     return this.#current.gateway.protocols;
   }
 
+  /** Sealed bytes that one request may have. */
+  get requestBytes(): number {
+    return this.#options.requestBytes;
+  }
+
+  /** Those that answer now, the current one first. */
+  get generations(): readonly Generation[] {
+    const previous = this.#previousNow();
+    return previous === undefined ? [this.#current] : [this.#current, previous];
+  }
+
   get current(): Generation {
     return this.#current;
   }

@@ -1,3 +1,4 @@
+import { ehbpKeyProblem } from '@fastness/channel';
 import { wireLimits } from '@fastness/channel/wire';
 import { FastnessError } from '@fastness/codec/errors';
 import type { CollectEvidence } from '../boot/request-key.ts';
@@ -6,6 +7,7 @@ import type { BatchLimits } from './attestation-batches.ts';
 import { createAttestation } from './attestation.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { answerSealed } from './channel.ts';
+import { answerEhbp } from './ehbp.ts';
 import type { Serving } from './serving.ts';
 import { defaultUnopenedBytes, UnopenedRoom } from './unopened-room.ts';
 import type { WholeAnswer, WholeRoute } from './whole-message.ts';
@@ -30,6 +32,9 @@ export interface Outer {
   readonly whole: ReadonlyMap<string, WholeRoute>;
 }
 
+/** By which a client of EHBP is told to ask for the keys again; it looks at type and status alone. */
+const otherKey: ReadonlySet<string> = new Set(['CHANNEL_KEY_UNKNOWN', 'CHANNEL_REQUEST_UNOPENABLE']);
+
 const paths: ReadonlyMap<string, string> = new Map([
   ['/attestation', 'POST'],
   ['/ohttp', 'POST'],
@@ -43,12 +48,12 @@ const paths: ReadonlyMap<string, string> = new Map([
 export function createOuter(options: OuterOptions): Outer {
   const admission = new Admission(options.admission);
   const unopened = new UnopenedRoom(options.unopenedBytes ?? defaultUnopenedBytes);
-  const sealed = async (request: Request): Promise<Response> => {
+  const sealed = async (request: Request, answer: typeof answerSealed): Promise<Response> => {
     const serving = options.serving();
     serving.lease.assertHeld();
     const place = admission.enter();
     try {
-      return await answerSealed({
+      return await answer({
         request,
         serving,
         place,
@@ -75,9 +80,24 @@ export function createOuter(options: OuterOptions): Outer {
     answer: async (body, signal) => ({ status: 200, headers: jsonHeaders, body: await attest(body, signal) }),
     refuse,
   };
+  const ehbp = async (request: Request): Promise<Response> => {
+    if (request.method !== 'POST') {
+      return problem(new FastnessError('ENCLAVE_ROUTE', 'Use POST.'), 405, { allow: 'POST' });
+    }
+    try {
+      return await sealed(request, answerEhbp);
+    } catch (error) {
+      const known = told(error, options.log);
+      if (!otherKey.has(known.code)) return problem(known);
+      return problem(known, 422, {}, { type: ehbpKeyProblem });
+    }
+  };
   const handler = async (request: Request): Promise<Response> => {
     try {
       const { pathname } = new URL(request.url);
+      if (pathname.startsWith('/v1/') && serving().ring.protocols.has('ehbp')) {
+        return await ehbp(request);
+      }
       const method = paths.get(pathname);
       if (method === undefined) return problem(new FastnessError('ENCLAVE_ROUTE'), 404);
       if (method !== request.method)
@@ -86,7 +106,7 @@ export function createOuter(options: OuterOptions): Outer {
         const { healthy, body } = options.health();
         return json(body, healthy ? 200 : 503);
       }
-      if (pathname === '/ohttp') return await sealed(request);
+      if (pathname === '/ohttp') return await sealed(request, answerSealed);
       // The exact path with a query, or so: the listener knows only the path itself.
       return problem(new FastnessError('ENCLAVE_ROUTE'), 404);
     } catch (error) {
@@ -109,15 +129,24 @@ function json(body: object, status: number): Response {
   return new Response(JSON.stringify(body), { status, headers: jsonHeaders });
 }
 
-function problem(error: FastnessError, status = error.httpStatus, headers: Record<string, string> = {}): Response {
-  const whole = problemText(error, status);
+function problem(
+  error: FastnessError,
+  status = error.httpStatus,
+  headers: Record<string, string> = {},
+  members: { readonly type?: string } = {},
+): Response {
+  const whole = problemText(error, status, members);
   return new Response(whole.body, { status, headers: { ...whole.headers, ...headers } });
 }
 
-function problemText(error: FastnessError, status = error.httpStatus): WholeAnswer {
+function problemText(
+  error: FastnessError,
+  status = error.httpStatus,
+  members: { readonly type?: string } = {},
+): WholeAnswer {
   return {
     status,
     headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-    body: JSON.stringify({ ...error.toProblem(), status }),
+    body: JSON.stringify({ ...error.toProblem(), ...members, status }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Cmw, CmwCollection, TrustAnchors } from '@fastness/attest';
-import type { ChannelProtocol, Primitives } from '@fastness/channel';
+import type { OhttpProtocol, Primitives } from '@fastness/channel';
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { ClientMemory } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
@@ -19,7 +19,7 @@ export type ClientEvent =
       readonly method: string;
       readonly path: string;
       readonly kem: number;
-      readonly protocol: ChannelProtocol;
+      readonly protocol: OhttpProtocol;
     }
   /** A response ended and its receipt verified. */
   | { readonly type: 'receipt'; readonly bundle: ReceiptBundle };

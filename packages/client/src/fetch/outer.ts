@@ -1,4 +1,4 @@
-import { collect, outerTypesOf, type ChannelProtocol } from '@fastness/channel';
+import { collect, outerTypesOf, type OhttpProtocol } from '@fastness/channel';
 import { attestationBundleSchema, parseWireJson, wireLimits, type AttestationBundle } from '@fastness/channel/wire';
 import { toBase64Url, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
@@ -13,7 +13,7 @@ export interface Outer {
   /** `POST /ohttp`: a sealed body out, a sealed body of the same protocol back. */
   readonly exchange: (
     body: Uint8Array | ReadableStream<Uint8Array>,
-    protocol: ChannelProtocol,
+    protocol: OhttpProtocol,
     signal?: AbortSignal,
   ) => Promise<ReadableStream<Uint8Array>>;
 }

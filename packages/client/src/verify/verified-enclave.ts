@@ -1,5 +1,5 @@
 import type { AttestationVerdict, CheckRecord, Claims, Cmw, CmwCollection, EarClaims } from '@fastness/attest';
-import type { ChannelProtocol } from '@fastness/channel';
+import type { OhttpProtocol } from '@fastness/channel';
 import type { AttestationBundle } from '@fastness/channel/wire';
 import type { OwnerRoot, VerifiedRelease } from '@fastness/model/release';
 import type { HeldLease } from './check-lease.ts';
@@ -20,7 +20,7 @@ export interface VerifiedEnclave {
    */
   readonly deployment: 'this-deployment' | 'any-deployment';
   /** How requests go to it: the policy's adapter, or the channel's own protocol. */
-  readonly protocol: ChannelProtocol;
+  readonly protocol: OhttpProtocol;
   /** What the policy gives up in the channel by naming an adapter or X25519, in sentences. Empty: nothing. */
   readonly weaknesses: readonly string[];
   /** Of an enclave of this deployment. */

@@ -71,6 +71,11 @@ export const channelErrors = Object.freeze({
     message: 'The gateway does not answer requests of this protocol.',
     next: 'Use chunked OHTTP (message/ohttp-chunked-req), or have the operator name the adapter in the configuration of the enclave.',
   },
+  CHANNEL_UNSEALED: {
+    class: 'usage',
+    message: 'The request is not sealed: whatever is in it came in the clear.',
+    next: 'Take what was in it for read by whoever carried it, and send requests through the channel.',
+  },
   CHANNEL_HTTP_MALFORMED: {
     class: 'invalid',
     message: 'The binary HTTP message does not follow RFC 9292.',
