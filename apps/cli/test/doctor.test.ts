@@ -54,7 +54,7 @@ describe('fastness doctor', () => {
     const result = await runInProcess(doctorCommand, folder, ['doctor', '--root', folder]);
     expect(result).toMatchObject({ exitCode: 7, code: 'EVIDENCE_NO_TEE' });
     const devices = found(result);
-    expect(devices.length).toBe(7);
+    expect(devices.length).toBe(10);
     for (const { state, next } of devices) expect([state, next.length > 0]).toEqual(['missing', true]);
   });
 
@@ -77,8 +77,9 @@ describe('fastness doctor', () => {
     await put('/dev/nsm', '');
     await put('/dev/sev-guest', '');
     await put('/dev/tdx_guest', '');
+    await put('/dev/attestation/attestation_type', 'none');
     const seen = await look({ environment: { FASTNESS_SIMULATED_TEE: join(folder, 'no.sock') } });
-    for (const path of ['tsm/report', '/dev/tpmrm0', '/dev/nsm', '/dev/sev-guest', 'no.sock']) {
+    for (const path of ['tsm/report', '/dev/tpmrm0', '/dev/nsm', '/dev/sev-guest', '/dev/attestation', 'no.sock']) {
       expect(deviceAt(seen, path)?.state).toBe('not-working');
     }
     expect(deviceAt(seen, '/dev/tdx_guest')?.state).toBe('not-used');

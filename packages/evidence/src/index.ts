@@ -3,6 +3,13 @@ export type { CollectedEvidence, Collector, RuntimeEvent } from './collector.ts'
 export { detectCollector, SIMULATED_TEE_VARIABLE, type DetectCollectorOptions } from './detect.ts';
 export { CONFIGFS_TSM, openConfigfsTsm, type ConfigfsTsmOptions } from './devices/configfs-tsm.ts';
 export {
+  CONFIDENTIAL_SPACE_SOCKET,
+  openConfidentialSpace,
+  type ConfidentialSpaceOptions,
+} from './devices/confidential-space.ts';
+export { GRAMINE_ATTESTATION, openGramine, type GramineOptions } from './devices/gramine.ts';
+export { openPsaCommand, type PsaCommandOptions } from './devices/psa-command.ts';
+export {
   NSM_DEVICE,
   NSM_RUNTIME_PCR,
   nsmRuntimeRegister,

@@ -10,6 +10,7 @@ interface DoctorOptions {
   readonly eventLog?: string;
   readonly nvml?: string;
   readonly nvattest?: string;
+  readonly psa?: string;
   readonly root: string;
 }
 
@@ -22,15 +23,17 @@ export function doctorCommand(): Command {
     .option('--event-log <file>', "log of the firmware (default: the kernel's)")
     .option('--nvml <library>', "NVIDIA's management library (default: libnvidia-ml.so.1)")
     .option('--nvattest <command>', "NVIDIA's command line tool for switches (default: nvattest)")
+    .option('--psa <command>', 'command that prints a PSA token for the nonce, in hex, in its argument')
     .option('--root <folder>', 'examine the /proc, /sys and /dev below this folder', '/')
     .action(
-      action<DoctorOptions>(async ({ output }, { tpm, eventLog, nvml, nvattest, root }) => {
+      action<DoctorOptions>(async ({ output }, { tpm, eventLog, nvml, nvattest, psa, root }) => {
         const examination: Examination = await examine({
           root: resolve(root),
           ...(tpm === undefined ? {} : { tpm: resolve(tpm) }),
           ...(eventLog === undefined ? {} : { eventLog: resolve(eventLog) }),
           ...(nvml === undefined ? {} : { nvml }),
           ...(nvattest === undefined ? {} : { nvattest }),
+          ...(psa === undefined ? {} : { psa }),
         });
         output.result({ ...examination }, linesOf(examination));
         if (examination.used === undefined) {

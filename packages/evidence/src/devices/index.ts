@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import type { Collector } from '../collector.ts';
 import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
+import { GRAMINE_ATTESTATION, openGramine } from './gramine.ts';
 import { NSM_DEVICE, openNsm } from './nsm.ts';
 import { openSevGuest, SEV_GUEST_DEVICE } from './sev-guest.ts';
 import { openTpmCollector, TPM_DEVICE } from './tpm.ts';
@@ -23,6 +24,7 @@ export const cpuDevices: readonly DeviceKind[] = Object.freeze([
     name: `SEV-SNP (${SEV_GUEST_DEVICE})`,
     open: async () => ((await isUsable(SEV_GUEST_DEVICE)) ? openSevGuest() : undefined),
   },
+  { name: `SGX under Gramine (${GRAMINE_ATTESTATION})`, open: () => openGramine() },
   {
     name: `Nitro security module (${NSM_DEVICE})`,
     open: async () => ((await isUsable(NSM_DEVICE)) ? await openNsm() : undefined),

@@ -9,8 +9,11 @@ export interface DeviceFinding {
   readonly kind: string;
   /** Where it was looked for. */
   readonly path: string;
-  /** `device`: it gives evidence beside that of a processor or TPM, never alone. Absent: it can be the root of trust. */
-  readonly role?: 'device';
+  /**
+   * `device`: it gives evidence beside that of a processor or TPM, never alone. `alone`: what it gives stands alone, and an
+   * enclave does not take it unasked. Absent: it can be the root of trust.
+   */
+  readonly role?: 'device' | 'alone';
   /**
    * `usable`: evidence can be collected. `missing`: there is none, or its driver is not loaded. `not-permitted`: it is there,
    * and this user may not use it. `not-working`: it is there and does not do what it should. `not-used`: it is there, and

@@ -3,6 +3,7 @@ import type { DeviceFinding } from './device.ts';
 import { machineFacts, type MachineFacts } from './machine-facts.ts';
 import { nvidiaDevices } from './nvidia-devices.ts';
 import { processorDevices } from './processor-devices.ts';
+import { tokenSources } from './token-sources.ts';
 import { tpmDevice } from './tpm-device.ts';
 
 /** What `fastness doctor` found. */
@@ -24,9 +25,10 @@ export async function examine(options: {
   readonly eventLog?: string;
   readonly nvml?: string;
   readonly nvattest?: string;
+  readonly psa?: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }): Promise<Examination> {
-  const { root, tpm, eventLog, nvml, nvattest, environment = process.env } = options;
+  const { root, tpm, eventLog, nvml, nvattest, psa, environment = process.env } = options;
   const simulated = await simulatedTee(environment[SIMULATED_TEE_VARIABLE]);
   const devices = [
     ...simulated,
@@ -42,6 +44,7 @@ export async function examine(options: {
       ...(nvml === undefined ? {} : { nvml }),
       ...(nvattest === undefined ? {} : { nvattest }),
     })),
+    ...(await tokenSources({ root, ...(psa === undefined ? {} : { psa }) })),
   ];
   const machine = await machineFacts(root);
   return {

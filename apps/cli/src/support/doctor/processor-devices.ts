@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { policySectionOf } from '@fastness/attest';
 import {
   CONFIGFS_TSM,
+  GRAMINE_ATTESTATION,
   NSM_DEVICE,
   openConfigfsTsm,
+  openGramine,
   openNsm,
   openSevGuest,
   SEV_GUEST_DEVICE,
@@ -41,6 +43,7 @@ export async function processorDevices(root: string): Promise<readonly DeviceFin
       path: join(root, '/dev/tdx_guest'),
       missing: ['Made by the driver: `modprobe tdx_guest`, in a TDX guest with Linux 6.2 or later.'],
     }),
+    gramine(join(root, GRAMINE_ATTESTATION)),
     olderDevice({
       kind: 'AWS Nitro security module',
       path: join(root, NSM_DEVICE),
@@ -66,6 +69,25 @@ async function configfsTsm(path: string): Promise<DeviceFinding> {
   }
   const noDriver = 'The folder is there, and no driver makes reports.';
   return await opened(finding, () => openConfigfsTsm({ root: path }), { detail: noDriver, next: tsmMissing });
+}
+
+async function gramine(path: string): Promise<DeviceFinding> {
+  const finding = { kind: 'SGX under Gramine', path };
+  const next = [
+    'Made by Gramine in an SGX enclave (`gramine-sgx`), with sgx.remote_attestation = "dcap" in the manifest;',
+    'the host needs SGX on in its BIOS, /dev/sgx_enclave, and the AESM service with the DCAP quote provider.',
+  ];
+  const absent = { detail: 'There is none.', next };
+  if ((await accessOf(path)) === 'missing') return { ...finding, state: 'missing', ...absent };
+  return await opened(
+    finding,
+    async () => {
+      const collector = await openGramine({ root: path });
+      await collector?.collect(new Uint8Array(64));
+      return collector;
+    },
+    absent,
+  );
 }
 
 /** Opens what may be opened: only then is it known whether it works. */
