@@ -1,13 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
-import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import type { LlamaModel, Token } from 'node-llama-cpp';
 import { FastnessError } from '@fastness/codec/errors';
 import { DeltaBuffer } from './delta-buffer.ts';
 import type { FinishReason, GenerateOptions, GenerationItem } from './engine.ts';
+import type { LlamaSlot } from './llama-slot.ts';
 import type { Slots } from './slots.ts';
 
 export interface GenerateInput {
   readonly model: LlamaModel;
-  readonly slots: Slots<LlamaContextSequence>;
+  readonly slots: Slots<LlamaSlot>;
   readonly prompt: Token[];
   readonly options: GenerateOptions;
   readonly stopTokens: ReadonlySet<Token>;
@@ -37,8 +38,9 @@ export async function startGeneration(input: GenerateInput): Promise<AsyncIterab
   })();
 }
 
-async function* generate(input: GenerateInput, sequence: LlamaContextSequence): AsyncGenerator<GenerationItem, void> {
+async function* generate(input: GenerateInput, slot: LlamaSlot): AsyncGenerator<GenerationItem, void> {
   const { model, options, prompt } = input;
+  const { sequence } = slot;
   const maxTokens = Math.min(options.maxTokens, sequence.contextSize - prompt.length);
   const buffer = new DeltaBuffer(
     (tokens: readonly Token[], before) => model.detokenize(tokens, false, before),
@@ -84,23 +86,19 @@ async function* generate(input: GenerateInput, sequence: LlamaContextSequence): 
   } finally {
     options.signal.removeEventListener('abort', onAbort);
     await next.catch(() => {});
-    await giveBack(input.slots, sequence, tokens);
+    await giveBack(input.slots, slot, tokens);
   }
   yield { kind: 'end', finishReason, promptTokens: prompt.length, completionTokens };
 }
 
-/** Wipes what the request left in the sequence. One that cannot be wiped serves nobody again. */
-async function giveBack(
-  slots: Slots<LlamaContextSequence>,
-  sequence: LlamaContextSequence,
-  tokens: AsyncGenerator<Token>,
-): Promise<void> {
+/** Wipes what the request left in its slot. One that cannot be wiped serves nobody again. */
+async function giveBack(slots: Slots<LlamaSlot>, slot: LlamaSlot, tokens: AsyncGenerator<Token>): Promise<void> {
   try {
     await tokens.return(undefined);
-    await sequence.clearHistory();
+    await slot.wipe();
   } catch {
     // The engine was closed meanwhile, or is broken.
     return;
   }
-  slots.release(sequence);
+  slots.release(slot);
 }

@@ -6,6 +6,7 @@ import { chatPromptOf, withBeginning } from './chat-prompt.ts';
 import type { Embedding, Engine, EngineFiles, EngineInfo, EngineRuntime, ModelFile } from './engine.ts';
 import { doesNotLoad, engineMessage } from './engine-message.ts';
 import { startGeneration, type GenerateInput } from './llama-generate.ts';
+import { LlamaSlot } from './llama-slot.ts';
 import { Slots } from './slots.ts';
 import { unitLength } from './unit-length.ts';
 
@@ -114,8 +115,8 @@ async function generator(llama: Llama, model: LlamaModel, options: EngineFiles):
     threads: base.threads,
     flashAttention: (base.parameters ?? 0) < TINY_BELOW ? false : 'auto',
   });
-  const sequences = Array.from({ length: options.limits.sequences }, () => context.getSequence());
-  const slots = new Slots(sequences, options.limits.queue);
+  const places = Array.from({ length: options.limits.sequences }, () => new LlamaSlot(context));
+  const slots = new Slots(places, options.limits.queue);
   const chat = chatPromptOf(model);
   const info: EngineInfo = {
     ...base,
