@@ -166,7 +166,8 @@ describe('the files of the recipes', () => {
   const yaml = named(/\.yaml$/);
   it.each(yaml.map((path) => [short(path), path]))('are YAML: %s', (_, path) => {
     const documents = parseAllDocuments(text(path), { strict: true, uniqueKeys: true });
-    expect(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
+    expect(documents.flatMap(({ errors }) => errors)).toEqual([]);
+    expect(documents.flatMap(({ warnings }) => warnings)).toEqual([]);
   });
 
   it('tell a cloud machine to install what the checkout has', () => {
@@ -201,16 +202,21 @@ describe('the files of the recipes', () => {
     },
   );
 
-  it.skipIf(!present('systemd-analyze', '--version'))('are units that systemd reads (systemd-analyze)', () => {
+  it.skipIf(!present('systemd-analyze', '--version'))('are units that systemd reads (systemd-analyze)', (context) => {
     const units = named(/\.service$/).map((path) => {
       const copy = join(folder, basename(path));
       // Only the program has to be there; the checkout is elsewhere.
       writeFileSync(copy, text(path).replace('/opt/fastness/node_modules/.bin/node', process.execPath));
       return copy;
     });
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...units], { encoding: 'utf8' });
-    expect(stderr.split('\n').filter((line) => line.includes('fastness'))).toEqual([]);
-    expect(status).toBe(0);
+    const verify = (...paths: string[]): string[] =>
+      spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' })
+        .stderr.split('\n')
+        .filter((line) => line.includes('fastness'));
+    const broken = join(folder, 'fastness-broken.service');
+    writeFileSync(broken, '[Service]\nExecStrat=/bin/true\n');
+    if (verify(broken).length === 0) context.skip('systemd-analyze cannot verify units on this machine');
+    expect(verify(...units)).toEqual([]);
   });
 
   it.skipIf(!present('terraform', 'version'))('are Terraform as terraform writes it (terraform fmt)', () => {
