@@ -94,6 +94,17 @@ describe('the command lines of the recipes', () => {
     expect(parse).not.toThrow();
   });
 
+  it.each(['services/fastness-relay.service', 'kubernetes/relay.yaml'])(
+    'of the relay have options of its program: %s',
+    (file) => {
+      const [, rest = ''] = text(join(deploy, file)).split('/opt/fastness/apps/relay/src/main.ts');
+      const given = [...rest.matchAll(/(?:^|\s)--([a-z-]+)(?=\s)/g)].map(([, name]) => name);
+      expect(given).toEqual(['listen', 'upstream']);
+      const program = text(join(repository, 'apps/relay/src/main.ts'));
+      for (const name of given) expect(program).toContain(`${name}: { type: 'string'`);
+    },
+  );
+
   it('would be found out by an option that does not exist, and by an argument too few', () => {
     const verify = commands.get('verify');
     expect(() => verify?.parse(['http://127.0.0.1', '--polcy', 'x'], { from: 'user' })).toThrow(CommanderError);
@@ -109,9 +120,11 @@ describe('the command lines of the recipes', () => {
     expect(given.filter((option) => !options.includes(option))).toEqual([]);
   });
 
-  it.each(platforms)('end with the enclave being verified: %s', (platform) => {
-    const last = own.findLast(([path]) => path === `deploy/${platform}/README.md`);
-    expect(last?.[1]).toMatch(/^fastness verify /);
+  it.each(platforms)('end with the enclave being verified, before it is taken down: %s', (platform) => {
+    const [before = '', after] = text(join(deploy, platform, 'README.md')).split('## Taking it down');
+    expect(after).toContain('fastness revoke ');
+    const last = shellLines(before).findLast((line) => line.startsWith('fastness '));
+    expect(last).toMatch(/^fastness verify /);
   });
 });
 
