@@ -25,6 +25,7 @@ import {
 import { startSimulatedTee, type SimulatedTee } from '@fastness/testkit/simulated-tee';
 import type { CollectEvidence } from '../src/boot/request-key.ts';
 import type { EnclaveConfigInput } from '../src/config.ts';
+import { simulatedOnly } from './simulated-policy.ts';
 
 const adminToken = randomBytes(32).toString('base64url');
 const modelId = 'triage';
@@ -74,20 +75,7 @@ export async function createSharedWorld(source: string): Promise<SharedWorld> {
     id: 'test',
     ownerKeys: [await spki('owner')],
     quorum: { threshold: 1, approvers: [{ id: 'alice', publicKey: await spki('alice') }] },
-    attestation: {
-      version: 1,
-      id: 'test',
-      snp: {
-        products: ['Milan', 'Genoa', 'Turin'],
-        signingKeys: ['vcek'],
-        vmpl: [0],
-        measurements: 'from-release',
-        minimumTcb: {},
-        smt: 'allow',
-      },
-      simulated: { arkSpkiSha256: tee.arkSpkiSha256 },
-      waivers: [],
-    },
+    attestation: simulatedOnly(tee),
     lease: { ttlSeconds: 3600, renewSuperseded: false },
   };
 

@@ -19,6 +19,7 @@ import {
 import type { TrafficProfileName } from '@fastness/model/release';
 import { startSimulatedTee, type SimulatedTee } from '@fastness/testkit/simulated-tee';
 import type { EnclaveConfigInput } from '../src/config.ts';
+import { simulatedOnly } from './simulated-policy.ts';
 
 const adminToken = randomBytes(32).toString('base64url');
 
@@ -119,20 +120,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           id: 'test',
           ownerKeys: [await spki('owner')],
           quorum: { threshold: 1, approvers: [{ id: 'alice', publicKey: await spki('alice') }] },
-          attestation: {
-            version: 1,
-            id: 'test',
-            snp: {
-              products: ['Milan', 'Genoa', 'Turin'],
-              signingKeys: ['vcek'],
-              vmpl: [0],
-              measurements: 'from-release',
-              minimumTcb: {},
-              smt: 'allow',
-            },
-            simulated: { arkSpkiSha256: tee.arkSpkiSha256 },
-            waivers: [],
-          },
+          attestation: simulatedOnly(tee),
           lease: { ttlSeconds: options.ttlSeconds ?? 60, renewSuperseded: false },
         },
       });

@@ -1,6 +1,7 @@
 /** Collecting evidence on this machine (Node). */
 export type { CollectedEvidence, Collector, RuntimeEvent } from './collector.ts';
 export { detectCollector, SIMULATED_TEE_VARIABLE, type DetectCollectorOptions } from './detect.ts';
+export { errnoOf, readKernelFile } from './devices/kernel-file.ts';
 export { CONFIGFS_TSM, openConfigfsTsm, type ConfigfsTsmOptions } from './devices/configfs-tsm.ts';
 export {
   CONFIDENTIAL_SPACE_SOCKET,

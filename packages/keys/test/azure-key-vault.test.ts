@@ -15,22 +15,12 @@ import { describeKeyStore, expectCode } from './conformance.ts';
 const context = utf8Encode('a context nobody should read');
 const secret = utf8Encode('0123456789abcdef0123456789abcdef');
 
-type ClientOptions = NonNullable<AzureKeyVaultOptions['clientOptions']>;
-type Policy = NonNullable<ClientOptions['additionalPolicies']>[number]['policy'];
-
 function open(fake: FakeAzureKeyVault, options: Partial<AzureKeyVaultOptions> = {}): ManagedKeyStore {
-  const policy: Policy = {
-    name: 'towards-the-fake',
-    sendRequest(request, next) {
-      request.agent = fake.agent;
-      return next(request);
-    },
-  };
   return openAzureKeyVaultKeyStore({
     vaultUrl: fake.url,
     credential: fake.credential,
     attempts: 1,
-    clientOptions: { additionalPolicies: [{ policy, position: 'perCall' }] },
+    clientOptions: fake.clientOptions,
     ...options,
   });
 }

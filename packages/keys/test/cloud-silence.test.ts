@@ -67,20 +67,7 @@ describe('cloud stores keep silent', () => {
       vaultUrl: fake.url,
       credential: fake.credential,
       attempts: 1,
-      clientOptions: {
-        additionalPolicies: [
-          {
-            position: 'perCall',
-            policy: {
-              name: 'towards-the-fake',
-              sendRequest(request, next) {
-                request.agent = fake.agent;
-                return next(request);
-              },
-            },
-          },
-        ],
-      },
+      clientOptions: fake.clientOptions,
     });
     await provoke(store, fake.faults, 'unwrapkey', [fake.accessToken]);
     expect(written).toBe('');

@@ -229,18 +229,7 @@ describe('a vault by its URI alone', () => {
   it('is opened with the token of the machine', async () => {
     await using fake = await startFakeAzureKeyVault();
     answers = [() => Response.json({ ...token, access_token: fake.accessToken })];
-    const policy = {
-      name: 'towards-the-fake',
-      sendRequest: (request: { agent?: unknown }, next: (same: never) => Promise<never>) => {
-        request.agent = fake.agent;
-        return next(request as never);
-      },
-    };
-    const azure = {
-      fetch,
-      attempts: 1,
-      clientOptions: { additionalPolicies: [{ policy, position: 'perCall' as const }] },
-    };
+    const azure = { fetch, attempts: 1, clientOptions: fake.clientOptions };
     await using store = await openKeyStore(`azure-key-vault:${fake.url}?credential=managed-identity`, { azure });
     await store.create({ id: 'kek', purpose: 'wrap', algorithm: 'AES-256-GCM' });
     const context = new Uint8Array([1]);

@@ -209,18 +209,7 @@ describe('secure key release', () => {
       now: new Date(),
       clientOptions: {
         retryOptions: { maxRetries: 0 },
-        additionalPolicies: [
-          {
-            position: 'perCall',
-            policy: {
-              name: 'towards-the-fake',
-              sendRequest(request, next) {
-                request.agent = fake.agent;
-                return next(request);
-              },
-            },
-          },
-        ],
+        ...fake.clientOptions,
       },
     };
     return { fake, options };

@@ -6,7 +6,7 @@ export { proveConsistency, proveInclusion, rootOf, type ReadSubtree } from './me
 export { createFrontier, type Frontier } from './merkle/frontier.ts';
 export { parseTilePath, tileHeight, tilePath, tileWidth, widthIn, type TileName } from './tiles/path.ts';
 export { perfectRoot, subtreesOf, type ReadTile } from './tiles/subtrees.ts';
-export { decodeEntries, encodeEntry, maxEntryLength } from './tiles/entries.ts';
+export { decodeEntries, encodeEntry, maxEntryLength, parseJsonEntry } from './tiles/entries.ts';
 export { parseVerifierKey, verifierKeyOf, type KeyAlgorithm, type VerifierKey } from './note/verifier-key.ts';
 export {
   encodeSignatureLine,

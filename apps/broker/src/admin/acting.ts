@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { FastnessError } from '@fastness/codec/errors';
 import { administrativeKinds, type AuditFacts } from '../audit/facts.ts';
-import type { AuditLog } from '../audit/log.ts';
+import { withAppend, type AuditLog } from '../audit/log.ts';
 import type { AdminRole } from './roles.ts';
 
 /** An administrator who was authenticated. */
@@ -39,22 +39,11 @@ export function requireRole(roles: readonly AdminRole[], identity: AdminIdentity
  * no route can forget it.
  */
 export function attributedAudit(log: AuditLog): AuditLog {
-  return {
-    get head() {
-      return log.head;
-    },
-    get failed() {
-      return log.failed;
-    },
-    async append(kind, facts) {
-      const identity = acting.getStore();
-      if (identity === undefined || !administrativeKinds.has(kind)) return await log.append(kind, facts);
-      return await log.append(kind, Object.assign({}, facts, { by: asFacts(identity) }));
-    },
-    read: (options) => log.read(options),
-    close: () => log.close(),
-    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
-  };
+  return withAppend(log, async (kind, facts) => {
+    const identity = acting.getStore();
+    if (identity === undefined || !administrativeKinds.has(kind)) return await log.append(kind, facts);
+    return await log.append(kind, Object.assign({}, facts, { by: asFacts(identity) }));
+  });
 }
 
 function asFacts({ name, via, subject }: AdminIdentity): NonNullable<AuditFacts<'revocation'>['by']> {

@@ -20,6 +20,22 @@ export interface AuditLog extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** The same log, with something done around every entry that is appended. */
+export function withAppend(log: AuditLog, append: AuditLog['append']): AuditLog {
+  return {
+    get head() {
+      return log.head;
+    },
+    get failed() {
+      return log.failed;
+    },
+    append,
+    read: (options) => log.read(options),
+    close: () => log.close(),
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+  };
+}
+
 /** Takes every entry a second time, in order, after it is on disk in the audit log and before anybody is told. */
 export interface AuditMirror {
   append(lines: readonly Uint8Array[]): Promise<void>;

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@fastness/codec/errors';
 import type { KeyStore } from '@fastness/keys';
 import type { AuditKind } from '../audit/facts.ts';
-import type { AuditLog } from '../audit/log.ts';
+import { withAppend, type AuditLog } from '../audit/log.ts';
 
 /**
  * What a broker counts. Labels come from closed sets (routes of the broker, statuses, codes of the registry, kinds of audit
@@ -124,22 +124,11 @@ function family(name: string, type: string, help: string, lines: readonly string
 
 /** The same log; what it writes is counted once it is on disk. */
 export function countingAudit(log: AuditLog, metrics: BrokerMetrics): AuditLog {
-  return {
-    get head() {
-      return log.head;
-    },
-    get failed() {
-      return log.failed;
-    },
-    async append(kind, facts) {
-      const head = await log.append(kind, facts);
-      metrics.audited(kind);
-      return head;
-    },
-    read: (options) => log.read(options),
-    close: () => log.close(),
-    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
-  };
+  return withAppend(log, async (kind, facts) => {
+    const head = await log.append(kind, facts);
+    metrics.audited(kind);
+    return head;
+  });
 }
 
 /** The same key store; unwraps are timed. `clock` in milliseconds. */

@@ -1,6 +1,5 @@
-import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
-import { parseCheckpoint, parseNote, parseProof, parseVerifierKey, verifyProof } from '@fastness/log';
+import { parseCheckpoint, parseJsonEntry, parseNote, parseProof, parseVerifierKey, verifyProof } from '@fastness/log';
 import { z } from 'zod';
 
 /** What the broker logged has to be this: a part of an audit entry, of which a later version may write more. */
@@ -43,13 +42,7 @@ export async function checkLogged(options: {
   const { entry, index } = await verifyProof({ proof: options.proof, trust });
   const unexpected = (what: string): FastnessError =>
     new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: ${what}.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(utf8Decode(entry));
-  } catch (cause) {
-    throw new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: not JSON.`, { cause });
-  }
-  const parsed = entrySchema.safeParse(value);
+  const parsed = entrySchema.safeParse(parseJsonEntry(entry, index));
   if (!parsed.success) throw unexpected('no audit entry');
   const { kind, facts } = parsed.data;
   if (kind !== (options.renewal ? 'lease-renewed' : 'key-released')) throw unexpected(`of kind ${kind.slice(0, 32)}`);

@@ -1,7 +1,7 @@
 import type { CheckRecord } from '@fastness/attest';
-import { toHex, utf8Decode } from '@fastness/codec/bytes';
+import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
-import { parseCheckpoint, parseNote, parseProof, parseVerifierKey, verifyProof } from '@fastness/log';
+import { parseCheckpoint, parseJsonEntry, parseNote, parseProof, parseVerifierKey, verifyProof } from '@fastness/log';
 import { z } from 'zod';
 import type { ClientPolicy } from '../policy.ts';
 import { passed } from './checks.ts';
@@ -88,13 +88,7 @@ export async function checkReleaseLogged(options: {
 }
 
 function entryKind(entry: Uint8Array, index: number, releaseDigest: string): LoggedRelease['kind'] {
-  let value: unknown;
-  try {
-    value = JSON.parse(utf8Decode(entry));
-  } catch (cause) {
-    throw new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: not JSON.`, { cause });
-  }
-  const parsed = entrySchema.safeParse(value);
+  const parsed = entrySchema.safeParse(parseJsonEntry(entry, index));
   if (!parsed.success) throw new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: no release of a key.`);
   if (parsed.data.facts.releaseDigest !== releaseDigest) {
     throw new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: another release.`);

@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CMW_EVIDENCE, TDX_QUOTE_TYPE, type Tee } from '@fastness/attest';
 import { encodeCcaEvidence } from '@fastness/attest/formats/arm-cca';
 import { encodeSnpEndorsements, encodeSnpEvidence, readTsm } from '@fastness/attest/formats/snp';
-import { concatBytes, utf8Decode } from '@fastness/codec';
+import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { requireReportData, type CollectedEvidence, type Collector } from '../collector.ts';
+import { errnoOf, readKernelFile } from './kernel-file.ts';
 
 /** Where Linux (from 6.7 on) hands out reports of SEV-SNP, TDX and CCA alike. */
 export const CONFIGFS_TSM = '/sys/kernel/config/tsm/report';
@@ -155,21 +156,10 @@ async function readText(path: string): Promise<string> {
   return utf8Decode(await read(path, MAX_TEXT));
 }
 
-/** Attributes of configfs state no size. A read may end early, and the next one goes on. */
 async function read(path: string, most: number): Promise<Uint8Array> {
-  const file = await open(path, constants.O_RDONLY);
-  try {
-    const parts: Uint8Array[] = [];
-    for (let total = 0; ;) {
-      const { bytesRead, buffer } = await file.read(new Uint8Array(65_536), 0, 65_536, null);
-      if (bytesRead === 0) return concatBytes(...parts);
-      total += bytesRead;
-      if (total > most) throw new FastnessError('EVIDENCE_RESPONSE', `${path}: more than ${most} bytes.`);
-      parts.push(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await file.close();
-  }
+  const bytes = await readKernelFile(path, most);
+  if (bytes === undefined) throw new FastnessError('EVIDENCE_RESPONSE', `${path}: more than ${most} bytes.`);
+  return bytes;
 }
 
 /** A binary attribute is taken when it is closed, so what is wrong with it may come up only then. */
@@ -191,25 +181,19 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown';
-}
-
 /** EBUSY: the firmware or another user. EINTR: a signal. EWOULDBLOCK: somebody changed the entry while it was read. */
 function isBusy(error: unknown): boolean {
-  return ['EBUSY', 'EINTR', 'EAGAIN', 'EWOULDBLOCK'].includes(codeOf(error));
+  return ['EBUSY', 'EINTR', 'EAGAIN', 'EWOULDBLOCK'].includes(errnoOf(error));
 }
 
 function absent(error: unknown): undefined {
-  if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENXIO') return undefined;
+  if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENXIO') return undefined;
   throw error;
 }
 
 function asFastness(error: unknown, entry: string): FastnessError {
   if (error instanceof FastnessError) return error;
-  const code = codeOf(error);
+  const code = errnoOf(error);
   if (code === 'ENXIO')
     return new FastnessError('EVIDENCE_NO_TEE', `${entry}: no provider is loaded.`, { cause: error });
   return new FastnessError('EVIDENCE_REFUSED', `${entry}: ${code}.`, { cause: error });

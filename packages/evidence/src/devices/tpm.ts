@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { concatBytes, toHex, u16le, u32le, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { attestationKeyOf, encodeTpmEvidence } from '@fastness/attest/formats/tpm';
 import { parseEventLog, type LogHash } from '@fastness/attest/event-log';
 import { requireReportData, type CollectedEvidence, type Collector, type RuntimeEvent } from '../collector.ts';
+import { readKernelFile } from './kernel-file.ts';
 import {
   attestationKeyTemplate,
   createPrimary,
@@ -167,24 +167,10 @@ function digestOf(hash: LogHash, data: Uint8Array): Uint8Array {
   return new Uint8Array(createHash(nodeHashes[hash]).update(data).digest());
 }
 
-/** Files of securityfs state no size, so it is read to its end. */
 async function readEventLog(path: string): Promise<Uint8Array> {
-  try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const parts: Uint8Array[] = [];
-      for (let total = 0; ;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(65_536), 0, 65_536, null);
-        if (bytesRead === 0) return concatBytes(...parts);
-        total += bytesRead;
-        if (total > MAX_LOG_BYTES) throw new FastnessError('EVENT_LOG_TOO_LARGE', `More than ${MAX_LOG_BYTES} bytes.`);
-        parts.push(buffer.subarray(0, bytesRead));
-      }
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (cause instanceof FastnessError) throw cause;
+  const log = await readKernelFile(path, MAX_LOG_BYTES, constants.O_NOFOLLOW).catch((cause: unknown) => {
     throw new FastnessError('EVIDENCE_UNREACHABLE', `The event log at ${path} cannot be read.`, { cause });
-  }
+  });
+  if (log === undefined) throw new FastnessError('EVENT_LOG_TOO_LARGE', `More than ${MAX_LOG_BYTES} bytes.`);
+  return log;
 }

@@ -1,4 +1,4 @@
-import { ByteReader, concatBytes, u16be } from '@fastness/codec/bytes';
+import { ByteReader, concatBytes, u16be, utf8Decode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { tileWidth } from './path.ts';
 
@@ -25,4 +25,13 @@ export function decodeEntries(bundle: Uint8Array, width: number): Uint8Array[] {
   }
   if (entries.length !== width) throw new FastnessError('LOG_TILE_MALFORMED', `${entries.length} entries of ${width}.`);
   return entries;
+}
+
+/** An entry that was logged as JSON, which nobody has compared with anything yet. @throws LOG_ENTRY_UNEXPECTED */
+export function parseJsonEntry(entry: Uint8Array, index: number): unknown {
+  try {
+    return JSON.parse(utf8Decode(entry));
+  } catch (cause) {
+    throw new FastnessError('LOG_ENTRY_UNEXPECTED', `Entry ${index}: not JSON.`, { cause });
+  }
 }

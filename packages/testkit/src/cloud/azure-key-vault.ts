@@ -50,12 +50,25 @@ export interface FakeAzureOptions {
   readonly resource?: string;
 }
 
+interface TowardsTheFake {
+  readonly position: 'perCall';
+  readonly policy: {
+    readonly name: string;
+    sendRequest<Request extends { agent?: unknown }, Answer>(
+      request: Request,
+      next: (request: Request) => Answer,
+    ): Answer;
+  };
+}
+
 /** One Azure Key Vault or Managed HSM: REST 7.x over TLS, tokens after a challenge. */
 export interface FakeAzureKeyVault extends AsyncDisposable {
   /** `https://forged.vault.azure.net:PORT`; only {@link agent} leads there. */
   readonly url: string;
   /** Resolves the vault's name to this machine, and trusts its certificate. */
   readonly agent: Agent;
+  /** Options of Azure's SDK that have every request go there. */
+  readonly clientOptions: { readonly additionalPolicies: TowardsTheFake[] };
   readonly service: FakeService;
   readonly faults: FaultPlan;
   readonly operations: readonly string[];
@@ -126,6 +139,20 @@ export async function startFakeAzureKeyVault(options: FakeAzureOptions = {}): Pr
   return {
     url: base.url,
     agent,
+    clientOptions: {
+      additionalPolicies: [
+        {
+          position: 'perCall',
+          policy: {
+            name: 'towards-the-fake',
+            sendRequest(request, next) {
+              request.agent = agent;
+              return next(request);
+            },
+          },
+        },
+      ],
+    },
     service,
     faults,
     operations,

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
-import { concatBytes } from '@fastness/codec';
+import { access, stat } from 'node:fs/promises';
 import { FastnessError } from '@fastness/codec/errors';
+import { errnoOf, readKernelFile } from '@fastness/evidence';
 
 /** What was found out about one kind of device. */
 export interface DeviceFinding {
@@ -34,7 +34,7 @@ export async function accessOf(path: string): Promise<'usable' | 'missing' | 'no
   try {
     await stat(path);
   } catch (error) {
-    return codeOf(error) === 'EACCES' ? 'not-permitted' : 'missing';
+    return errnoOf(error) === 'EACCES' ? 'not-permitted' : 'missing';
   }
   return await access(path, constants.R_OK | constants.W_OK).then(
     () => 'usable' as const,
@@ -42,32 +42,13 @@ export async function accessOf(path: string): Promise<'usable' | 'missing' | 'no
   );
 }
 
-/**
- * Reads a file of /proc, /sys or securityfs, which state no size, to its end.
- * @returns undefined where it is not there, may not be read, or has more than `most` bytes
- */
-export async function readKernelFile(path: string, most = 1 << 20): Promise<Uint8Array | undefined> {
-  try {
-    const file = await open(path, constants.O_RDONLY);
-    try {
-      const parts: Uint8Array[] = [];
-      for (let total = 0; ;) {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(65_536), 0, 65_536, null);
-        if (bytesRead === 0) return concatBytes(...parts);
-        total += bytesRead;
-        if (total > most) return undefined;
-        parts.push(buffer.subarray(0, bytesRead));
-      }
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return undefined;
-  }
+/** As `readKernelFile`; undefined as well where it is not there or may not be read. */
+export async function tryKernelFile(path: string, most = 1 << 20): Promise<Uint8Array | undefined> {
+  return await readKernelFile(path, most).catch(() => undefined);
 }
 
 export async function readKernelText(path: string): Promise<string | undefined> {
-  const bytes = await readKernelFile(path);
+  const bytes = await tryKernelFile(path);
   return bytes === undefined ? undefined : new TextDecoder().decode(bytes).trim();
 }
 
@@ -75,11 +56,5 @@ export async function readKernelText(path: string): Promise<string | undefined> 
 export function faultOf(error: unknown): { readonly detail: string; readonly next: readonly string[] } {
   return error instanceof FastnessError
     ? { detail: `${error.code}: ${error.message}`, next: [error.next] }
-    : { detail: `The system says ${codeOf(error)}.`, next: [] };
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown';
+    : { detail: `The system says ${errnoOf(error)}.`, next: [] };
 }

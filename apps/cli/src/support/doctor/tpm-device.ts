@@ -12,7 +12,7 @@ import {
   properties,
   type Bank,
 } from '@fastness/evidence/tpm';
-import { accessOf, faultOf, readKernelFile, type DeviceFinding } from './device.ts';
+import { accessOf, faultOf, tryKernelFile, type DeviceFinding } from './device.ts';
 
 const KIND = 'TPM 2.0';
 /** Registers whose values are shown: what firmware, boot loader and kernel extend, and the enclave's own. */
@@ -129,7 +129,7 @@ interface LogFinding {
 }
 
 async function firmwareLog(path: string): Promise<LogFinding> {
-  const bytes = await readKernelFile(path, MAX_LOG_BYTES);
+  const bytes = await tryKernelFile(path, MAX_LOG_BYTES);
   if (bytes === undefined) {
     const state = (await accessOf(path)) === 'missing' ? 'missing' : 'not-permitted';
     const next =
