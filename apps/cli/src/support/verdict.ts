@@ -26,6 +26,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
       ...(verified.logged === undefined ? {} : { logged: verified.logged }),
       scope: verified.scope,
       deployment: verified.deployment,
+      ...(verified.lease === undefined ? {} : { lease: verified.lease }),
       protocol: verified.protocol,
       weaknesses: verified.weaknesses,
       checks: verified.verdict.checks.length,
