@@ -6,10 +6,16 @@ import {
   gatherNonces,
   keyConfigDigestOf,
   reportDataFor,
+  noReleaseDigest,
   reportDataOf,
+  sessionPurposes,
+  tlsCertificateNonceOf,
+  tlsConnectionNonceOf,
+  tlsExporterDigestOf,
+  tlsKeyDigestOf,
 } from '@fastness/attest';
 import { paddedLength, requestDigestOf, responseDigestOf } from '@fastness/channel';
-import { concatBytes, fromBase64Url, toHex, utf8Encode } from '@fastness/codec';
+import { concatBytes, fromBase64Url, fromHex, toHex, utf8Encode } from '@fastness/codec';
 import { KEM_MLKEM768_X25519 } from '@panva/hpke-noble';
 import * as hpke from 'hpke';
 import { encodeKnownRequest, encodeResponseHead, encodeTrailers } from '../packages/channel/src/bhttp/encode.ts';
@@ -28,6 +34,7 @@ export async function protocolVectors(): Promise<ReadonlyMap<string, unknown>> {
   return new Map<string, unknown>([
     ['report-data.json', await reportData()],
     ['nonce-batch.json', await nonceBatch()],
+    ['tls-binding.json', await tlsBinding()],
     ['padding.json', padding()],
     ['exchange-x25519.json', await exchange(kemX25519)],
     ['exchange-x-wing.json', await exchange(kemXWing)],
@@ -46,7 +53,7 @@ async function reportData(): Promise<unknown> {
   ]);
   const deviceEvidenceDigest = await deviceEvidenceDigestOf(devices);
   const bound = [];
-  for (const purpose of ['key-release', 'client', 'client-batch'] as const) {
+  for (const purpose of sessionPurposes) {
     for (const digest of [null, deviceEvidenceDigest]) {
       const fields = { purpose, nonce, keyConfigDigest, releaseDigest, deviceEvidenceDigest: digest };
       bound.push({
@@ -67,6 +74,30 @@ async function reportData(): Promise<unknown> {
     devices: [...devices].map(([label, { type, value }]) => ({ label, type, value: toHex(value) })),
     deviceEvidenceDigest: deviceEvidenceDigest === null ? null : toHex(deviceEvidenceDigest),
     bound,
+  };
+}
+
+async function tlsBinding(): Promise<unknown> {
+  // An Ed25519 key: its SubjectPublicKeyInfo is a fixed prefix and 32 bytes, of which any will do here.
+  const spki = concatBytes(fromHex('302a300506032b6570032100'), bytesOf('tls key'));
+  const serial = bytesOf('serial').subarray(0, 16);
+  const notBefore = new Date('2026-11-23T12:00:00Z');
+  const notAfter = new Date('2026-11-24T12:00:00Z');
+  const exporter = bytesOf('exporter');
+  const exporterDigest = await tlsExporterDigestOf(exporter);
+  const nonce = bytesOf('nonce');
+  return {
+    spki: toHex(spki),
+    tlsKeyDigest: toHex(await tlsKeyDigestOf(spki)),
+    serial: toHex(serial),
+    notBefore: notBefore.toISOString(),
+    notAfter: notAfter.toISOString(),
+    certificateNonce: toHex(await tlsCertificateNonceOf({ serial, notBefore, notAfter })),
+    exporter: toHex(exporter),
+    exporterDigest: toHex(exporterDigest),
+    nonce: toHex(nonce),
+    connectionNonce: toHex(await tlsConnectionNonceOf({ nonce, exporterDigest, spki })),
+    noReleaseDigest: toHex(await noReleaseDigest()),
   };
 }
 

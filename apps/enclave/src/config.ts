@@ -75,8 +75,15 @@ const trafficSchema = z.strictObject({
 
 const brokerUrlSchema = z.url({ protocol: /^https?$/u }).max(2048);
 
+const listenSchema = z.strictObject({
+  host: z.string().min(1).max(255).default('127.0.0.1'),
+  port: z.int().min(0).max(65_535),
+});
+
 export const configSchema = z.strictObject({
-  listen: z.strictObject({ host: z.string().min(1).max(255).default('127.0.0.1'), port: z.int().min(0).max(65_535) }),
+  listen: listenSchema,
+  /** A second address, with TLS that ends in the enclave, for clients that come without a relay. Absent: there is none. */
+  tls: listenSchema.optional(),
   /** The broker of a model whose key is not shared. */
   brokerUrl: brokerUrlSchema.optional(),
   /** The brokers of a model whose key is shared: an address for each number of a share, or for some of them. */

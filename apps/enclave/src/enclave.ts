@@ -18,6 +18,7 @@ import { libc } from './memory/libc.ts';
 import { readHardening, type HardeningFacts } from './memory/index.ts';
 import { requireAdapters } from './start/adapters.ts';
 import { requireHardwareRules } from './start/waivers.ts';
+import { listenDirectTls, type DirectTls } from './serve/direct-tls.ts';
 import { listen, type Listener } from './serve/node-http.ts';
 import { createOuter } from './serve/outer.ts';
 import { runSession } from './session.ts';
@@ -38,6 +39,8 @@ export interface EnclaveOptions {
 
 export interface RunningEnclave {
   readonly url: string;
+  /** Where TLS ends in the enclave; undefined without one. */
+  readonly tlsUrl: string | undefined;
   readonly state: EnclaveState;
   /** Settles when the enclave has stopped: with the error that ended it, or undefined after `close`. */
   readonly ended: Promise<FastnessError | undefined>;
@@ -53,6 +56,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
   await enclave.listen();
   return {
     url: enclave.url,
+    tlsUrl: enclave.tlsUrl,
     get state() {
       return enclave.state;
     },
@@ -70,6 +74,7 @@ class Enclave {
   readonly #ended = Promise.withResolvers<FastnessError | undefined>();
   readonly #facts: HealthFacts;
   #listener: Listener | undefined;
+  #direct: DirectTls | undefined;
   #collector: Collector | undefined;
   #devices: AttachedDevices | undefined;
   #serving: Serving | undefined;
@@ -86,6 +91,10 @@ class Enclave {
 
   get url(): string {
     return this.#listener?.url ?? '';
+  }
+
+  get tlsUrl(): string | undefined {
+    return this.#direct?.url;
   }
 
   get state(): EnclaveState {
@@ -117,13 +126,23 @@ class Enclave {
       stallMs: limits.stallSeconds * 1000,
       log: this.#log,
     });
-    this.#listener = await listen(outer.handler, {
+    const { listen: address, tls } = this.#config;
+    const times = {
       whole: outer.whole,
-      ...this.#config.listen,
       idleMs: (limits.requestSeconds + 60) * 1000,
       requestMs: (limits.arriveSeconds + 5) * 1000,
-    });
+    };
+    this.#listener = await listen(outer.handler, { ...times, ...address });
     this.#log('info', 'listening', { url: this.#listener.url });
+    if (tls !== undefined) {
+      try {
+        this.#direct = await listenDirectTls(outer.handler, { ...times, ...tls, log: this.#log });
+      } catch (error) {
+        await this.#listener.close(0);
+        throw error;
+      }
+      this.#log('info', 'listening', { url: this.#direct.url });
+    }
     void this.#run().then(
       (error) => this.#stop(error),
       (error: unknown) => this.#stop(error),
@@ -132,7 +151,7 @@ class Enclave {
 
   /** Takes no more requests, gives those in progress a moment to end, then stops. */
   async close(): Promise<void> {
-    await this.#listener?.close(GRACE_MS);
+    await Promise.all([this.#listener?.close(GRACE_MS), this.#direct?.close(GRACE_MS)]);
     this.#closing.abort(new FastnessError('ENCLAVE_NOT_SERVING', 'It is shutting down.'));
     await this.#ended.promise;
   }
@@ -158,6 +177,7 @@ class Enclave {
     try {
       await this.#findCollector();
       await this.#measure(sealed);
+      await this.#direct?.certify((session) => this.#collect(session), sealed.releaseDigest);
       while (!signal.aborted) {
         const reason = await this.#session(sealed, { runtime, state, tenants });
         if (signal.aborted) return undefined;
@@ -297,6 +317,7 @@ class Enclave {
     const reason = this.#closing.signal.aborted ? undefined : asFastness(error);
     this.#enter('stopped', reason);
     await this.#listener?.close(0);
+    await this.#direct?.close(0);
     this.#ended.resolve(reason);
   }
 }

@@ -22,7 +22,7 @@ function source() {
   const begun: (() => void)[] = [];
   return {
     asked,
-    make: async (fields: { purpose: 'client' | 'client-batch'; nonce: Uint8Array }) => {
+    make: async (fields: { purpose: string; nonce: Uint8Array }) => {
       asked.push(fields);
       const quote = Promise.withResolvers<string>();
       waiting.push(quote);
@@ -113,7 +113,7 @@ describe('attestations that share a quote', () => {
     const serving: Pick<Serving, 'release' | 'releaseDigest'> & Record<string, unknown> = {
       release: forged.release,
       releaseDigest: await releaseDigestOf(forged.release.bundle),
-      lease: { assertHeld: () => {}, token },
+      lease: { assertHeld: () => {}, shown: { token } },
       ring: { first: { public: publicKeys }, current: { keys: { public: publicKeys } } },
     };
     const attest = createAttestation({

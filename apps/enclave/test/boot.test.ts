@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyConfigDigestOf } from '@fastness/attest';
+import { amdAnchors, keyConfigDigestOf } from '@fastness/attest';
 import {
   evidenceDigestOf,
   hpkeSealTo,
@@ -20,10 +20,11 @@ import {
 } from '@fastness/channel';
 import { keyReleaseRequestSchema, keyReleaseResponseSchema, mediaTypes } from '@fastness/channel/wire';
 import { fromBase64Url, fromHex, toBase64Url, toHex, utf8Decode } from '@fastness/codec';
+import { verifyTlsCertificate } from '@fastness/channel/tls';
 import type { FastnessError } from '@fastness/codec/errors';
 import { parseVerifierKey, verifyProof } from '@fastness/log';
 import { classifierDir, hasModels, heldOut, triageFile } from './models.ts';
-import { connect, start } from './running.ts';
+import { certificateAt, connect, policyOf, start } from './running.ts';
 import { createWorld, type World } from './world.ts';
 
 const note = hasModels ? heldOut().note : '';
@@ -45,7 +46,7 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
     await world.startBroker();
     await world.register();
     await world.broker?.close();
-    const enclave = await start(world.config());
+    const enclave = await start(world.config({ tls: { port: 0 } }));
     await enclave.until('waiting-for-broker');
     expect((await fetch(`${enclave.url}/health`)).status).toBe(503);
     const early = await fetch(`${enclave.url}/attestation`, { method: 'POST', body: '{}' });
@@ -75,6 +76,12 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
 
     const channel = await connect(enclave.url, world);
     expect(channel.verdict.claims).toMatchObject({ simulated: true, measurement: world.tee.measurement });
+    // The same enclave at its second address: the certificate carries evidence for its key.
+    const raw = await certificateAt(enclave.tlsUrl ?? '');
+    const attestation = policyOf(world);
+    const releaseDigest = fromHex(world.releaseDigest);
+    const peer = { attestation, anchors: amdAnchors, releaseDigest };
+    expect((await verifyTlsCertificate({ raw, peer, now: new Date() })).verdict.claims.simulated).toBe(true);
     // For clients whose policy names the log: the proof that the broker gave.
     const proven = await verifyProof({
       proof: channel.bundle.logProof ?? '',

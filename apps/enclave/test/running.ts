@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect as connectTls } from 'node:tls';
 import {
   amdAnchors,
   cmwFromJson,
@@ -6,6 +8,7 @@ import {
   reportDataOf,
   verifyEvidence,
   verifyNonceProof,
+  type AttestationPolicy,
 } from '@fastness/attest';
 import { evidenceDigestOf, sealRequest } from '@fastness/channel';
 import { attestationBundleSchema, evidenceHeader, mediaTypes, receiptTrailer } from '@fastness/channel/wire';
@@ -37,6 +40,7 @@ export async function start(
   });
   return {
     url: enclave.url,
+    tlsUrl: enclave.tlsUrl,
     get state() {
       return enclave.state;
     },
@@ -54,6 +58,34 @@ export async function start(
         check();
       }),
   };
+}
+
+/** What the enclave of this world must be. */
+export function policyOf({ tee }: Pick<World, 'tee'>): AttestationPolicy {
+  return parseAttestationPolicy({
+    version: 1,
+    id: 'client',
+    snp: {
+      products: ['Milan', 'Genoa', 'Turin'],
+      signingKeys: ['vcek'],
+      vmpl: [0],
+      measurements: [tee.measurement],
+      minimumTcb: {},
+      smt: 'allow',
+    },
+    simulated: { arkSpkiSha256: tee.arkSpkiSha256 },
+    waivers: [],
+  });
+}
+
+/** The certificate that is shown to who connects, DER. */
+export async function certificateAt(url: string): Promise<Uint8Array> {
+  const { hostname: host, port } = new URL(url);
+  const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const raw = socket.getPeerX509Certificate()?.raw ?? new Uint8Array();
+  socket.destroy();
+  return new Uint8Array(raw);
 }
 
 /** Attests and checks the evidence for what it must bind; returns a fetch that speaks through the channel. */
@@ -84,20 +116,7 @@ export async function connect(url: string, world: Pick<World, 'releaseDigest' | 
   const verdict = await verifyEvidence({
     evidence,
     endorsements: bundle.endorsements.map(cmwFromJson),
-    policy: parseAttestationPolicy({
-      version: 1,
-      id: 'client',
-      snp: {
-        products: ['Milan', 'Genoa', 'Turin'],
-        signingKeys: ['vcek'],
-        vmpl: [0],
-        measurements: [world.tee.measurement],
-        minimumTcb: {},
-        smt: 'allow',
-      },
-      simulated: { arkSpkiSha256: world.tee.arkSpkiSha256 },
-      waivers: [],
-    }),
+    policy: policyOf(world),
     anchors: amdAnchors,
     expectedReportData,
     now: new Date(),

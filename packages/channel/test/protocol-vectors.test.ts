@@ -128,7 +128,7 @@ it('a reader of docs/protocol.md alone computes the report data', () => {
   const devices = known.devices.toSorted((left, right) => (left.label < right.label ? -1 : 1));
   const parts = devices.flatMap(({ label, type, value }) => [utf8(label), utf8(type), value]);
   expect(hashOf('sha256', 'fastness/device-evidence-digest/v1', ...parts)).toEqual(known.deviceEvidenceDigest);
-  expect(known.bound).toHaveLength(6);
+  expect(known.bound).toHaveLength(14);
   for (const { purpose, devices: any, reportData, tpmNonce, deviceNonce } of known.bound) {
     const session = [utf8(purpose), nonce, keyConfigDigest, releaseDigest];
     const all = [...session, any ? known.deviceEvidenceDigest : Buffer.alloc(0)];
@@ -136,6 +136,33 @@ it('a reader of docs/protocol.md alone computes the report data', () => {
     expect(hashOf('sha256', 'fastness/report-data-32/v1', ...all)).toEqual(tpmNonce);
     expect(hashOf('sha256', 'fastness/device-nonce/v1', ...session, utf8('gpu-0'))).toEqual(deviceNonce);
   }
+});
+
+it('a reader of docs/protocol.md alone computes what stands for a TLS key, a certificate and a connection', () => {
+  const known = read(
+    'tls-binding.json',
+    z.object({
+      spki: hex,
+      tlsKeyDigest: hex,
+      serial: hex,
+      notBefore: z.string(),
+      notAfter: z.string(),
+      certificateNonce: hex,
+      exporter: hex,
+      exporterDigest: hex,
+      nonce: hex,
+      connectionNonce: hex,
+      noReleaseDigest: hex,
+    }),
+  );
+  const { spki, serial, notBefore, notAfter, exporter, exporterDigest, nonce } = known;
+  const dates = [utf8(notBefore), utf8(notAfter)];
+  expect(hashOf('sha256', 'fastness/tls-key-digest/v1', spki)).toEqual(known.tlsKeyDigest);
+  expect(hashOf('sha256', 'fastness/tls-certificate-nonce/v1', serial, ...dates)).toEqual(known.certificateNonce);
+  expect(hashOf('sha256', 'fastness/tls-exporter-digest/v1', exporter)).toEqual(exporterDigest);
+  const connection = [nonce, exporterDigest, spki];
+  expect(hashOf('sha256', 'fastness/tls-connection-nonce/v1', ...connection)).toEqual(known.connectionNonce);
+  expect(hashOf('sha256', 'fastness/no-release/v1')).toEqual(known.noReleaseDigest);
 });
 
 it('a reader of docs/protocol.md alone checks proofs of nonces', () => {

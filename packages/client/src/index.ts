@@ -7,6 +7,7 @@ export type {
   FastnessClient,
 } from './fetch/client.ts';
 export { createClient } from './fetch/create-client.ts';
+export type { DirectTransport, TlsConnection } from './fetch/direct.ts';
 export type { OuterFetch } from './fetch/outer.ts';
 export { type ClientMemory, type Remembered } from './memory.ts';
 export { clientPolicySchema, parseClientPolicy, type ClientPolicy } from './policy.ts';

@@ -24,6 +24,10 @@ export function verifyCommand(): Command {
     )
     .argument('<url-or-receipt>', 'http(s) address, or a receipt that `fastness chat` saved')
     .option('--policy <file>', "what is accepted (default: the home's policy/client.json)")
+    .option(
+      '--direct-tls',
+      "the address is the enclave's own (https): TLS must end inside it, and no proxy may end it before",
+    )
     .option('--request <file>', "for a receipt: the request's body, to compare its digest")
     .option('--response <file>', "for a receipt: the response's body, to compare its digest")
     .action(

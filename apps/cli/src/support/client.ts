@@ -18,6 +18,8 @@ export interface ClientOptions {
   readonly policy?: string;
   /** A file with the API key: keys do not belong on command lines, which everybody on the machine can read. */
   readonly apiKeyFile?: string;
+  /** The URL is the enclave's own, and TLS must end there. */
+  readonly directTls?: boolean;
   /** Adds endorsements that the enclave did not send. */
   readonly completeEndorsements?: CompleteClientEndorsements;
 }
@@ -37,6 +39,7 @@ export async function clientForHome(home: Home, options: ClientOptions): Promise
     url,
     policy,
     ...(apiKeyFile === undefined ? {} : { apiKey: await readApiKey(apiKeyFile) }),
+    directTls: options.directTls ?? false,
     ...(completeEndorsements === undefined ? {} : { completeEndorsements }),
     // Who follows sets of owner keys must not be led back to an earlier one by a new start.
     ...(policy.ownerRoots === undefined ? {} : { memory: memoryIn(join(home.path, 'client-memory.json')) }),

@@ -1,4 +1,10 @@
-import { gatherNonces, NONCE_BATCH_MAX, type NonceProof } from '@fastness/attest';
+import {
+  gatherNonces,
+  NONCE_BATCH_MAX,
+  type NonceProof,
+  type SessionBinding,
+  type SessionPurpose,
+} from '@fastness/attest';
 import { nodePrimitives } from '@fastness/channel/node';
 import { FastnessError } from '@fastness/codec/errors';
 
@@ -9,10 +15,10 @@ export interface Answered<Answer> {
 }
 
 /** Makes one answer for a nonce, or for all nonces under a root. */
-export type MakeAnswer<Answer> = (asked: {
-  readonly purpose: 'client' | 'client-batch';
-  readonly nonce: Uint8Array;
-}) => Promise<Answer>;
+export type MakeAnswer<Answer> = (asked: Pick<SessionBinding, 'purpose' | 'nonce'>) => Promise<Answer>;
+
+/** What evidence is made for: one nonce alone, and all under a root. */
+export type BatchPurposes = readonly [alone: SessionPurpose, batch: SessionPurpose];
 
 interface Waiting<Answer> {
   readonly nonce: Uint8Array;
@@ -36,10 +42,12 @@ export interface BatchLimits {
 export class AttestationBatches<Answer> {
   readonly #limits: BatchLimits;
   readonly #make: MakeAnswer<Answer>;
+  readonly #purposes: BatchPurposes;
   #waiting = new Set<Waiting<Answer>>();
   #running = false;
 
-  constructor(limits: BatchLimits, make: MakeAnswer<Answer>) {
+  constructor(limits: BatchLimits, make: MakeAnswer<Answer>, purposes: BatchPurposes = ['client', 'client-batch']) {
+    this.#purposes = purposes;
     this.#limits = { ...limits, waiting: Math.min(limits.waiting, NONCE_BATCH_MAX) };
     this.#make = make;
   }
@@ -94,15 +102,16 @@ export class AttestationBatches<Answer> {
   /** Never throws: whoever waits gets the error. */
   async #answer(batch: readonly Waiting<Answer>[]): Promise<void> {
     try {
+      const [alone, together] = this.#purposes;
       const [only, ...others] = batch;
       if (only === undefined) return;
       if (others.length === 0) {
-        only.resolve({ answer: await this.#make({ purpose: 'client', nonce: only.nonce }), proof: undefined });
+        only.resolve({ answer: await this.#make({ purpose: alone, nonce: only.nonce }), proof: undefined });
         return;
       }
       const nonces = batch.map(({ nonce }) => nonce);
       const { root, proof } = await gatherNonces(nonces, nodePrimitives.sha256);
-      const answer = await this.#make({ purpose: 'client-batch', nonce: root });
+      const answer = await this.#make({ purpose: together, nonce: root });
       for (const [index, { resolve }] of batch.entries()) resolve({ answer, proof: proof(index) });
     } catch (error) {
       for (const { reject } of batch) reject(error);

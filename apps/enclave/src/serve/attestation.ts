@@ -1,4 +1,4 @@
-import { cmwToJson, evidenceToJson, type NonceProof } from '@fastness/attest';
+import { cmwToJson, evidenceToJson, tlsConnectionNonceOf, type NonceProof } from '@fastness/attest';
 import {
   attestationRequestSchema,
   parseWireJson,
@@ -11,24 +11,30 @@ import { FastnessError } from '@fastness/codec/errors';
 import type { ReleasePackage } from '@fastness/model/release';
 import type { PublicKeys } from '../boot/enclave-keys.ts';
 import type { CollectEvidence } from '../boot/request-key.ts';
-import { AttestationBatches, type BatchLimits } from './attestation-batches.ts';
+import { AttestationBatches, type BatchLimits, type MakeAnswer } from './attestation-batches.ts';
+import type { BoundTls } from './direct-tls.ts';
 import type { Serving } from './serving.ts';
 
 /** Everything in a bundle but the nonce and its proof. */
-type Common = Omit<AttestationBundle, 'format' | 'nonce' | 'batch' | 'release'>;
+type Common = Omit<AttestationBundle, 'format' | 'nonce' | 'batch' | 'tls' | 'release'>;
 
 /**
  * Answers `POST /attestation`: fresh evidence over the client's nonce, or over a root that it is under, over the current keys
- * and the release, with everything a client needs to verify it, as JSON. A body of undefined was too long. The answer throws CHANNEL_WIRE_*, ENCLAVE_BUSY,
+ * and the release, with everything a client needs to verify it, as JSON. Where the client asks for it, over the TLS connection
+ * that it asked on. A body of undefined was too long. The answer throws CHANNEL_WIRE_*, ENCLAVE_BUSY, ENCLAVE_TLS_ABSENT,
  * ENCLAVE_TIME_LIMIT, and what `serving` and the collector throw.
  */
 export function createAttestation(options: {
   readonly serving: () => Serving;
   readonly collect: CollectEvidence;
   readonly limits: BatchLimits;
-}): (body: Uint8Array | undefined, signal: AbortSignal) => Promise<string> {
+}): (
+  body: Uint8Array | undefined,
+  signal: AbortSignal,
+  connection?: () => Promise<BoundTls | undefined>,
+) => Promise<string> {
   // What is the same for everybody is written once a quote: a release is most of an answer.
-  const batches = new AttestationBatches<string>(options.limits, async (asked) => {
+  const make: MakeAnswer<string> = async (asked) => {
     const { lease, ring, release, releaseDigest } = options.serving();
     lease.assertHeld();
     const { current } = ring;
@@ -49,16 +55,26 @@ export function createAttestation(options: {
       lease: { ...lease.shown, ...(first === undefined ? {} : { first }) },
     };
     return `${JSON.stringify(common).slice(0, -1)},"release":${releaseText(release)}}`;
-  });
-  return async (body, signal) => {
+  };
+  const batches = new AttestationBatches<string>(options.limits, make);
+  // Apart from the others: who chooses a nonce could choose one that stands for a connection of somebody else.
+  const onTls = new AttestationBatches<string>(options.limits, make, ['client-tls', 'client-tls-batch']);
+  return async (body, signal, connection) => {
     const limit = wireLimits.attestationRequest;
     if (body === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `At most ${limit} bytes.`);
-    const { nonce } = parseWireJson(attestationRequestSchema, body, limit);
-    const { answer, proof } = await batches.ask(fromBase64Url(nonce), signal);
-    const own: Pick<AttestationBundle, 'format' | 'nonce' | 'batch'> = {
+    const { nonce, tlsExporter } = parseWireJson(attestationRequestSchema, body, limit);
+    const bytes = fromBase64Url(nonce);
+    const tls = tlsExporter === true ? await connection?.() : undefined;
+    if (tlsExporter === true && tls === undefined) throw new FastnessError('ENCLAVE_TLS_ABSENT');
+    const { answer, proof } =
+      tls === undefined
+        ? await batches.ask(bytes, signal)
+        : await onTls.ask(await tlsConnectionNonceOf({ nonce: bytes, ...tls }), signal);
+    const own: Pick<AttestationBundle, 'format' | 'nonce' | 'batch' | 'tls'> = {
       format: 'fastness/attestation/v1',
       nonce,
       ...(proof === undefined ? {} : { batch: proofJson(proof) }),
+      ...(tls === undefined ? {} : { tls: { exporter: toBase64Url(tls.exporterDigest), spki: toBase64Url(tls.spki) } }),
     };
     return `${JSON.stringify(own).slice(0, -1)},${answer.slice(1)}`;
   };

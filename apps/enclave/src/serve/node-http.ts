@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { TlsOptions } from 'node:tls';
 import { FastnessError } from '@fastness/codec/errors';
 import { answerWhole, type WholeRoute } from './whole-message.ts';
 
@@ -16,7 +18,7 @@ const HEADERS_MS = 5000;
 const DISCARD_MS = 1000;
 
 /**
- * Plain HTTP in front of a handler: what matters is sealed inside the messages. `handler` must not throw. A response
+ * HTTP in front of a handler, plain unless `tls` is given: what matters is sealed inside the messages. `handler` must not throw. A response
  * whose body fails is cut off, and nothing is said about why: the reason may quote what is inside. Headers must be here
  * within five seconds and a whole request within `requestMs`; connections on which nothing moves for `idleMs` are ended.
  * `whole`: requests by method and path (`POST /x`) that are answered in one piece.
@@ -30,28 +32,34 @@ export async function listen(
     idleMs?: number;
     requestMs?: number;
     whole?: ReadonlyMap<string, WholeRoute>;
+    /** HTTPS with these in place of HTTP; `onServer` is given the server before it listens. */
+    tls?: { readonly options: TlsOptions; readonly onServer: (server: TlsServer) => void };
   },
 ): Promise<Listener> {
-  const { host, port, idleMs = 0, requestMs = 35_000, whole } = options;
-  const server = createServer(
-    {
-      maxHeaderSize: 16_384,
-      headersTimeout: Math.min(HEADERS_MS, requestMs),
-      requestTimeout: requestMs,
-      // Node looks for late connections so often; its own default would grant them half a minute more.
-      connectionsCheckingInterval: 1000,
-      keepAliveTimeout: 30_000,
-    },
-    (incoming, outgoing) => {
-      const route = whole?.get(`${incoming.method ?? ''} ${incoming.url ?? ''}`);
-      const answered =
-        route === undefined ? answer(handler, incoming, outgoing) : answerWhole(route, incoming, outgoing);
-      answered.then(
-        () => (incoming.complete ? undefined : discard(incoming)),
-        () => outgoing.destroy(),
-      );
-    },
-  );
+  const { host, port, idleMs = 0, requestMs = 35_000, whole, tls } = options;
+  const limits = {
+    maxHeaderSize: 16_384,
+    headersTimeout: Math.min(HEADERS_MS, requestMs),
+    requestTimeout: requestMs,
+    // Node looks for late connections so often; its own default would grant them half a minute more.
+    connectionsCheckingInterval: 1000,
+    keepAliveTimeout: 30_000,
+  };
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const route = whole?.get(`${incoming.method ?? ''} ${incoming.url ?? ''}`);
+    const answered = route === undefined ? answer(handler, incoming, outgoing) : answerWhole(route, incoming, outgoing);
+    answered.then(
+      () => (incoming.complete ? undefined : discard(incoming)),
+      () => outgoing.destroy(),
+    );
+  };
+  let server: Server | TlsServer;
+  if (tls === undefined) server = createServer(limits, serve);
+  else {
+    const secure = createTlsServer({ ...limits, handshakeTimeout: HEADERS_MS, ...tls.options }, serve);
+    tls.onServer(secure);
+    server = secure;
+  }
   server.maxConnections = MAX_CONNECTIONS;
   // A reader that stalls would hold what its request holds for ever.
   server.timeout = idleMs;
@@ -59,7 +67,7 @@ export async function listen(
     server.once('error', (cause) => reject(new FastnessError('ENCLAVE_LISTEN', `${host}:${port}`, { cause })));
     server.listen(port, host, resolve);
   });
-  return { url: urlOf(server), close: (graceMs) => close(server, graceMs) };
+  return { url: urlOf(server, tls === undefined ? 'http' : 'https'), close: (graceMs) => close(server, graceMs) };
 }
 
 async function answer(handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -144,13 +152,13 @@ function drained(outgoing: ServerResponse, gone: AbortSignal): Promise<void> {
   });
 }
 
-function urlOf(server: Server): string {
+function urlOf(server: Server | TlsServer, scheme: string): string {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new FastnessError('ENCLAVE_LISTEN');
-  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  return `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
-async function close(server: Server, graceMs: number): Promise<void> {
+async function close(server: Server | TlsServer, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   if (graceMs === 0) server.closeAllConnections();

@@ -8,6 +8,7 @@ import { createAttestation } from './attestation.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { answerSealed } from './channel.ts';
 import { answerEhbp } from './ehbp.ts';
+import { boundTlsOf } from './direct-tls.ts';
 import type { Serving } from './serving.ts';
 import { defaultUnopenedBytes, UnopenedRoom } from './unopened-room.ts';
 import type { WholeAnswer, WholeRoute } from './whole-message.ts';
@@ -77,7 +78,11 @@ export function createOuter(options: OuterOptions): Outer {
       serving();
       return asking.enter();
     },
-    answer: async (body, signal) => ({ status: 200, headers: jsonHeaders, body: await attest(body, signal) }),
+    answer: async (body, signal, socket) => ({
+      status: 200,
+      headers: jsonHeaders,
+      body: await attest(body, signal, () => boundTlsOf(socket)),
+    }),
     refuse,
   };
   const ehbp = async (request: Request): Promise<Response> => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Place } from './admission.ts';
 
 /** A small request that is answered in one piece, past the streams of the platform: those cost more than the answer does. */
@@ -8,7 +9,7 @@ export interface WholeRoute {
   /** Throws when there is no room. */
   readonly enter: () => Place;
   /** What it throws goes to `refuse`. */
-  readonly answer: (body: Uint8Array | undefined, signal: AbortSignal) => Promise<WholeAnswer>;
+  readonly answer: (body: Uint8Array | undefined, signal: AbortSignal, socket: Socket) => Promise<WholeAnswer>;
   readonly refuse: (error: unknown) => WholeAnswer;
 }
 
@@ -32,7 +33,7 @@ export async function answerWhole(
     place = route.enter();
     const body = await bodyOf(incoming, route.limit, place.signal);
     place.received();
-    answer = await route.answer(body, gone.signal);
+    answer = await route.answer(body, gone.signal, incoming.socket);
   } catch (error) {
     // Whoever left is told nothing, and is nobody's failure.
     if (gone.signal.aborted || (incoming.destroyed && !incoming.complete)) return;

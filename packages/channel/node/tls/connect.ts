@@ -1,6 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { TLS_ALPN, type TlsPeerPolicy } from '@fastness/channel/tls';
 import { FastnessError } from '@fastness/codec/errors';
+import { pemOf } from './certificate.ts';
 import { exchangeAsClient, type TlsPeer } from './exchange.ts';
 import type { TlsIdentity } from './identity.ts';
 
@@ -42,7 +43,7 @@ export async function connectAttestedTls(options: ConnectAttestedTlsOptions): Pr
   const late = new FastnessError('CHANNEL_TLS_TIMEOUT', `${timeoutMs} ms.`);
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(late), timeoutMs);
-  const credentials = identity === undefined || own === undefined ? {} : { key: keyOf(identity), cert: own.pem };
+  const credentials = identity === undefined || own === undefined ? {} : { key: pemOf(identity.key), cert: own.pem };
   const socket = connect({ host, port, ...attestedTls, ...credentials });
   const quiet = (): void => undefined;
   socket.on('error', quiet);
@@ -58,11 +59,6 @@ export async function connectAttestedTls(options: ConnectAttestedTlsOptions): Pr
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The private key in the form that TLS takes. It stays in this process. */
-export function keyOf({ key }: TlsIdentity): string | Buffer {
-  return key.export({ type: 'pkcs8', format: 'pem' });
 }
 
 function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {

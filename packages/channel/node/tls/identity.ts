@@ -1,9 +1,9 @@
-import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { noReleaseDigest, tlsCertificateNonceOf, tlsKeyDigestOf, type SessionBinding } from '@fastness/attest';
-import { CMW_EXTENSION_OID, encodeEvidenceExtension, type TlsEvidence } from '@fastness/channel/tls';
+import { encodeEvidenceExtension, type TlsEvidence } from '@fastness/channel/tls';
 import { encodePem } from '@fastness/codec/bytes';
-import { der } from '@fastness/codec/der';
 import { FastnessError } from '@fastness/codec/errors';
+import { createTlsKey, positiveSerial, writeCertificate, type TlsKey } from './certificate.ts';
 
 /** Makes evidence of this machine, processor and devices, bound to a session: `collectSession` of `@fastness/evidence`. */
 export type CollectTlsEvidence = (session: SessionBinding) => Promise<TlsEvidence>;
@@ -16,6 +16,8 @@ export interface TlsIdentityOptions {
   readonly lifetimeSeconds?: number;
   /** Whether endorsements go into the certificate. Default: true. Without them it is smaller, and verifiers need their own. */
   readonly withEndorsements?: boolean;
+  /** Default: a new one. */
+  readonly key?: TlsKey;
   readonly now?: () => Date;
 }
 
@@ -42,11 +44,9 @@ const DEFAULT_LIFETIME_SECONDS = 86_400;
 const BACKDATED_MS = 5 * 60_000;
 /** Readers take 64 KiB; the rest of a certificate is far below the difference. */
 const MAX_CERTIFICATE_BYTES = 60 * 1024;
-const COMMON_NAME = 'fastness attested TLS';
-const ECDSA_SHA256 = '1.2.840.10045.4.3.2';
 
 /**
- * Makes a P-256 key for TLS. The first certificate is made here, so that a machine without evidence fails at once.
+ * Makes certificates for a P-256 key. The first one is made here, so that a machine without evidence fails at once.
  * @throws FastnessError `CHANNEL_TLS_OPTION`, `CHANNEL_TLS_CERTIFICATE_TOO_LARGE`, and what `collect` throws
  */
 export async function createTlsIdentity(options: TlsIdentityOptions): Promise<TlsIdentity> {
@@ -54,8 +54,7 @@ export async function createTlsIdentity(options: TlsIdentityOptions): Promise<Tl
   const lifetime = options.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS;
   if (!(Number.isInteger(lifetime) && lifetime >= 60 && lifetime <= 604_800))
     throw new FastnessError('CHANNEL_TLS_OPTION', 'lifetimeSeconds must be 60 to 604800.');
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const spki = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+  const { spki, privateKey } = options.key ?? createTlsKey();
   const releaseDigest = options.releaseDigest ?? (await noReleaseDigest());
   const make = async (): Promise<TlsCertificate & { readonly renewAt: number }> => {
     // Dates in certificates are whole seconds.
@@ -92,46 +91,4 @@ export async function createTlsIdentity(options: TlsIdentityOptions): Promise<Tl
       return pending;
     },
   };
-}
-
-/** 16 random octets as INTEGER content: positive and in the shortest form. */
-function positiveSerial(): Uint8Array {
-  const serial = new Uint8Array(randomBytes(16));
-  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  return serial;
-}
-
-/** X.509 v3 (RFC 5280, section 4.1), self-signed: for TLS alone, no authority. */
-function writeCertificate(fields: {
-  readonly spki: Uint8Array;
-  readonly serial: Uint8Array;
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-  readonly extension: Uint8Array;
-  readonly privateKey: KeyObject;
-}): Uint8Array<ArrayBuffer> {
-  const { spki, serial, notBefore, notAfter, extension, privateKey } = fields;
-  const algorithm = der.sequence(der.oid(ECDSA_SHA256));
-  const name = der.sequence(der.set(der.sequence(der.oid('2.5.4.3'), der.utf8String(COMMON_NAME))));
-  const critical = (oid: string, value: Uint8Array) =>
-    der.sequence(der.oid(oid), der.boolean(true), der.octetString(value));
-  const tbs = der.sequence(
-    der.explicit(0, der.integer(2)),
-    der.unsigned(serial),
-    algorithm,
-    name,
-    der.sequence(der.time(notBefore), der.time(notAfter)),
-    name,
-    spki,
-    der.explicit(
-      3,
-      der.sequence(
-        critical('2.5.29.19', der.sequence()),
-        critical('2.5.29.15', der.namedBits([true])),
-        // Not critical, as RFC 9999 asks for; our own reader refuses certificates without it.
-        der.sequence(der.oid(CMW_EXTENSION_OID), der.octetString(extension)),
-      ),
-    ),
-  );
-  return der.sequence(tbs, algorithm, der.bitString(new Uint8Array(sign('sha256', tbs, privateKey))));
 }

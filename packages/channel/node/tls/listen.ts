@@ -2,9 +2,11 @@ import { constants } from 'node:crypto';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { TlsPeerPolicy } from '@fastness/channel/tls';
 import { FastnessError } from '@fastness/codec/errors';
-import { attestedTls, keyOf } from './connect.ts';
+import { pemOf } from './certificate.ts';
+import { attestedTls } from './connect.ts';
 import { exchangeAsServer, type TlsPeer } from './exchange.ts';
 import type { TlsIdentity } from './identity.ts';
+import { keepCertificate } from './keep-certificate.ts';
 
 export interface ListenAttestedTlsOptions {
   readonly host: string;
@@ -30,9 +32,6 @@ export interface AttestedListener {
   /** Takes no more connections and ends those there are. */
   readonly close: () => Promise<void>;
 }
-
-/** How often it is looked whether the certificate needs to be a new one; it has half its life left then. */
-const RENEWAL_CHECK_MS = 15_000;
 
 /**
  * Listens with TLS 1.3 under a certificate that carries evidence, and answers every connection with evidence made for it.
@@ -64,14 +63,14 @@ export async function listenAttestedTls(options: ListenAttestedTlsOptions): Prom
     }
   };
 
-  const credentials = async () => ({ key: keyOf(identity), cert: (await identity.certificate()).pem });
   const context = {
     ...attestedTls,
     // A resumed session shows no certificate.
     secureOptions: constants.SSL_OP_NO_TICKET,
     requestCert: peer !== undefined,
   };
-  const server = createServer({ ...context, ...(await credentials()), handshakeTimeout: timeoutMs }, (socket) => {
+  const credentials = { key: pemOf(identity.key), cert: (await identity.certificate()).pem };
+  const server = createServer({ ...context, ...credentials, handshakeTimeout: timeoutMs }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     serve(socket).catch((error: unknown) => {
@@ -83,19 +82,11 @@ export async function listenAttestedTls(options: ListenAttestedTlsOptions): Prom
   server.on('tlsClientError', (cause: Error) =>
     onRefused(new FastnessError('CHANNEL_TLS_HANDSHAKE', undefined, { cause })),
   );
-  let shown = (await identity.certificate()).pem;
-  const renew = async (): Promise<void> => {
-    const { key, cert } = await credentials();
-    if (cert === shown) return;
-    server.setSecureContext({ ...context, key, cert });
-    shown = cert;
-  };
-  const renewal = setInterval(() => void renew().catch(onRefused), RENEWAL_CHECK_MS);
-  renewal.unref();
+  const stopRenewing = keepCertificate(server, { identity, context, onError: onRefused });
   try {
     await started(server, options);
   } catch (error) {
-    clearInterval(renewal);
+    stopRenewing();
     throw error;
   }
   const address = server.address();
@@ -104,7 +95,7 @@ export async function listenAttestedTls(options: ListenAttestedTlsOptions): Prom
     host: address.address,
     port: address.port,
     close: async () => {
-      clearInterval(renewal);
+      stopRenewing();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
       await closed;

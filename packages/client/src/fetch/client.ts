@@ -5,6 +5,7 @@ import type { ClientMemory } from '../memory.ts';
 import type { ClientPolicy } from '../policy.ts';
 import type { ReceiptBundle } from '../receipt/bundle.ts';
 import type { VerifiedEnclave } from '../verify/verified-enclave.ts';
+import type { DirectTransport } from './direct.ts';
 import type { OuterFetch } from './outer.ts';
 
 /** What a client tells while it works. */
@@ -35,6 +36,8 @@ export interface ClientOptions {
    * request carries there. A function is asked before every request. Default: what the request carries.
    */
   readonly apiKey?: string | (() => string | Promise<string>);
+  /** Carries the outer exchanges over TLS that ends in the enclave, to which its evidence is bound. In Node: `directTls`. */
+  readonly direct?: DirectTransport;
   readonly now?: () => Date;
   /** Random bytes for nonces. Default: the platform's. */
   readonly random?: (length: number) => Uint8Array;

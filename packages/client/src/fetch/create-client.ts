@@ -41,7 +41,10 @@ export function createClient(options: ClientOptions): FastnessClient {
   if (!(seconds > 0)) throw new FastnessError('CLIENT_OPTION_INVALID', 'sessionSeconds must be above zero.');
   const attestTimeoutMs = timeOption('attestTimeoutMs', options.attestTimeoutMs, defaultAttestTimeoutMs);
   const responseTimeoutMs = timeOption('responseTimeoutMs', options.responseTimeoutMs, defaultResponseTimeoutMs);
-  const outer = createOuter(options.url, options.fetch ?? ((url, init) => globalThis.fetch(url, init)));
+  const { direct } = options;
+  if (direct !== undefined && options.fetch !== undefined)
+    throw new FastnessError('CLIENT_OPTION_INVALID', 'fetch and direct exclude each other.');
+  const outer = createOuter(options.url, options.fetch ?? ((url, init) => globalThis.fetch(url, init)), direct);
   const session = new Session({
     outer,
     policy,
@@ -55,6 +58,7 @@ export function createClient(options: ClientOptions): FastnessClient {
     },
     ...(anchors === undefined ? {} : { anchors }),
     ...(options.memory === undefined ? {} : { memory: options.memory }),
+    ...(direct === undefined ? {} : { pin: direct.pin }),
     ...(options.completeEndorsements === undefined ? {} : { completeEndorsements: options.completeEndorsements }),
   });
   const ahead = new SealsAhead({

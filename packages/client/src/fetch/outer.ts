@@ -2,14 +2,21 @@ import { collect, outerTypesOf, type OhttpProtocol } from '@fastness/channel';
 import { attestationBundleSchema, parseWireJson, wireLimits, type AttestationBundle } from '@fastness/channel/wire';
 import { toBase64Url, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import type { DirectTransport, TlsConnection } from './direct.ts';
 
 /** What the client needs of a `fetch`. */
 export type OuterFetch = (url: string, init: RequestInit) => Promise<Response>;
 
+export interface Attested {
+  readonly bundle: AttestationBundle;
+  /** The TLS connection that it came over, where that has to end in the enclave. */
+  readonly tls?: TlsConnection;
+}
+
 /** The outer exchanges: what a relay can see. Nothing here is authenticated. */
 export interface Outer {
   /** `POST /attestation`. */
-  readonly attest: (nonce: Uint8Array, signal?: AbortSignal) => Promise<AttestationBundle>;
+  readonly attest: (nonce: Uint8Array, signal?: AbortSignal) => Promise<Attested>;
   /** `POST /ohttp`: a sealed body out, a sealed body of the same protocol back. */
   readonly exchange: (
     body: Uint8Array | ReadableStream<Uint8Array>,
@@ -27,9 +34,17 @@ const quiet = { credentials: 'omit', cache: 'no-store', referrerPolicy: 'no-refe
  * @param url base URL of a relay or enclave, `http:` or `https:`, with or without a path, without a user or password
  * @throws FastnessError `CLIENT_OPTION_INVALID`
  */
-export function createOuter(url: string, fetch: OuterFetch): Outer {
+export function createOuter(url: string, fetch: OuterFetch, direct?: DirectTransport): Outer {
   const base = baseOf(url);
-  const post = async (path: string, contentType: string, body: BodyInit, signal?: AbortSignal): Promise<Response> => {
+  if (direct !== undefined && !base.startsWith('https:'))
+    throw new FastnessError('CLIENT_OPTION_INVALID', 'url must begin with https where TLS ends in the enclave.');
+  const post = async (
+    path: string,
+    contentType: string,
+    body: BodyInit,
+    signal: AbortSignal | undefined,
+    send: OuterFetch,
+  ): Promise<Response> => {
     const init: RequestInit & { duplex?: 'half' } = {
       ...quiet,
       method: 'POST',
@@ -40,7 +55,7 @@ export function createOuter(url: string, fetch: OuterFetch): Outer {
     };
     let response: Response;
     try {
-      response = await fetch(`${base}${path}`, init);
+      response = await send(`${base}${path}`, init);
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof FastnessError) throw error;
@@ -51,17 +66,23 @@ export function createOuter(url: string, fetch: OuterFetch): Outer {
   };
   return {
     attest: async (nonce, signal) => {
-      const text = JSON.stringify({ nonce: toBase64Url(nonce) });
-      const response = await post('/attestation', 'application/json', utf8Encode(text), signal);
+      const asked = { nonce: toBase64Url(nonce), ...(direct === undefined ? {} : { tlsExporter: true }) };
+      const text = utf8Encode(JSON.stringify(asked));
+      const response = await post('/attestation', 'application/json', text, signal, direct?.attest ?? fetch);
       const limit = wireLimits.attestationBundle;
       const bytes = await bodyUpTo(response, limit);
       if (bytes === undefined) throw new FastnessError('CHANNEL_WIRE_TOO_LARGE', `More than ${limit} bytes.`);
-      return parseWireJson(attestationBundleSchema, bytes, limit);
+      const bundle = parseWireJson(attestationBundleSchema, bytes, limit);
+      if (direct === undefined) return { bundle };
+      const tls = direct.connectionOf(response);
+      // Without knowing the connection nothing can be compared.
+      if (tls === undefined) throw new FastnessError('CLIENT_TLS_UNBOUND');
+      return { bundle, tls };
     },
     exchange: async (body, protocol, signal) => {
       const types = outerTypesOf(protocol);
       const sealed = body instanceof ReadableStream ? body : new Uint8Array(body);
-      const response = await post('/ohttp', types.request, sealed, signal);
+      const response = await post('/ohttp', types.request, sealed, signal, direct?.exchange ?? fetch);
       const type = response.headers.get('content-type');
       if (type !== types.response || response.body === null) {
         await response.body?.cancel();

@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly completeEndorsements?: CompleteClientEndorsements;
   readonly memory?: ClientMemory;
   readonly onVerified: (enclave: VerifiedEnclave) => void;
+  /** Told the TLS key of an enclave that was verified on a TLS connection of its own. */
+  readonly pin?: (spki: Uint8Array) => void;
 }
 
 /** A verification under way, and how many callers wait for it. */
@@ -114,8 +116,11 @@ export class Session {
       throw new FastnessError('CLIENT_OPTION_INVALID', 'random must give as many bytes as asked.');
     const limit = { ms: attestTimeoutMs, what: 'The attestation', signal };
     const answered = await withinTime(limit, (within) => outer.attest(nonce, within));
+    const { tls } = answered;
     const bundle =
-      completeEndorsements === undefined ? answered : await completeBundle(answered, completeEndorsements, signal);
+      completeEndorsements === undefined
+        ? answered.bundle
+        : await completeBundle(answered.bundle, completeEndorsements, signal);
     const remembered = memory === undefined ? this.#remembered : readRemembered(await memory.read());
     const enclave = await verifyEnclave({
       bundle,
@@ -123,6 +128,7 @@ export class Session {
       policy: { ...policy, minimumVersion: Math.max(this.#highest, policy.minimumVersion ?? 1) },
       now: now(),
       remembered,
+      ...(tls === undefined ? {} : { tls }),
       ...(anchors === undefined ? {} : { anchors }),
     });
     const { modelId, version } = enclave.release.release;
@@ -135,6 +141,7 @@ export class Session {
     this.#highest = Math.max(this.#highest, enclave.release.release.version);
     if (next !== undefined) this.#remembered = readRemembered(next);
     this.#current = enclave;
+    if (tls !== undefined) this.#options.pin?.(tls.spki);
     onVerified(enclave);
     return enclave;
   }

@@ -9,6 +9,7 @@ import {
   releasedMeasurements,
   sectionOf,
   SIMULATED_SNP_EVIDENCE_TYPE,
+  tlsConnectionNonceOf,
   toEar,
   vendorAnchors,
   verifyEvidence,
@@ -26,6 +27,7 @@ import { equalBytes, fromBase64Url, toBase64Url } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { followOwnerRoots, meetsTraffic, verifyRelease, type VerifiedRelease } from '@fastness/model/release';
 import { nothingRemembered, type Remembered } from '../memory.ts';
+import type { TlsConnection } from '../fetch/direct.ts';
 import type { ClientPolicy } from '../policy.ts';
 import { checkLease } from './check-lease.ts';
 import { checkReleaseLogged } from './check-logged.ts';
@@ -44,7 +46,7 @@ const weaknessOfX25519 =
  * @param options.bundle what `POST /attestation` answered; untrusted
  * @param options.nonce the 32 random bytes that the caller sent
  * @param options.anchors roots of the vendors. Default: AMD's, pinned
- * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `ATTEST_NONCE_BATCH_SHAPE`,
+ * @throws FastnessError `CHANNEL_WIRE_MALFORMED`, `CLIENT_NONCE_MISMATCH`, `CLIENT_TLS_UNBOUND`, `CLIENT_TLS_EXPORTER`, `ATTEST_NONCE_BATCH_SHAPE`,
  *   `ATTEST_NONCE_BATCH_PROOF`, `CLIENT_MODEL_MISMATCH`, `CLIENT_TRAFFIC`, `OWNER_ROOT_*`, `CLIENT_DEPLOYMENT_UNPROVED`,
  *   `CLIENT_LEASE_...`, `CHANNEL_LEASE_...`, `CHANNEL_SUCCESSION_...`, `CLIENT_RELEASE_UNLOGGED`, `CLIENT_LOG_...`, `LOG_...`,
  *   `CLIENT_MEASUREMENT_UNLISTED`, `RELEASE_*`, `APPROVAL_*`, `SNP_*`, `SIMULATED_EVIDENCE_REFUSED` and the other codes of
@@ -58,6 +60,8 @@ export async function verifyEnclave(options: {
   anchors?: TrustAnchors;
   /** The highest versions that were accepted before. Absent: none were. */
   remembered?: Remembered;
+  /** The TLS connection that the bundle came over, where that has to end in the enclave. Absent: TLS does not matter. */
+  tls?: TlsConnection;
   /** Whether `now` is an earlier time as of which the bundle is judged; a lease may have ended since. */
   past?: boolean;
 }): Promise<VerifiedEnclave> {
@@ -65,6 +69,7 @@ export async function verifyEnclave(options: {
   const bundle = parseWire(attestationBundleSchema, options.bundle);
   if (!equalBytes(fromBase64Url(bundle.nonce), nonce)) throw new FastnessError('CLIENT_NONCE_MISMATCH');
   const checks: CheckRecord[] = [passed('CLIENT_NONCE_MISMATCH', toBase64Url(nonce), bundle.nonce)];
+  if (options.tls !== undefined) checks.push(checkConnection(bundle, options.tls));
   const asked = await nonceOf(bundle, nonce, checks);
 
   const { remembered = nothingRemembered } = options;
@@ -164,16 +169,33 @@ export async function verifyEnclave(options: {
 
 /** What the evidence must answer: the nonce itself, or a root that the nonce is proved to be under. */
 async function nonceOf(
-  { batch }: AttestationBundle,
-  nonce: Uint8Array,
+  { batch, tls }: AttestationBundle,
+  sent: Uint8Array,
   checks: CheckRecord[],
 ): Promise<Pick<SessionBinding, 'purpose' | 'nonce'>> {
-  if (batch === undefined) return { purpose: 'client', nonce };
+  const nonce =
+    tls === undefined
+      ? sent
+      : await tlsConnectionNonceOf({
+          nonce: sent,
+          exporterDigest: fromBase64Url(tls.exporter),
+          spki: fromBase64Url(tls.spki),
+        });
+  if (batch === undefined) return { purpose: tls === undefined ? 'client' : 'client-tls', nonce };
   const { size, index } = batch;
   const root = fromBase64Url(batch.root);
   await verifyNonceProof(nonce, { root, size, index, hashes: batch.hashes.map((hash) => fromBase64Url(hash)) });
   checks.push(passed('ATTEST_NONCE_BATCH_PROOF', `under root ${batch.root}`, `nonce ${index + 1} of ${size}`));
-  return { purpose: 'client-batch', nonce: root };
+  return { purpose: tls === undefined ? 'client-batch' : 'client-tls-batch', nonce: root };
+}
+
+/** That the enclave says it has the other end of the very connection; that it did say so is in the evidence. */
+function checkConnection({ tls }: AttestationBundle, connection: TlsConnection): CheckRecord {
+  if (tls === undefined) throw new FastnessError('CLIENT_TLS_UNBOUND');
+  const own = toBase64Url(connection.exporterDigest);
+  if (tls.exporter !== own) throw new FastnessError('CLIENT_TLS_EXPORTER', 'Another exporter.');
+  if (tls.spki !== toBase64Url(connection.spki)) throw new FastnessError('CLIENT_TLS_EXPORTER', 'Another key.');
+  return passed('CLIENT_TLS_EXPORTER', `connection ${own}`, tls.exporter);
 }
 
 /** The owners' keys now, where the policy follows their sets. */

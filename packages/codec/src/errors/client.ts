@@ -44,6 +44,21 @@ export const clientErrors = Object.freeze({
     message: 'The arguments of fetch do not make a request.',
     next: 'Pass an absolute URL and what fetch accepts; a GET or HEAD has no body.',
   },
+  CLIENT_TLS_UNBOUND: {
+    class: 'invalid',
+    message: 'The evidence is not bound to the TLS connection.',
+    next: 'Do not use the enclave over this address: something in between asked on behalf of the client. Connect to the address that the enclave has under tls, or go through a relay without directTls.',
+  },
+  CLIENT_TLS_EXPORTER: {
+    class: 'invalid',
+    message: 'The evidence was made for another TLS connection than the one to this client.',
+    next: 'Do not use the enclave over this address: somebody in between ends TLS. Find out who, or go through a relay without directTls, which needs no trust in TLS.',
+  },
+  CLIENT_TLS_KEY: {
+    class: 'invalid',
+    message: 'The connection shows another TLS key than the enclave that was verified.',
+    next: 'Verify the enclave again. If it stays so, somebody in between ends TLS on some connections.',
+  },
   CLIENT_UNREACHABLE: {
     class: 'unavailable',
     message: 'The relay or enclave cannot be reached.',

@@ -177,6 +177,11 @@ export const enclaveErrors = Object.freeze({
     message: 'The request is larger than the enclave accepts.',
     next: 'Send less at once; the detail says how much is accepted.',
   },
+  ENCLAVE_TLS_ABSENT: {
+    class: 'usage',
+    message: 'Evidence bound to the TLS connection was asked for where no TLS ends in the enclave.',
+    next: 'Connect to the address of the enclave that its configuration has under tls, without a relay.',
+  },
   ENCLAVE_ROUTE: {
     class: 'usage',
     message: 'The enclave has no such path.',
