@@ -173,6 +173,7 @@ class Enclave {
       clock: this.#clock,
       log: this.#log,
     });
+    state?.checkAccess(sealed.release.modelId, tenants?.version);
     const runtime = await engineRuntime(sealed.manifest.engine);
     try {
       await this.#findCollector();
@@ -210,7 +211,7 @@ class Enclave {
       throw error;
     }
     try {
-      await state?.accept(sealed.release, key.grants());
+      await state?.accept(sealed.release, key.grants(), tenants?.version);
     } catch (error) {
       key.root.fill(0);
       key.hold({ onRenewed: () => undefined, onTrouble: () => undefined }).end();

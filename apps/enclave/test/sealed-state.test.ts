@@ -80,6 +80,28 @@ describe.skipIf(!swtpmInstalled)('what an enclave remembers in a TPM (skipped wi
     });
   });
 
+  it('takes no list of tenants older than that of the last key, for its model alone', async () => {
+    await opened(async (state) => {
+      state.checkAccess('triage', 1);
+      await state.accept(release(4), [{ issuedAt: at(3) }], 5);
+    });
+    await opened(async (state) => {
+      for (const [modelId, version] of [
+        ['triage', 5],
+        ['triage', undefined],
+        ['other', 1],
+        ['constructor', 1],
+      ] as const) {
+        state.checkAccess(modelId, version);
+      }
+      expect(() => state.checkAccess('triage', 4)).toThrow(expect.objectContaining({ code: 'ACCESS_OLDER' }));
+      expect(await codeOf(state.accept(release(4), [{ issuedAt: at(3) }], 4))).toBe('ACCESS_OLDER');
+      // A release that lets everybody in forgets nothing.
+      await state.accept(release(4), [{ issuedAt: at(3) }]);
+      expect(() => state.checkAccess('triage', 4)).toThrow(expect.objectContaining({ code: 'ACCESS_OLDER' }));
+    });
+  });
+
   it('opens in the newest file only, and says nothing to who reads it', async () => {
     keep('four');
     await opened(async (state) => state.accept(release(5), [{ issuedAt: at(4) }]));
@@ -114,7 +136,8 @@ describe.skipIf(!swtpmInstalled || !hasModels)('an enclave with a sealed state',
   it('starts, remembers, and refuses an older release before it asks for a key', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fastness-sealed-enclave-'));
     const emulator = await startSwtpm(folder);
-    await using world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate' });
+    await using world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate', tenantsOnly: true });
+    await world.letIn({ version: 3 });
     await world.startBroker();
     await world.register();
     const sealedState = { path: join(folder, 'remembered'), tpm: `tpm:swtpm:${emulator.socketPath}` };
@@ -122,6 +145,9 @@ describe.skipIf(!swtpmInstalled || !hasModels)('an enclave with a sealed state',
     await Promise.race([enclave.until('serving'), enclave.ended.then((error) => expect(error).toBeUndefined())]);
     await enclave.close();
     expect(enclave.events.find(({ event }) => event === 'sealed-state')).toMatchObject({ found: 'new' });
+    await world.letIn({ version: 2 });
+    expect(await (await start(world.config({ sealedState }))).ended).toMatchObject({ code: 'ACCESS_OLDER' });
+    await world.letIn({ version: 3 });
     {
       // As after a start with a newer release.
       await using state = await openSealedState(sealedStateSchema.parse(sealedState));

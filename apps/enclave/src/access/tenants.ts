@@ -30,6 +30,11 @@ export class Tenants {
     return list === undefined ? undefined : new Tenants(list, new TenantGate(clock), log);
   }
 
+  /** Of the list in force. */
+  get version(): number {
+    return this.#list.current.version;
+  }
+
   /** Who is let in while `now`, the time of a lease, goes on. */
   under(now: () => Date): Gate {
     this.#gate.keepTime(now);

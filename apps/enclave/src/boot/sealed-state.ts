@@ -18,6 +18,8 @@ const memorySchema = z.strictObject({
   format: z.literal('fastness/enclave-state/v1'),
   /** Highest version whose key was given, by model. */
   releases: z.record(z.string().min(1).max(128), z.int().min(1)),
+  /** Version of the list of tenants that was in force with the last key, by model. */
+  access: z.record(z.string().min(1).max(128), z.int().min(1)).exactOptional(),
   /** The broker's signed time with the last key. */
   brokerTime: z.iso.datetime(),
   /** Entries of the logs that proved a key, by origin. */
@@ -36,13 +38,17 @@ export interface SealedState extends AsyncDisposable {
   readonly trust: string;
   /** Before a key is asked for. Throws ENCLAVE_RELEASE_OLDER. */
   checkRelease(release: Pick<Release, 'modelId' | 'version'>): void;
+  /** The same for the list of tenants, where the release has one. Throws ACCESS_OLDER. */
+  checkAccess(modelId: string, version: number | undefined): void;
   /**
    * When a key came, before it is used: compares brokers and logs with the last time, and remembers this one, durably.
-   * Throws ENCLAVE_RELEASE_OLDER, ENCLAVE_BROKER_OLDER, ENCLAVE_LOG_OLDER, FRESHNESS_UNAVAILABLE.
+   * Throws ENCLAVE_RELEASE_OLDER, ACCESS_OLDER, ENCLAVE_BROKER_OLDER, ENCLAVE_LOG_OLDER, FRESHNESS_UNAVAILABLE.
    */
   accept(
     release: Pick<Release, 'modelId' | 'version'>,
     grants: readonly Pick<Grant, 'issuedAt' | 'logProof'>[],
+    /** Of the list of tenants. */
+    access?: number,
   ): Promise<void>;
 }
 
@@ -73,13 +79,21 @@ export async function openSealedState(config: SealedStateConfig): Promise<Sealed
     const highest = ofName(memory?.releases, modelId) ?? 0;
     if (version < highest) throw new FastnessError('ENCLAVE_RELEASE_OLDER', `Version ${version}, after ${highest}.`);
   };
+  const checkAccess: SealedState['checkAccess'] = (modelId, version) => {
+    const highest = ofName(memory?.access, modelId) ?? 0;
+    if (version !== undefined && version < highest) {
+      throw new FastnessError('ACCESS_OLDER', `Version ${version}, after ${highest} with the last key.`);
+    }
+  };
   const opened = opening.move();
   return {
     found: state.found,
     trust: anchor.trust,
     checkRelease,
-    async accept(release, grants) {
+    checkAccess,
+    async accept(release, grants, access) {
       checkRelease(release);
+      checkAccess(release.modelId, access);
       let time = memory === undefined ? 0 : Date.parse(memory.brokerTime);
       const last = time;
       const logs: Record<string, number> = {};
@@ -97,6 +111,7 @@ export async function openSealedState(config: SealedStateConfig): Promise<Sealed
       const next: Memory = {
         format: 'fastness/enclave-state/v1',
         releases: { ...memory?.releases, [release.modelId]: release.version },
+        access: { ...memory?.access, ...(access === undefined ? {} : { [release.modelId]: access }) },
         brokerTime: new Date(time).toISOString(),
         logs: { ...memory?.logs, ...logs },
       };
