@@ -326,5 +326,10 @@ describe('TLS that ends in the enclave', () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ code: 'ENCLAVE_TLS_ABSENT' });
     expect(codeOf(() => clientOf(listener.url))).toBe('CLIENT_OPTION_INVALID');
+    // An option left undefined takes nothing away.
+    const { url } = await startMiddle((await startEnclave()).url, createTlsKey());
+    const options = { url, directTls: true, policy: policyFor(), anchors: forged.anchors, now: () => now };
+    const client = createClient(Object.assign(options, { direct: undefined }));
+    expect(await codeOfAsync(client.verify())).toBe('CLIENT_TLS_EXPORTER');
   });
 });

@@ -22,5 +22,6 @@ export interface ClientOptions extends PortableClientOptions {
 
 /** Like the client of every runtime, with `primitives` of Node by default. */
 export function createClient({ directTls: direct = false, ...options }: ClientOptions): FastnessClient {
-  return createPortableClient({ primitives: nodePrimitives, ...(direct ? { direct: directTls() } : {}), ...options });
+  // Last, so that a member left undefined cannot take the binding away.
+  return createPortableClient({ primitives: nodePrimitives, ...options, ...(direct ? { direct: directTls() } : {}) });
 }
