@@ -3,7 +3,7 @@
 // to. The same inputs give the same bytes; image.json names them all.
 // Run: npm run image -- --out DIR --broker URL [--format uki|eif] [--address A/N --gateway G] [--engine llama|onnx]
 //      [--platform qemu|azure|aws|gcp] [--kernel-package NAME | --kernel FILE --modules DIR] [--stub FILE]
-//      [--command-line TEXT]
+//      [--command-line TEXT] [--port P --model-port P]
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -29,11 +29,11 @@ export const COMMAND_LINE =
   'console=ttyS0 panic=-1 loglevel=4 clocksource=tsc tsc=reliable no_timer_check lockdown=confidentiality';
 
 /**
- * In an enclave of AWS Nitro, where devices are not on a PCI bus and a clock is the hypervisor's own. No lockdown: it refuses
- * the driver of the security module, which is not signed with the kernel's key.
+ * In an enclave of AWS Nitro, where devices are not on a PCI bus. No lockdown: it refuses the driver of the security module,
+ * which is not signed with the kernel's key.
  */
 export const NITRO_COMMAND_LINE =
-  'console=ttyS0 panic=-1 loglevel=4 reboot=k pci=off i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd random.trust_cpu=on';
+  'console=ttyS0 panic=-1 loglevel=4 reboot=k pci=off i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd random.trust_cpu=on clocksource=tsc tsc=reliable';
 
 export interface EnclaveImageOptions extends ContentOptions {
   /** Default: {@link COMMAND_LINE}, or {@link NITRO_COMMAND_LINE}. */
@@ -213,6 +213,7 @@ async function main(): Promise<void> {
       broker: { type: 'string' },
       format: { type: 'string', default: 'uki' },
       port: { type: 'string', default: '7802' },
+      'model-port': { type: 'string', default: '7803' },
       address: { type: 'string' },
       gateway: { type: 'string' },
       interface: { type: 'string', default: 'eth0' },
@@ -234,6 +235,29 @@ async function main(): Promise<void> {
     process.exit(64);
   }
   const [ip, prefix = '24'] = (address ?? '').split('/');
+  const { port, 'command-line': commandLine } = values;
+  // What has no network has virtual sockets.
+  const machine = { modelMiB: Number(values['model-mib']) };
+  const settings =
+    format === 'eif'
+      ? {
+          ...machine,
+          vsock: { enclave: Number(port), broker: brokerPort(broker), model: Number(values['model-port']) },
+        }
+      : {
+          ...machine,
+          modelDisk: values.disk,
+          ...(ip === undefined || ip === ''
+            ? {}
+            : {
+                network: {
+                  interface: values.interface,
+                  address: ip,
+                  prefix: Number(prefix),
+                  ...(gateway === undefined ? {} : { gateway }),
+                },
+              }),
+        };
   const options: EnclaveImageOptions = {
     kernel:
       values.kernel === undefined
@@ -241,27 +265,14 @@ async function main(): Promise<void> {
         : { release: 'custom', image: values.kernel, modules: values.modules ?? dirname(values.kernel) },
     engine,
     platform,
-    settings: {
-      modelDisk: values.disk,
-      modelMiB: Number(values['model-mib']),
-      ...(ip === undefined || ip === ''
-        ? {}
-        : {
-            network: {
-              interface: values.interface,
-              address: ip,
-              prefix: Number(prefix),
-              ...(gateway === undefined ? {} : { gateway }),
-            },
-          }),
-    },
+    settings,
     config: {
-      listen: { host: '0.0.0.0', port: Number(values.port) },
+      listen: { host: format === 'eif' ? '127.0.0.1' : '0.0.0.0', port: Number(port) },
       brokerUrl: broker,
       modelDir: '/model',
       evidence: 'auto',
     },
-    ...(values['command-line'] === undefined ? {} : { commandLine: values['command-line'] }),
+    ...(commandLine === undefined ? {} : { commandLine }),
   };
   if (format === 'eif') {
     const image = await buildEnclaveImage(options);
@@ -275,6 +286,16 @@ async function main(): Promise<void> {
   writeImage(out, image);
   const { facts } = image;
   report(out, 'fastness.efi', facts, facts.uki, [facts.initramfs]);
+}
+
+/** In an enclave the broker is a port of the enclave's own, carried outside. */
+function brokerPort(url: string): number {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol !== 'http:' || parsed.hostname !== '127.0.0.1' || parsed.port === '')
+    throw new Error(
+      'An enclave image reaches its broker at --broker http://127.0.0.1:PORT; fastness vsock-proxy has the rest.',
+    );
+  return Number(parsed.port);
 }
 
 const NO_DRIVER =

@@ -2,12 +2,12 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { utf8Encode } from '@fastness/codec';
 import { parseConfig, type EnclaveConfigInput } from '../../apps/enclave/src/config.ts';
-import { parseMachineSettings, type MachineSettings } from '../../apps/enclave/src/init/settings.ts';
+import { parseMachineSettings, type MachineSettingsInput } from '../../apps/enclave/src/init/settings.ts';
 import { bundleProgram } from './bundle.ts';
 import type { ArchiveEntry } from './cpio.ts';
 import type { Kernel } from './debian-kernel.ts';
 import { absentPackages, packagesOf } from './engine-packages.ts';
-import { modulesOf, type Platform } from './kernel-modules.ts';
+import { modulesOf, type KernelModule, type Platform } from './kernel-modules.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -21,7 +21,7 @@ export interface ContentOptions {
   readonly engine: keyof typeof enginePackages;
   /** Whose machines it is for. Default: QEMU's. */
   readonly platform?: Platform;
-  readonly settings: Omit<MachineSettings, 'modules'>;
+  readonly settings: Omit<MachineSettingsInput, 'modules'>;
   readonly config: EnclaveConfigInput;
 }
 
@@ -47,18 +47,7 @@ export async function imageContents(options: ContentOptions): Promise<Contents> 
   // Only to see that the enclave will take it; what is written is what was asked for.
   parseConfig(options.config);
   const { files, packages } = packagesOf(root, enginePackages[options.engine]);
-  const node = process.execPath;
-  const system: readonly ArchiveEntry[] = [
-    // The kernel starts what this names: Node, with the bundle. No options: they could load code.
-    fileOf('init', utf8Encode('#!/bin/node /app/init.js\n'), true),
-    fileOf('bin/node', readFileSync(node), true),
-    ...librariesOf(node).map((path) => fileOf(path.slice(1), readFileSync(realpathSync(path)), true)),
-    ...modules.map(({ name, bytes }) => fileOf(`lib/modules/${name}.ko`, bytes)),
-    // The engine asks for a home folder; nobody can log in.
-    fileOf('etc/passwd', utf8Encode('root:x:0:0::/:/\n')),
-    ...['dev', 'proc', 'sys', 'tmp', 'model'].map((path) => ({ kind: 'folder', path }) as const),
-    { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
-  ];
+  const system = systemEntries(modules);
   const application: readonly ArchiveEntry[] = [
     ...(await bundleProgram(root)).map(({ name, text }) => fileOf(`app/${name}`, utf8Encode(text))),
     fileOf('app/package.json', utf8Encode('{"type":"module"}\n')),
@@ -70,7 +59,23 @@ export async function imageContents(options: ContentOptions): Promise<Contents> 
   return { system, application, packages, modules: modules.map(({ name }) => name) };
 }
 
-function fileOf(path: string, bytes: Uint8Array, executable = false): ArchiveEntry {
+/** Node, what starts it, the C library and modules. */
+export function systemEntries(modules: readonly KernelModule[]): readonly ArchiveEntry[] {
+  const node = process.execPath;
+  return [
+    // The kernel starts what this names: Node, with the bundle. No options: they could load code.
+    fileOf('init', utf8Encode('#!/bin/node /app/init.js\n'), true),
+    fileOf('bin/node', readFileSync(node), true),
+    ...librariesOf(node).map((path) => fileOf(path.slice(1), readFileSync(realpathSync(path)), true)),
+    ...modules.map(({ name, bytes }) => fileOf(`lib/modules/${name}.ko`, bytes)),
+    // The engine asks for a home folder; nobody can log in.
+    fileOf('etc/passwd', utf8Encode('root:x:0:0::/:/\n')),
+    ...['dev', 'proc', 'sys', 'tmp', 'model'].map((path) => ({ kind: 'folder', path }) as const),
+    { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
+  ];
+}
+
+export function fileOf(path: string, bytes: Uint8Array, executable = false): ArchiveEntry {
   return { kind: 'file', path, bytes, executable };
 }
 

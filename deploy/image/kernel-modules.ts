@@ -46,7 +46,11 @@ const MAX_MODULE = 1 << 26;
  * The wanted modules that this kernel has as files, each after those it needs. What a kernel has built in, or has not at all,
  * is left out: a guest without its driver says so when it starts.
  */
-export function modulesOf(folder: string, platform: Platform = 'qemu'): readonly KernelModule[] {
+export function modulesOf(
+  folder: string,
+  platform: Platform = 'qemu',
+  names: readonly string[] = [...wanted, ...wantedOn[platform]],
+): readonly KernelModule[] {
   const available = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((path) => /\.ko(?:\.xz)?$/.test(path))
@@ -60,7 +64,7 @@ export function modulesOf(folder: string, platform: Platform = 'qemu'): readonly
     for (const needed of neededBy(bytes)) visit(needed);
     ordered.set(name, { name, bytes });
   };
-  for (const name of [...wanted, ...wantedOn[platform]]) visit(canonical(name));
+  for (const name of names) visit(canonical(name));
   return [...ordered.values()];
 }
 

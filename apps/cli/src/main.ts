@@ -57,6 +57,7 @@ const commands: Record<string, () => Promise<Command>> = {
   measure: async () => (await import('./commands/measure.ts')).measureCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   disk: async () => (await import('./commands/disk.ts')).diskCommand(),
+  'vsock-proxy': async () => (await import('./commands/vsock-proxy.ts')).vsockProxyCommand(),
 };
 const named = Object.keys(commands).filter((name) => process.argv.includes(name));
 for (const name of named.length > 0 && !process.argv.includes('help') ? named : Object.keys(commands)) {

@@ -5,6 +5,7 @@ import { readModelDisk } from '@fastness/model/disk';
 import { createLog, errorFields } from '../log.ts';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT, openKernel, type Kernel } from './kernel.ts';
 import { configureNetwork } from './network.ts';
+import { openWays, receiveModel } from './parent.ts';
 import { readMachineSettings } from './settings.ts';
 
 // The first process of a measured image (deploy/image): prepares the machine, then becomes the enclave. There is no shell
@@ -53,11 +54,13 @@ try {
   const loaded = settings.modules.filter((module) => kernel.loadModule(module));
   mountConfigfs();
   configureNetwork(kernel, settings.network);
-  const files = await readModelDisk({
-    device: settings.modelDisk,
-    directory: MODEL,
-    maxBytes: settings.modelMiB * 2 ** 20,
-  });
+  const { vsock, modelDisk } = settings;
+  if (vsock !== undefined) await openWays(vsock, log);
+  const place = { directory: MODEL, maxBytes: settings.modelMiB * 2 ** 20 };
+  const files =
+    vsock?.model === undefined
+      ? await readModelDisk({ device: modelDisk ?? '', ...place })
+      : await receiveModel({ parent: vsock.parent, port: vsock.model, ...place });
   log('info', 'machine-ready', { modules: loaded.length, files: files.length });
 } catch (error) {
   const known =

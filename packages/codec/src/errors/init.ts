@@ -22,4 +22,9 @@ export const initErrors = Object.freeze({
     message: 'The network of the machine could not be set up.',
     next: 'Attach a network card that the image has a driver for (`npm run image -- --platform`), and compare its name with its settings.',
   },
+  INIT_HEARTBEAT: {
+    class: 'unavailable',
+    message: 'Whoever started the enclave did not answer that it has started.',
+    next: 'Start the image with nitro-cli, or build it without the heartbeat.',
+  },
 } as const satisfies Record<string, ErrorFacts>);

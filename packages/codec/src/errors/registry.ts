@@ -24,6 +24,7 @@ import { rcarErrors } from './rcar.ts';
 import { relayErrors } from './relay.ts';
 import { testkitErrors } from './testkit.ts';
 import { tpmDeviceErrors } from './tpm-device.ts';
+import { vsockErrors } from './vsock.ts';
 
 /** Every error code of Fastness. Codes are stable: tests, HTTP problem details, exit codes and docs share them. */
 export const errorRegistry = Object.freeze({
@@ -49,6 +50,7 @@ export const errorRegistry = Object.freeze({
   ...rcarErrors,
   ...enclaveErrors,
   ...initErrors,
+  ...vsockErrors,
   ...relayErrors,
   ...cliErrors,
   ...testkitErrors,

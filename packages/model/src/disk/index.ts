@@ -1,4 +1,5 @@
-/** A sealed model as one block device (Node). */
+/** A sealed model as one block device, or a stream with the same bytes (Node). */
 export { type DiskFile } from './layout.ts';
-export { readModelDisk } from './read.ts';
+export { readModelDisk, type DiskSource } from './read.ts';
+export { streamSource } from './stream.ts';
 export { writeModelDisk } from './write.ts';
