@@ -1,9 +1,10 @@
 // What the traffic profiles cost: streams through client, relay and enclave, once for each profile, over the same engine behind
-// plain HTTP and the same relay, and behind a plain TLS proxy. 1, 8 and 32 streams, in turns. Run: npm run bench:traffic [-- rounds]
+// plain HTTP and the same relay, behind a plain TLS proxy, and through the published client of EHBP. 1, 8 and 32 streams, in turns. Run: npm run bench:traffic [-- rounds]
 import { clientOf } from '../attacks/support/client.ts';
 import { mustRun } from '../attacks/support/cli.ts';
 import { createWorld, defaultModel } from '../attacks/support/world.ts';
 import { ask, plainSend, sealedSend, type Answer, type Send } from './completions.ts';
+import { ehbpSend } from './ehbp.ts';
 import { enclaveBelow, factsOf } from './enclave-process.ts';
 import { startPlain } from './plain-process.ts';
 import { alternate, median, medianRatio } from './support.ts';
@@ -67,12 +68,15 @@ try {
   };
   let idle = '';
   for (const profile of profiles) {
-    const args = ['--broker', broker.url, '--traffic', profile, '--sequences', String(sequences)];
+    const adapter = profile === 'off' ? ['--adapter', 'ehbp'] : [];
+    const args = ['--broker', broker.url, '--traffic', profile, '--sequences', String(sequences), ...adapter];
     const enclave = await world.start('enclave', args);
     const relay = await world.start('relay', ['--upstream', enclave.url]);
     const client = await clientOf(world, { url: relay.url });
-    await client.verify();
+    const { keyConfig } = await client.verify();
     ways[profile] = sealedSend(client.fetch);
+    const peer = profile === 'off' ? await ehbpSend(enclave.url, keyConfig) : undefined;
+    if (peer !== undefined) ways['ehbp (npm), no relay, profile off'] = peer;
     if (profile === 'strict') {
       const pid = enclaveBelow(Number(enclave.cli.events.find((event) => event['event'] === 'listening')?.['pid']));
       const direct = await clientOf(world, { url: enclave.url });

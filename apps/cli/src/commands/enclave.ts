@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Command, Option } from 'commander';
+import { adapterProtocols } from '@fastness/channel';
 import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import type { EnclaveConfigInput } from '@fastness/enclave';
 import { readSealedModel } from '@fastness/model';
@@ -26,6 +27,7 @@ export interface EnclaveOptions {
   readonly tokensPerEvent?: number;
   readonly sequences?: number;
   readonly gatherMs?: number;
+  readonly adapter?: (typeof adapterProtocols)[number][];
 }
 
 export function enclaveCommand(): Command {
@@ -46,6 +48,12 @@ export function enclaveCommand(): Command {
       new Option('--traffic <profile>', 'how sizes and times of answers are hidden; the release may demand more')
         .choices(trafficProfiles)
         .default('balanced'),
+    )
+    .addOption(
+      new Option(
+        '--adapter <protocol...>',
+        'answer this protocol beside chunked OHTTP, which is the stronger one: docs/protocol.md says in what',
+      ).choices(adapterProtocols),
     )
     .option('--frame-ms <number>', 'a slower pace of frames, for slow engines', Number)
     .option('--gather-ms <number>', 'how long parts of an answer gather where nothing else paces them', Number)
@@ -109,6 +117,7 @@ async function runEnclave(context: Context, options: EnclaveOptions): Promise<vo
       ...(options.tokensPerEvent === undefined ? {} : { tokensPerFrame: options.tokensPerEvent }),
       ...(options.gatherMs === undefined ? {} : { gatherMs: options.gatherMs }),
     },
+    ...(options.adapter === undefined ? {} : { adapters: options.adapter }),
     traffic: {
       ...(options.traffic === undefined ? {} : { profile: options.traffic }),
       ...(options.frameMs === undefined ? {} : { frameMs: options.frameMs }),
