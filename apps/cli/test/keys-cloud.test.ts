@@ -46,6 +46,7 @@ async function live(uri: string, ids: readonly string[]): Promise<void> {
   const [doctor] = (await done(keys('doctor'))).events;
   expect(doctor).toMatchObject({ kind: uri.slice(0, uri.indexOf(':')), hardware: true, unwrapKey: 'model-kek' });
   expect(doctor?.['unwrapsPerSecond']).toBeGreaterThan(0);
+  expect(doctor?.['signing']).toEqual(uri.startsWith('azure') ? ['P-256', 'P-384'] : ['P-256', 'P-384', 'Ed25519']);
 }
 
 describe('a home with its keys in a key service', () => {

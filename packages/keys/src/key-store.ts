@@ -85,6 +85,9 @@ export interface RotatableKeyStore extends KeyStore {
 
 /** A rotatable store whose keys can be taken out of use for a while, and for good. */
 export interface ManagedKeyStore extends RotatableKeyStore {
+  /** Algorithms of keys that it can make to sign; absent where only trying shows it. */
+  readonly signing?: readonly KeyAlgorithm[];
+
   /** The key wraps, unwraps and signs no more (KEYS_DISABLED) until `enable`. Errors: KEYS_ID_UNKNOWN. */
   disable(id: string): Promise<KeyInfo>;
 

@@ -34,8 +34,12 @@ export async function diagnoseStore({ output }: Context, store: ManagedKeyStore)
     );
     for (const difference of profile?.differences ?? []) lines.push(`  ${difference}`);
   }
+  if (store.signing !== undefined) {
+    lines.push(`Wraps any key of at most 4096 bytes; signs with ${store.signing.join(', ')}.`);
+  }
   if (kek !== undefined && unwraps !== undefined) {
     lines.push(`Unwrapping under ${kek.id}: ${figure(unwraps)} a second with ${callers} callers.`);
+    if (!isToken(store) && store.kind !== 'software') lines.push('The service bills each of these requests.');
   }
   output.result(
     {
@@ -43,6 +47,7 @@ export async function diagnoseStore({ output }: Context, store: ManagedKeyStore)
       kind: store.kind,
       hardware: store.hardware,
       keys: keys.length,
+      ...(store.signing === undefined ? {} : { signing: store.signing }),
       ...token,
       ...(kek === undefined ? {} : { unwrapsPerSecond: unwraps, unwrapKey: kek.id }),
     },

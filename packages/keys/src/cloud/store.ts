@@ -37,6 +37,7 @@ export class CloudKeyStore implements ManagedKeyStore {
   readonly kind: CloudBackend['kind'];
   readonly hardware: boolean;
   readonly description: string;
+  readonly signing: readonly KeyAlgorithm[];
   readonly #backend: CloudBackend;
   readonly #options: CloudStoreOptions;
   readonly #catalog: Catalog;
@@ -49,6 +50,7 @@ export class CloudKeyStore implements ManagedKeyStore {
     this.kind = backend.kind;
     this.hardware = backend.hardware;
     this.description = backend.description;
+    this.signing = backend.signing;
     this.#backend = backend;
     this.#options = options;
     const read = (): Promise<CloudKey[]> => this.#ask('list', (signal) => backend.load(signal));

@@ -52,6 +52,7 @@ export async function openSoftwareKeyStore(options: SoftwareKeyStoreOptions): Pr
 class SoftwareKeyStore implements ManagedKeyStore {
   readonly kind = 'software';
   readonly hardware = false;
+  readonly signing = algorithmsOf.sign;
   readonly description = 'software key store: no hardware protects these keys';
   readonly #file: StoreFile;
   #content: StoreContent = { generation: 0, keys: [] };
