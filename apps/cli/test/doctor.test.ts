@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { forgeEventLog, forgeNvidiaChain, forgeNvidiaReport, startSwtpm, swtpmInstalled } from '@fastness/testkit';
 import { encodePem, toBase64, utf8Encode } from '@fastness/codec';
-import { openSwtpmSocket, openTpm, pcrExtend } from '@fastness/evidence/tpm';
+import { gcpIndices } from '@fastness/evidence';
+import { nvAttributes, nvDefineSpace, openSwtpmSocket, openTpm, pcrExtend } from '@fastness/evidence/tpm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CliResult } from '../../../attacks/support/cli.ts';
 import { compilerInstalled } from '../../../packages/evidence/test/support/fake-ioctl.ts';
@@ -54,7 +55,7 @@ describe('fastness doctor', () => {
     const result = await runInProcess(doctorCommand, folder, ['doctor', '--root', folder]);
     expect(result).toMatchObject({ exitCode: 7, code: 'EVIDENCE_NO_TEE' });
     const devices = found(result);
-    expect(devices.length).toBe(10);
+    expect(devices.length).toBe(12);
     for (const { state, next } of devices) expect([state, next.length > 0]).toEqual(['missing', true]);
   });
 
@@ -200,11 +201,23 @@ describe('fastness doctor', () => {
           eventLog: { format: 'crypto-agile', events: 1 },
         },
       });
+      expect(
+        found(result)
+          .filter(({ kind }) => kind.startsWith('Virtual TPM'))
+          .map(({ state }) => state),
+      ).toEqual(['missing', 'missing']);
       // Bytes of no log, and of one as TPM 1.2 kept it.
       for (const byte of [0xff, 0]) {
         const eventLog = await put('broken', new Uint8Array(64).fill(byte));
         expect(tpmOf((await look({ tpm: socketPath, eventLog })).devices)?.state).toBe('not-working');
       }
+      // What Google keeps in its TPMs makes this one of them, for who only looks.
+      const google = openTpm({ transport: await openSwtpmSocket(socketPath) });
+      const attributes = nvAttributes.authRead | nvAttributes.authWrite;
+      await nvDefineSpace(google, { index: gcpIndices.template, attributes, size: 8 });
+      await google.close();
+      const named = await look({ tpm: socketPath, eventLog: log });
+      expect(named.used).toBe('Virtual TPM of Google Compute Engine');
     } finally {
       await emulator.kill();
     }

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Collector } from '../collector.ts';
+import { openAzureVtpm, openGcpVtpm } from './cloud-vtpm.ts';
 import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
 import { GRAMINE_ATTESTATION, openGramine } from './gramine.ts';
 import { NSM_DEVICE, openNsm } from './nsm.ts';
@@ -28,6 +29,14 @@ export const cpuDevices: readonly DeviceKind[] = Object.freeze([
   {
     name: `Nitro security module (${NSM_DEVICE})`,
     open: async () => ((await isUsable(NSM_DEVICE)) ? await openNsm() : undefined),
+  },
+  {
+    name: `virtual TPM of an Azure confidential VM (${TPM_DEVICE})`,
+    open: async () => ((await isUsable(TPM_DEVICE)) ? await openAzureVtpm() : undefined),
+  },
+  {
+    name: `virtual TPM of Google Compute Engine (${TPM_DEVICE})`,
+    open: async () => ((await isUsable(TPM_DEVICE)) ? await openGcpVtpm() : undefined),
   },
   {
     name: `TPM 2.0 (${TPM_DEVICE})`,

@@ -4,6 +4,7 @@ import { concatBytes, toHex, u16le, u32le, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { attestationKeyOf, encodeTpmEvidence } from '@fastness/attest/formats/tpm';
 import { parseEventLog, type LogHash } from '@fastness/attest/event-log';
+import type { Cmw } from '@fastness/attest';
 import { requireReportData, type CollectedEvidence, type Collector, type RuntimeEvent } from '../collector.ts';
 import { readKernelFile } from './kernel-file.ts';
 import {
@@ -70,6 +71,32 @@ export interface TpmCollector extends Collector {
  * pass the bus of a discrete TPM to another machine. A virtual TPM is as honest as the host that plays it.
  */
 export async function openTpmCollector(options: TpmCollectorOptions = {}): Promise<TpmCollector> {
+  return await openQuoting(options, {
+    tee: 'tpm',
+    name: 'TPM 2.0',
+    withKey: async (tpm, work) => {
+      const key = await createPrimary(tpm, { template: attestationKeyTemplate });
+      return await withObject(tpm, key, () => work(key.handle, key.publicArea));
+    },
+    wrap: async (_, content, area) => encodeTpmEvidence({ ...content, attestationKey: attestationKeyOf(area) }),
+  });
+}
+
+/** A quote, and what belongs to it whoever vouches for its key. */
+export type QuoteParts = Omit<Parameters<typeof encodeTpmEvidence>[0], 'attestationKey'>;
+
+/** In what one kind of TPM differs from another: where its attestation key is, and what goes with a quote. */
+export interface QuoteFlavour {
+  readonly tee: 'tpm' | 'gcp-vtpm' | 'azure-vtpm';
+  /** For people. */
+  readonly name: string;
+  readonly withKey: <T>(tpm: Tpm, work: (handle: number, publicArea: Uint8Array) => Promise<T>) => Promise<T>;
+  readonly wrap: (tpm: Tpm, content: QuoteParts, publicArea: Uint8Array) => Promise<Cmw>;
+}
+
+/** A collector of quotes of one kind. Throws TPM_DEVICE_... */
+export async function openQuoting(options: TpmCollectorOptions, flavour: QuoteFlavour): Promise<TpmCollector> {
+  const { tee, name } = flavour;
   const { path = TPM_DEVICE, bank = 'SHA-256' } = options;
   const eventLogPath = 'eventLogPath' in options ? options.eventLogPath : FIRMWARE_EVENT_LOG;
   const tpm = openTpm({ transport: await (path.endsWith('.sock') ? openSwtpmSocket(path) : openTpmDevice(path)) });
@@ -84,20 +111,20 @@ export async function openTpmCollector(options: TpmCollectorOptions = {}): Promi
   };
   const firmwareLog = async (): Promise<Uint8Array | undefined> =>
     eventLogPath === undefined ? undefined : await readEventLog(eventLogPath);
-  const withKey = async <T>(work: (handle: number, publicArea: Uint8Array) => Promise<T>): Promise<T> => {
-    const key = await createPrimary(tpm, { template: attestationKeyTemplate });
-    return await withObject(tpm, key, () => work(key.handle, key.publicArea));
-  };
+  const withKey = <T>(work: (handle: number, publicArea: Uint8Array) => Promise<T>): Promise<T> =>
+    flavour.withKey(tpm, work);
   return Object.freeze<TpmCollector>({
-    name: `tpm ${path}`,
-    tee: 'tpm',
+    name: `${tee} ${path}`,
+    tee,
     simulated: false,
-    detect: async () => ({ present: true, detail: `TPM 2.0 at ${tpm.description}` }),
+    detect: async () => ({ present: true, detail: `${name} at ${tpm.description}` }),
     attestationKey: () =>
       inTurn(() => withKey(async (_, area) => createHash('sha256').update(attestationKeyOf(area)).digest('hex'))),
     collect: (reportData) => {
-      requireReportData('tpm', reportData);
-      return inTurn(() => withKey((key, area) => collect({ tpm, key, area, bank, reportData, firmwareLog, own })));
+      requireReportData(tee, reportData);
+      return inTurn(() =>
+        withKey((key, area) => collect({ tpm, key, area, bank, reportData, firmwareLog, own, wrap: flavour.wrap })),
+      );
     },
     extend: (event) => inTurn(async () => void own.push(await extend(tpm, event, await firmwareLog()))),
     close: () => tpm.close(),
@@ -112,6 +139,7 @@ async function collect(options: {
   readonly reportData: Uint8Array;
   firmwareLog(): Promise<Uint8Array | undefined>;
   readonly own: readonly Uint8Array[];
+  readonly wrap: QuoteFlavour['wrap'];
 }): Promise<CollectedEvidence> {
   const { tpm, key, area, bank, reportData } = options;
   // Others may extend a register between the reading and the quote; then the two do not belong together.
@@ -121,12 +149,12 @@ async function collect(options: {
     const after = await pcrRead(tpm, { bank, indexes: QUOTED });
     if ([...before].some(([index, value]) => toHex(value) !== toHex(after.get(index) ?? value.subarray(1)))) continue;
     const firmware = await options.firmwareLog();
-    const evidence = encodeTpmEvidence({
+    const content = {
       ...quoted,
       pcrs: { [bank]: after },
-      attestationKey: attestationKeyOf(area),
       ...(firmware === undefined ? {} : { eventLog: concatBytes(firmware, ...options.own) }),
-    });
+    };
+    const evidence = await options.wrap(tpm, content, area);
     return { evidence, endorsements: [] };
   }
   throw new FastnessError('TPM_DEVICE_BUSY', 'TPM2_Quote: registers change all the time.');

@@ -1,4 +1,6 @@
-import { SIMULATED_TEE_VARIABLE, simulatedCollector } from '@fastness/evidence';
+import { join } from 'node:path';
+import { SIMULATED_TEE_VARIABLE, simulatedCollector, TPM_DEVICE } from '@fastness/evidence';
+import { cloudVtpmDevices } from './cloud-vtpm-devices.ts';
 import type { DeviceFinding } from './device.ts';
 import { machineFacts, type MachineFacts } from './machine-facts.ts';
 import { nvidiaDevices } from './nvidia-devices.ts';
@@ -34,6 +36,7 @@ export async function examine(options: {
     ...simulated,
     // What protects memory before what only tells how the machine booted.
     ...(await processorDevices(root)),
+    ...(await cloudVtpmDevices(tpm ?? join(root, TPM_DEVICE))),
     await tpmDevice({
       root,
       ...(tpm === undefined ? {} : { path: tpm }),
