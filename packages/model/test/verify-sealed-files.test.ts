@@ -21,7 +21,7 @@ const sha256 = (content: Uint8Array): string => createHash('sha256').update(cont
 
 function digestAll(): Resource[] {
   return listTree(dir).flatMap((name) =>
-    name === 'keys.json' || name === 'model.sig' || name.startsWith('approvals/')
+    ['keys.json', 'model.sig', 'access.json'].includes(name) || /^(approvals|owners)\//.test(name)
       ? []
       : [{ name, digest: sha256(readFileSync(join(dir, name))) }],
   );
@@ -52,7 +52,13 @@ async function prepare(size: number): Promise<void> {
   const { keyStore } = work;
   const model = { modelId: 'm', engine: 'onnx', task: 'embed' } as const;
   await sealModel({ ...model, source, target: dir, keyStore, kekId: 'kek' });
-  writeTree(dir, { 'release.json': bytes(10), 'model.sig': bytes(10), 'approvals/ann.json': bytes(10) });
+  writeTree(dir, {
+    'release.json': bytes(10),
+    'model.sig': bytes(10),
+    'approvals/ann.json': bytes(10),
+    'owners/2.json': bytes(10),
+    'access.json': bytes(10),
+  });
   resources = digestAll();
 }
 

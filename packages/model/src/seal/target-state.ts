@@ -1,17 +1,15 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { FastnessError } from '@fastness/codec/errors';
+import { packageFiles, unsignedFiles } from '../package-files.ts';
 import { asIoError } from '../threads/file-io.ts';
 import type { Target } from './staging.ts';
 
 /** What a sealed model's folder may hold; a folder with anything else is not ours to delete. */
 const ownEntries: ReadonlySet<string> = new Set([
-  'manifest.json',
-  'keys.json',
+  packageFiles.manifest,
+  packageFiles.release,
   'files',
-  'release.json',
-  'model.sig',
-  'approvals',
-  'access.json',
+  ...unsignedFiles,
 ]);
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { unsignedFiles } from '../package-files.ts';
 import { parseShardName, type Resource } from '../release/statement.ts';
 import { listModelFiles, type ModelFile } from '../signing/walk.ts';
 import type { HashJob } from '../threads/job.ts';
@@ -22,8 +23,6 @@ export interface VerifySealedFilesOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Not signed: rewritten by rotation, or made from the signature. */
-const unsignedPaths = Object.freeze(['keys.json', 'model.sig', 'approvals', 'access.json']);
 /** Files held open and hashed together. */
 const batchSize = 256;
 
@@ -37,7 +36,7 @@ const batchSize = 256;
 export async function verifySealedFiles(options: VerifySealedFilesOptions): Promise<void> {
   const { dir, resources, method = 'files', signal, onProgress } = options;
   const wanted = rangesByFile(resources, method);
-  const files = await listModelFiles(dir, { ignorePaths: unsignedPaths, allowSymlinks: false });
+  const files = await listModelFiles(dir, { ignorePaths: unsignedFiles, allowSymlinks: false });
   checkSame(wanted, files);
   const pool = options.pool ?? createThreadPool(options.threads);
   try {

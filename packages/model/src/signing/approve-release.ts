@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toHex, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { KeyStore } from '@fastness/keys';
+import { packageFiles } from '../package-files.ts';
 import { approvalToSign, approverIdPattern, encodeApproval } from '../release/approval.ts';
 import { parseOmsBundle } from '../release/bundle.ts';
 import { sha256 } from '../release/digest.ts';
@@ -11,7 +12,7 @@ import { parseStatement } from '../release/statement.ts';
 import { verifyOmsBundle } from '../release/verify-bundle.ts';
 import { importVerifyKey, keyIdOf, signatureFits } from '../release/verify-key.ts';
 import { asOmsError } from './io-error.ts';
-import { packageFiles, readReleasePackage } from './read-package.ts';
+import { readReleasePackage } from './read-package.ts';
 import { writeTextFile } from './write-file.ts';
 
 export interface ApproveReleaseOptions {

@@ -3,21 +3,13 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8Decode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
+import { packageFiles } from '../package-files.ts';
 import { maxApprovalLength } from '../release/approval.ts';
 import { maxBundleLength } from '../release/bundle.ts';
 import { maxOwnerRootLength } from '../release/owner-root.ts';
 import { maxReleaseLength } from '../release/release-document.ts';
 import { maxApprovals, maxManifestLength, maxOwnerSets, type ReleasePackage } from '../release/release-package.ts';
 import { asOmsError, systemCode } from './io-error.ts';
-
-/** Names inside a sealed model. */
-export const packageFiles = Object.freeze({
-  bundle: 'model.sig',
-  manifest: 'manifest.json',
-  release: 'release.json',
-  approvals: 'approvals',
-  owners: 'owners',
-} as const);
 
 /**
  * Reads what shows that a sealed model was released, without verifying any of it.

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
-import { accessFile } from '../access/access-document.ts';
 import { parseManifest } from '../manifest.ts';
+import { packageFiles, unsignedFiles } from '../package-files.ts';
 import { maxBundleLength } from '../release/bundle.ts';
 import {
   checkReleaseShares,
@@ -13,25 +13,13 @@ import {
 } from '../release/release-document.ts';
 import { maxManifestLength } from '../release/release-package.ts';
 import { systemCode } from './io-error.ts';
-import { listApprovals, packageFiles, readText } from './read-package.ts';
+import { listApprovals, readText } from './read-package.ts';
 import { serializeModel, type SerializeOptions } from './serialize.ts';
 import { signSerialized, type SigningKey } from './sign-model.ts';
 import { repositoryPaths } from './walk.ts';
 import { writeTextFile } from './write-file.ts';
 
-/**
- * Left out of a release's signature. keys.json is rewritten by rotation, and FLOE commits each sealed file to its
- * key; approvals are made from the signature, and sets of owner keys and access.json have
- * signatures of their own.
- */
-const releaseIgnorePaths = Object.freeze([
-  packageFiles.bundle,
-  'keys.json',
-  packageFiles.approvals,
-  packageFiles.owners,
-  accessFile,
-  ...repositoryPaths,
-]);
+const releaseIgnorePaths = Object.freeze([...unsignedFiles, ...repositoryPaths]);
 
 export interface SignReleaseOptions extends SigningKey, Pick<SerializeOptions, 'threads' | 'onProgress' | 'signal'> {
   /** The sealed model. */
