@@ -27,7 +27,7 @@ const resultOf = ({ events }: CliResult) => events.find((event) => event['event'
 const warningsOf = ({ events }: CliResult) =>
   events.filter((event) => event['event'] === 'warning').map((event) => String(event['text']));
 
-describe('fastness attest verify, as a pipeline runs it', { timeout: 60_000 }, () => {
+describe('fastness attest verify, as a pipeline runs it', () => {
   it('accepts with exit code 0 and one JSON object', async () => {
     const result = await run('attest', 'verify', folder.path('snp.bin'), ...terms());
     expect(result).toMatchObject({ exitCode: 0, code: undefined, stderr: '' });
@@ -92,7 +92,7 @@ describe('fastness attest verify, as a pipeline runs it', { timeout: 60_000 }, (
   });
 });
 
-describe('fastness policy', { timeout: 60_000 }, () => {
+describe('fastness policy', () => {
   it('explains a refusal check by check', async () => {
     const result = await run('policy', 'explain', folder.path('snp.bin'), ...terms('11'.repeat(64)));
     expect(result).toMatchObject({ exitCode: 5, code: 'SNP_REPORT_DATA_MISMATCH' });

@@ -42,7 +42,7 @@ const names = [
 const policyAt = async (home: string): Promise<ClientPolicy> =>
   parseClientPolicy(JSON.parse(await readFile(join(home, 'policy/client.json'), 'utf8')));
 
-describe('the command line', { timeout: 60_000 }, () => {
+describe('the command line', { timeout: 300_000 }, () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'fastness-cli-'));
@@ -51,7 +51,7 @@ describe('the command line', { timeout: 60_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('lists every command, and each has help that takes no secret', { timeout: 180_000 }, async () => {
+  it('lists every command, and each has help that takes no secret', async () => {
     const overview = startCli(folder, ['--help']);
     let text = '';
     overview.child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -98,7 +98,7 @@ describe('the command line', { timeout: 60_000 }, () => {
     const home = join(folder, 'killed');
     const init = startCli(home, ['init']);
     await expect
-      .poll(async () => (await readdir(folder)).some((name) => name.startsWith('killed.init-')), { timeout: 30_000 })
+      .poll(async () => (await readdir(folder)).some((name) => name.startsWith('killed.init-')), { timeout: 60_000 })
       .toBe(true);
     await init.stop('SIGKILL');
     await expect(stat(home)).rejects.toThrow('ENOENT');
@@ -185,7 +185,7 @@ describe('the command line', { timeout: 60_000 }, () => {
   });
 });
 
-describe('an ONNX classifier', { timeout: 180_000 }, () => {
+describe('an ONNX classifier', { timeout: 300_000 }, () => {
   let world: World;
   afterAll(async () => world.dispose());
 

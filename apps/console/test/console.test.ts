@@ -133,7 +133,7 @@ describe.skipIf(!chromiumPresent)(`the console in Chromium (${chromiumPath})`, {
     await page.locator('.turn.proved').waitFor();
     expect(await page.locator('.turn.proved .text').innerText()).toMatch(/level=\d \| system=\S+/);
     expect(await page.locator('.turn.proved .mark').innerText()).toContain('SIMULATED');
-    await expect.poll(focusedId, { timeout: 10_000 }).toBe('message');
+    await expect.poll(focusedId, { timeout: 60_000 }).toBe('message');
     const save = page.locator('.turn.proved button');
     for (let step = 0; step < 6 && !(await save.evaluate((each) => each === document.activeElement)); step += 1) {
       await page.keyboard.press('Shift+Tab');

@@ -298,7 +298,7 @@ describe.skipIf(!hasModels)('an enclave with a real broker and a simulated TEE',
 });
 
 describe.skipIf(!hasModels)('the lease of an enclave', () => {
-  it('is lost with an unreachable broker, and asked for anew once it is back', { timeout: 60_000 }, async () => {
+  it('is lost with an unreachable broker, and asked for anew once it is back', async () => {
     const world = await createWorld({ source: triageFile, engine: 'llama', task: 'generate', ttlSeconds: 10 });
     await world.startBroker();
     await world.register();
@@ -307,7 +307,7 @@ describe.skipIf(!hasModels)('the lease of an enclave', () => {
     const first = await connect(enclave.url, world);
     // Renewal finds the keys old enough to replace; the lease stays that of the first keys.
     await expect
-      .poll(() => enclave.events.some(({ event }) => event === 'keys-rotated'), { timeout: 10_000 })
+      .poll(() => enclave.events.some(({ event }) => event === 'keys-rotated'), { timeout: 60_000 })
       .toBe(true);
     await expect(first.fetch('https://enclave.invalid/v1/models')).rejects.toMatchObject({
       problem: { code: 'CHANNEL_KEY_UNKNOWN' },

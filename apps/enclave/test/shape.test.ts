@@ -104,7 +104,7 @@ describe.skipIf(!hasModels)('an enclave whose release demands strict traffic', {
       texts.push(await (await ask({ ...body, stream: true })).text());
     }
     expect(texts.every((text) => text.includes('data: [DONE]'))).toBe(true);
-    await expect.poll(() => relay.seen.length, { timeout: 30_000 }).toBe(texts.length);
+    await expect.poll(() => relay.seen.length, { timeout: 60_000 }).toBe(texts.length);
     const [first] = relay.seen;
     // Head with the first frame, frames, the last frame with what follows it: and so often, by how busy this machine is.
     const [head, frame, ...rest] = first?.chunks ?? [];
@@ -131,7 +131,7 @@ describe.skipIf(!hasModels)('an enclave whose release demands strict traffic', {
       expect(JSON.parse(await response.text())).toBeTypeOf('object');
     }
     expect(statuses).toEqual([200, 400, 400]);
-    await expect.poll(() => relay.seen.length, { timeout: 30_000 }).toBe(3);
+    await expect.poll(() => relay.seen.length, { timeout: 60_000 }).toBe(3);
     expect(new Set(relay.seen.map(({ chunks }) => JSON.stringify(chunks)))).toHaveLength(1);
   });
 

@@ -195,7 +195,7 @@ describe('a server next to the enclave', { timeout: 120_000 }, () => {
       for await (const event of stream) if ((event.choices[0]?.delta.content ?? '') !== '') break;
     }
     const working = async (): Promise<unknown> => JSON.parse(await said('state'));
-    await expect.poll(working, { timeout: 30_000 }).toMatchObject({ working: 0 });
+    await expect.poll(working, { timeout: 60_000 }).toMatchObject({ working: 0 });
     const before = await working();
     expect(await working()).toEqual(before);
   });

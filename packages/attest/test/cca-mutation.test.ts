@@ -37,7 +37,7 @@ describe('a scrambled CCA token', () => {
 });
 
 describe('a changed bit in a CCA token', () => {
-  it('is refused wherever it is', { timeout: 60_000 }, async () => {
+  it('is refused wherever it is', async () => {
     const options = await prepareCca();
     const { evidence } = options;
     expect(await codeOf(verifyEvidence(options))).toBe('accepted');
@@ -50,7 +50,7 @@ describe('a changed bit in a CCA token', () => {
   });
 
   const accepted = ccaCases.filter(({ verdict }) => verdict === 'accept');
-  it.skipIf(!vectorsPresent).each(accepted)('is refused in $name', { timeout: 60_000 }, async (recorded) => {
+  it.skipIf(!vectorsPresent).each(accepted)('is refused in $name', async (recorded) => {
     const value = recorded.token();
     const { platform, realm } = parse(ccaEvidence(value));
     const { instanceId, implementationId } = platform;

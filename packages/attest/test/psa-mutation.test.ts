@@ -34,7 +34,7 @@ describe('a scrambled PSA token', () => {
 });
 
 describe('a changed bit in a PSA token', () => {
-  it('is refused wherever it is', { timeout: 60_000 }, async () => {
+  it('is refused wherever it is', async () => {
     const options = await preparePsa();
     const { evidence } = options;
     expect(await codeOf(verifyEvidence(options))).toBe('accepted');
@@ -45,7 +45,7 @@ describe('a changed bit in a PSA token', () => {
     expect(codes.get('PSA_SIGNATURE')).toBeGreaterThan(100);
   });
 
-  it('or in its CoRIM is refused wherever it is', { timeout: 60_000 }, async () => {
+  it('or in its CoRIM is refused wherever it is', async () => {
     const endorsements = await signedCorim();
     const options = await preparePsa({ section: pinVendor, without: ['keys', 'references'] });
     const [corim] = endorsements;
@@ -59,7 +59,7 @@ describe('a changed bit in a PSA token', () => {
   });
 
   const accepted = psaCases.filter(({ verdict }) => verdict === 'accept');
-  it.skipIf(!vectorsPresent).each(accepted)('is refused in $name', { timeout: 60_000 }, async ({ row, key }) => {
+  it.skipIf(!vectorsPresent).each(accepted)('is refused in $name', async ({ row, key }) => {
     const value = readVector(row);
     const { token } = parse(psaEvidence(value));
     const options = {

@@ -34,7 +34,7 @@ async function crash(store: Pkcs11KeyStore): Promise<void> {
   const { childId } = store;
   if (childId === undefined) throw new Error('there is no child');
   process.kill(childId, 'SIGKILL');
-  await vi.waitUntil(() => store.childId !== childId, { timeout: 30_000 });
+  await vi.waitUntil(() => store.childId !== childId, { timeout: 60_000 });
 }
 
 const tool = (...options: string[]) =>
@@ -107,7 +107,7 @@ describe.skipIf(!hasSoftHsm)('a PKCS #11 store on SoftHSM2 (skipped without Debi
     await writeFile(token.pinFile, 'not-the-pin\n');
     await crash(store);
     for (let round = 0; round < 5; round += 1) await expectCode(store.list(), 'KEYS_HSM_PIN', 'not-the-pin');
-    await vi.waitUntil(() => store.childId === undefined, { timeout: 30_000 });
+    await vi.waitUntil(() => store.childId === undefined, { timeout: 60_000 });
     await expectCode(store.list(), 'KEYS_HSM_PIN');
     expect(store.childId).toBeUndefined();
     // Five rounds with the wrong PIN would be in the token's counter; the right one still logs in.
@@ -227,7 +227,7 @@ describe.skipIf(!hasSoftHsm)('a PKCS #11 store on SoftHSM2 (skipped without Debi
     const wrapped = await one.wrap('kek', secret, context);
     expect(await other.unwrap(wrapped, context)).toEqual(secret);
     await other.rotate('kek');
-    await vi.waitUntil(async () => (await one.wrap('kek', secret, context)).keyVersion === 2, { timeout: 10_000 });
+    await vi.waitUntil(async () => (await one.wrap('kek', secret, context)).keyVersion === 2, { timeout: 60_000 });
     await other.disable('kek');
     await vi.waitUntil(
       async () =>
@@ -235,7 +235,7 @@ describe.skipIf(!hasSoftHsm)('a PKCS #11 store on SoftHSM2 (skipped without Debi
           () => false,
           (error: unknown) => (error as { code: string }).code === 'KEYS_DISABLED',
         ),
-      { timeout: 10_000, interval: 100 },
+      { timeout: 60_000, interval: 100 },
     );
   });
 
@@ -364,7 +364,7 @@ describe.skipIf(!hasSoftHsm)('a PKCS #11 store on SoftHSM2 (skipped without Debi
             (text) => text.includes(' Z '),
             () => true,
           ),
-        { timeout: 30_000 },
+        { timeout: 60_000 },
       );
     } finally {
       await rm(file);

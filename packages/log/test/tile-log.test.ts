@@ -309,7 +309,7 @@ describe('kill -9', () => {
     expect(killed).toBeGreaterThan(5);
   });
 
-  it('recovers from a kill during recovery', { timeout: 60_000 }, async () => {
+  it('recovers from a kill during recovery', async () => {
     const directory = fresh();
     const lines: string[] = [];
     for (const step of [30, 3, 12, 40]) lines.push(...(await run(directory, step)));
