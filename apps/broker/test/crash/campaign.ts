@@ -148,22 +148,25 @@ export async function runCampaign(options: {
       onRound?.(killed, ledger.acknowledged + ledger.anchorSteps, lost.length);
     }
   } else {
-    await Promise.all(brokers.map((broker) => broker.start()));
-    const clientsNow = load();
     while (goesOn()) {
+      await Promise.all(brokers.map((broker) => broker.start()));
+      const clientsNow = load();
+      // Brokers forget nonces after ten minutes: compared this often, none is forgotten before it was looked for.
+      for (let round = 0; round < 10 && goesOn(); round += 1) {
+        await moment();
+        const broker = brokers[killed % brokers.length];
+        await broker?.kill();
+        killed += 1;
+        // The others serve alone for a while.
+        await moment();
+        await Promise.all([broker?.start(), makeNext()]);
+        onRound?.(killed, ledger.acknowledged + ledger.anchorSteps, lost.length);
+      }
       await moment();
-      const broker = brokers[killed % brokers.length];
-      await broker?.kill();
-      killed += 1;
-      // The others serve alone for a while.
-      await moment();
-      await Promise.all([broker?.start(), makeNext()]);
-      onRound?.(killed, ledger.acknowledged + ledger.anchorSteps, lost.length);
+      await clientsNow.stop();
+      await Promise.all(brokers.map((broker) => broker.kill()));
+      await compare();
     }
-    await moment();
-    await clientsNow.stop();
-    await Promise.all(brokers.map((broker) => broker.kill()));
-    await compare();
   }
   // Once more, and this time they may end: what they signed is then compared with what they wrote.
   let proven = 0;
