@@ -22,7 +22,7 @@ const { token } = await party.lease(await forged.attest('A'.repeat(43)));
 const serving = {
   release,
   releaseDigest: await releaseDigestOf(release.bundle),
-  lease: { assertHeld: () => {}, token },
+  lease: { assertHeld: () => {}, shown: { token } },
   ring: { first: { public: publicKeys }, current: { keys: { public: publicKeys } } },
 } as unknown as Serving;
 
