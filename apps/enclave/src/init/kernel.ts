@@ -43,6 +43,7 @@ export function openKernel(): Kernel {
   const ioctl = library.func('int ioctl(int fd, unsigned long code, _Inout_ void *request)');
   const close = library.func('int close(int fd)');
   const sync = library.func('void sync()');
+  const drain = library.func('int tcdrain(int fd)');
   const reboot = library.func('int reboot(int how)');
   return Object.freeze<Kernel>({
     mount(type, target, flags, options) {
@@ -69,6 +70,9 @@ export function openKernel(): Kernel {
       }
     },
     powerOff() {
+      // A console is slower than this: what it has not sent is lost, and it is the reason why the machine ends.
+      drain(1);
+      drain(2);
       sync();
       reboot(POWER_OFF);
     },
