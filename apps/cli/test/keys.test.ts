@@ -1,14 +1,27 @@
 import { readFile, rm, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodePem, encodePem, toBase64Url } from '@fastness/codec';
+import { verifyOmsBundle } from '@fastness/model/release';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hasNss, hasSoftHsm, makeNssToken, makeSoftHsmToken, pin } from '../../../packages/keys/test/support/tokens.ts';
 import type { CliResult } from '../../../attacks/support/cli.ts';
+import { defaultModel } from '../../../attacks/support/world.ts';
+import {
+  authority,
+  certSign,
+  digitalSignature,
+  makeCertificate,
+  type Subject,
+} from '../../../packages/model/test/certificate-support.ts';
+import { testKey } from '../../../packages/model/test/release-support.ts';
 import { initCommand } from '../src/commands/init.ts';
 import { keysCommand } from '../src/commands/keys.ts';
+import { sealCommand } from '../src/commands/seal.ts';
+import { signCommand } from '../src/commands/sign.ts';
 import { runInProcess } from './support/in-process.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 let folder: string;
 let home: string;
@@ -56,6 +69,7 @@ describe('fastness keys, on the software stores of a home', () => {
     expect(listed(await done(keys('list', '--store', 'broker')))).toMatchObject([{ algorithm: 'Ed25519' }]);
     expect(listed(await done(keys('list', '--store', 'approver:alice')))).toMatchObject([{ algorithm: 'P-256' }]);
     expect(await keys('list', '--store', 'approver:constructor')).toMatchObject({ code: 'CLI_APPROVER_UNKNOWN' });
+    expect(await keys('public', 'model-kek')).toMatchObject({ code: 'KEYS_PURPOSE' });
     expect(await keys('list', '--store', 'nowhere')).toMatchObject({ code: 'CLI_USAGE' });
     expect(await keys('list', '--store', 'pkcs11:token=a?pin-value=1234')).toMatchObject({ code: 'KEYS_HSM_URI' });
   });
@@ -107,6 +121,44 @@ describe.skipIf(!hasSoftHsm)('fastness keys, on a token (skipped without Debian 
     expect(await init('--store', token.uri(), '--require-hardware', 'wrapping')).toMatchObject({
       code: 'KEYS_HARDWARE_REQUIRED',
     });
+  });
+});
+
+describe.skipIf(!hasSoftHsm)("the owner's key on a token (skipped without Debian softhsm2)", () => {
+  it('signs a release by a certificate that somebody issued for its public key', async () => {
+    await using token = await makeSoftHsmToken();
+    await done(init('--store', token.uri()));
+    await done(runInProcess(sealCommand, home, ['seal', defaultModel]));
+    const shown = (await done(keys('public', 'owner', '--store', 'owner'))).events.find(
+      ({ event }) => event === 'result',
+    );
+    const [spki = new Uint8Array(0)] = decodePem(String(shown?.['pem']), 'PUBLIC KEY');
+    expect(JSON.parse(await readFile(join(home, 'policy/client.json'), 'utf8')).ownerKeys).toEqual([toBase64Url(spki)]);
+
+    const root: Subject = { name: 'root', key: testKey() };
+    const times = { notBefore: new Date(Date.now() - 3_600_000), notAfter: new Date(Date.now() + 86_400_000) };
+    const rootCertificate = makeCertificate({
+      subject: root,
+      issuer: root,
+      extensions: [authority(), certSign],
+      ...times,
+    });
+    const certificateFor = async (key: Uint8Array): Promise<string> => {
+      const subject: Subject = { name: 'owner', key: { spki: key, sign: root.key.sign } };
+      const leaf = makeCertificate({ subject, issuer: root, extensions: [digitalSignature], ...times });
+      const path = join(folder, 'chain.pem');
+      await writeFile(path, [leaf, rootCertificate].map((der) => encodePem(der, 'CERTIFICATE')).join(''));
+      return path;
+    };
+    const sign = (path: string): Promise<CliResult> =>
+      runInProcess(signCommand, home, ['sign', '--measurement', 'ab'.repeat(48), '--certificate', path]);
+    expect(await sign(await certificateFor(root.key.spki))).toMatchObject({ code: 'OMS_CERTIFICATE_KEY' });
+    await expect(readFile(join(home, 'models/triage/release.json'))).rejects.toThrow('ENOENT');
+    await done(sign(await certificateFor(spki)));
+    const bundle = await readFile(join(home, 'models/triage/model.sig'), 'utf8');
+    const { signer } = await verifyOmsBundle({ bundle, roots: [rootCertificate], now: new Date() });
+    expect(signer).toMatchObject({ method: 'certificate', commonName: 'owner', keyId: shown?.['keyId'] });
+    expect((await verifyOmsBundle({ bundle, publicKeys: [spki] })).signer.keyId).toBe(shown?.['keyId']);
   });
 });
 

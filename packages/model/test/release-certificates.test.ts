@@ -1,69 +1,24 @@
 import { der } from '@fastness/codec/der';
 import { describe, expect, it } from 'vitest';
 import { verifyOmsBundle, type CertificateTrust } from '../src/release/index.ts';
-import { expectCode, forgeBundle, makeStatement, testKey, type TestKey } from './release-support.ts';
+import {
+  authority,
+  certSign,
+  digitalSignature,
+  extendedUsage,
+  extension,
+  keyEncipherment,
+  makeCertificate,
+  oids,
+  type CertificateSpec,
+  type Subject,
+} from './certificate-support.ts';
+import { expectCode, forgeBundle, makeStatement, testKey } from './release-support.ts';
 
-const from = new Date('2026-01-01T00:00:00Z');
-const until = new Date('2027-01-01T00:00:00Z');
 const now = new Date('2026-11-23T00:00:00Z');
-const oids = {
-  commonName: '2.5.4.3',
-  ecdsaWithSha256: '1.2.840.10045.4.3.2',
-  basicConstraints: '2.5.29.19',
-  keyUsage: '2.5.29.15',
-  extendedKeyUsage: '2.5.29.37',
-  codeSigning: '1.3.6.1.5.5.7.3.3',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-  nameConstraints: '2.5.29.30',
-};
-
-interface Subject {
-  readonly name: string;
-  readonly key: TestKey;
-}
-
-interface CertificateSpec {
-  readonly subject: Subject;
-  readonly issuer: Subject;
-  readonly extensions: readonly Uint8Array[];
-  readonly notBefore?: Date;
-  readonly notAfter?: Date;
-}
-
-const extension = (oid: string, critical: boolean, value: Uint8Array) =>
-  der.sequence(der.oid(oid), ...(critical ? [der.boolean(true)] : []), der.octetString(value));
-const authority = (pathLength?: number) =>
-  extension(
-    oids.basicConstraints,
-    true,
-    der.sequence(der.boolean(true), ...(pathLength === undefined ? [] : [der.integer(pathLength)])),
-  );
-/** Bit 0 of the key usage is digitalSignature, bit 5 keyCertSign. */
-const certSign = extension(oids.keyUsage, true, der.tagged(3, Uint8Array.of(2, 0x04)));
-const digitalSignature = extension(oids.keyUsage, true, der.tagged(3, Uint8Array.of(7, 0x80)));
-const keyEncipherment = extension(oids.keyUsage, true, der.tagged(3, Uint8Array.of(5, 0x20)));
-const extendedUsage = (oid: string, critical = false) =>
-  extension(oids.extendedKeyUsage, critical, der.sequence(der.oid(oid)));
-
-function makeCertificate({ subject, issuer, extensions, notBefore = from, notAfter = until }: CertificateSpec) {
-  const name = (text: string) => der.sequence(der.set(der.sequence(der.oid(oids.commonName), der.utf8String(text))));
-  const algorithm = der.sequence(der.oid(oids.ecdsaWithSha256));
-  const tbs = der.sequence(
-    der.explicit(0, der.integer(2)),
-    der.integer(7),
-    algorithm,
-    name(issuer.name),
-    der.sequence(der.time(notBefore), der.time(notAfter)),
-    name(subject.name),
-    subject.key.spki,
-    ...(extensions.length === 0 ? [] : [der.explicit(3, der.sequence(...extensions))]),
-  );
-  return der.sequence(tbs, algorithm, der.bitString(issuer.key.sign(tbs)));
-}
-
 const root: Subject = { name: 'root', key: testKey() };
 const middle: Subject = { name: 'middle', key: testKey() };
-const signer: Subject = { name: 'signer', key: testKey() };
+const signer = { name: 'signer', key: testKey() } satisfies Subject;
 const rootCertificate = makeCertificate({ subject: root, issuer: root, extensions: [authority(), certSign] });
 const middleSpec: CertificateSpec = { subject: middle, issuer: root, extensions: [authority(), certSign] };
 const signerSpec: CertificateSpec = { subject: signer, issuer: middle, extensions: [digitalSignature] };

@@ -1,6 +1,8 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { encodePem } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeyPurpose, type ManagedKeyStore } from '@fastness/keys';
+import { keyIdOf } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration } from '../support/format.ts';
 import { diagnoseStore } from '../support/key-doctor.ts';
@@ -16,7 +18,7 @@ const defaultDelay = '7d';
 
 export function keysCommand(): Command {
   const keys = new Command('keys').description(
-    'the keys of a store: list, create, rotate, disable, destroy, and what an HSM can do',
+    'the keys of a store: list, create, show in public, rotate, disable, destroy, and what an HSM can do',
   );
   keys.addCommand(
     subcommand('list', 'every key with its versions').action(
@@ -31,6 +33,21 @@ export function keysCommand(): Command {
         }),
       ),
     ),
+  );
+  keys.addCommand(
+    subcommand('public', 'the public key of a signing key as PEM, for `owners add`, a certificate, or another verifier')
+      .addArgument(idArgument())
+      .action(
+        action<StoreOptions>(async (context, options, [id = '']) =>
+          withStore(context, options, async (store) => {
+            const publicKey = await store.publicKey(id);
+            const pem = encodePem(publicKey, 'PUBLIC KEY');
+            context.output.result({ id, store: store.description, pem, keyId: await keyIdOf(publicKey) }, [
+              pem.trimEnd(),
+            ]);
+          }),
+        ),
+      ),
   );
   keys.addCommand(
     subcommand('create', 'make a key')

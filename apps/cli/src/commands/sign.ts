@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
-import { toBase64Url, toHex } from '@fastness/codec';
+import { decodePem, toBase64Url, toHex } from '@fastness/codec';
 import type { KeyStore } from '@fastness/keys';
 import { parseVerifierKey } from '@fastness/log';
 import { readSealedModel, releaseSharesOf, signRelease } from '@fastness/model';
@@ -34,6 +34,7 @@ export interface SignOptions {
   readonly traffic?: TrafficProfileName;
   readonly logKey?: string[];
   readonly tenants?: boolean;
+  readonly certificate?: string;
 }
 
 const defaultLifetime = '90d';
@@ -76,6 +77,10 @@ export function signCommand(): Command {
       '--log-key <key>',
       "key of the log of a broker that may give out the key, repeatable for brokers that serve one fleet (default: as a release before that named several, or that of the home's broker)",
       collect,
+    )
+    .option(
+      '--certificate <file>',
+      "sign by certificate, for verifiers that ask for one: PEM, that of the owner's key first, up to the root",
     )
     .option('--tenants', 'let in only those that `fastness tenants` lists (default: as the release before)')
     .option('--no-tenants', 'let everybody in who reaches the enclave')
@@ -132,7 +137,14 @@ export async function signHome(
     ...(traffic === undefined ? {} : { traffic }),
     ...(tenants ? { access: await accessRule(home, owner, manifest.modelId) } : {}),
   });
-  await signRelease({ dir, release, keyStore: owner, keyId: keyIds.owner });
+  const certificates = options.certificate === undefined ? undefined : await readCertificates(options.certificate);
+  await signRelease({
+    dir,
+    release,
+    keyStore: owner,
+    keyId: keyIds.owner,
+    ...(certificates === undefined ? {} : { certificates }),
+  });
   const releaseDigest = toHex(await releaseDigestOf(await readText(join(dir, 'model.sig'))));
   output.step(
     'release-signed',
@@ -142,6 +154,15 @@ export async function signHome(
   for (const { index, brokerKey } of keyShares?.brokers ?? [])
     output.detail(`Share ${index}: the broker with key ${fingerprintOf(brokerKey)}`);
   return { releaseDigest, version };
+}
+
+async function readCertificates(path: string): Promise<Uint8Array[]> {
+  const text = await readText(path);
+  try {
+    return decodePem(text, 'CERTIFICATE', { maxBlocks: 8 });
+  } catch (cause) {
+    throw new FastnessError('CLI_USAGE', `--certificate ${path}: it is not a list of certificates in PEM.`, { cause });
+  }
 }
 
 /** No list of tenants older than the last one that was signed counts under this release. */

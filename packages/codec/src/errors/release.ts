@@ -20,7 +20,7 @@ export const releaseErrors = Object.freeze({
   OMS_METHOD_MISMATCH: {
     class: 'denied',
     message: 'The model was signed by another method than the one you asked to verify.',
-    next: 'Verify a key signature with public keys and a certificate signature with root certificates.',
+    next: 'Verify a signature that names only a key with public keys; root certificates are for signatures by certificate.',
   },
   OMS_PRE_1_0: {
     class: 'not-mine',
@@ -76,6 +76,11 @@ export const releaseErrors = Object.freeze({
     class: 'invalid',
     message: 'The signing certificate does not lead to a root that you trust.',
     next: 'Check the root certificates you gave, and the chain inside the signature.',
+  },
+  OMS_CERTIFICATE_KEY: {
+    class: 'usage',
+    message: 'The certificate is for another key than the one that signs.',
+    next: 'Give the certificate of this key first (`fastness keys public ID --store STORE` prints the key), then those that lead to its root.',
   },
   OMS_CERTIFICATE_TIME: {
     class: 'denied',

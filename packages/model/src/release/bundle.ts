@@ -1,4 +1,4 @@
-import { fromBase64 } from '@fastness/codec/bytes';
+import { fromBase64, toBase64 } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { sha256 } from './digest.ts';
@@ -70,11 +70,18 @@ export function parseOmsBundle(text: string): OmsBundle {
   return { method: methodOf(json.verificationMaterial), envelope };
 }
 
-/** The text of a bundle signed with a key, as the reference tool (1.1) writes it. */
-export function encodeOmsBundle(envelope: DsseEnvelope, keyHint: string): string {
+/** Which key signed: SHA-256 of its PEM in hex, or the DER certificates that lead to it, the signing one first. */
+export type SignerMaterial = { readonly keyHint: string } | { readonly certificates: readonly Uint8Array[] };
+
+/** The text of a bundle signed with a key or by certificate, as the reference tool (1.1) writes it. */
+export function encodeOmsBundle(envelope: DsseEnvelope, signer: SignerMaterial): string {
+  const material =
+    'keyHint' in signer
+      ? { publicKey: { hint: signer.keyHint } }
+      : { x509CertificateChain: { certificates: signer.certificates.map((der) => ({ rawBytes: toBase64(der) })) } };
   return JSON.stringify({
     mediaType: bundleMediaType,
-    verificationMaterial: { publicKey: { hint: keyHint }, tlogEntries: [] },
+    verificationMaterial: { ...material, tlogEntries: [] },
     dsseEnvelope: encodeDsse(envelope),
   });
 }

@@ -1,16 +1,19 @@
 import { FastnessError } from '@fastness/codec/errors';
-import { parseCertificate } from '@fastness/codec/x509';
+import { parseCertificate, type Certificate } from '@fastness/codec/x509';
 import { parseOmsBundle, type OmsBundle } from './bundle.ts';
 import { verifyCertificateChain } from './certificate-chain.ts';
 import { sha256 } from './digest.ts';
 import { preAuthEncoding } from './dsse.ts';
 import { parseStatement, type ModelStatement } from './statement.ts';
-import { importVerifyKey, signatureFits, type VerifyKey } from './verify-key.ts';
+import { importVerifyKey, keyIdOf, signatureFits, type VerifyKey } from './verify-key.ts';
 
 /** Curves of OMS: each with the hash of its size. */
 const omsAlgorithms = ['P-256', 'P-384', 'P-521'] as const;
 
-/** Keys that may have signed; one of them must have. SubjectPublicKeyInfo DER. */
+/**
+ * Keys that may have signed; one of them must have. SubjectPublicKeyInfo DER. A signature by certificate counts if the
+ * signing certificate is for one of these keys; what else it says (names, times, issuer) is neither checked nor needed then.
+ */
 export interface KeyTrust {
   readonly publicKeys: readonly Uint8Array[];
 }
@@ -81,11 +84,13 @@ interface TrustedKeys {
 }
 
 async function trustedKeys({ method }: OmsBundle, { publicKeys }: KeyTrust): Promise<TrustedKeys> {
-  if (method.kind !== 'key') throw new FastnessError('OMS_METHOD_MISMATCH');
   if (publicKeys.length === 0) throw new FastnessError('OMS_KEY_UNKNOWN', 'No key was given.');
   const all = await Promise.all(publicKeys.map((spki) => importVerifyKey(spki, omsAlgorithms)));
-  if (method.keyHint === undefined) return { keys: all, name: {} };
-  const hinted = all.filter((key) => key.id === method.keyHint);
+  if (method.kind === 'sigstore') throw new FastnessError('OMS_METHOD_UNSUPPORTED');
+  const hint =
+    method.kind === 'key' ? method.keyHint : await keyIdOf(signingCertificateOf(method.certificates[0]).spki);
+  if (hint === undefined) return { keys: all, name: {} };
+  const hinted = all.filter((key) => key.id === hint);
   if (hinted.length === 0) throw new FastnessError('OMS_KEY_UNKNOWN');
   return { keys: hinted, name: {} };
 }
@@ -93,7 +98,8 @@ async function trustedKeys({ method }: OmsBundle, { publicKeys }: KeyTrust): Pro
 async function certifiedKey({ method }: OmsBundle, trust: CertificateTrust): Promise<TrustedKeys> {
   if (method.kind !== 'certificate') throw new FastnessError('OMS_METHOD_MISMATCH');
   const certificates = [...method.certificates, ...(trust.intermediates ?? [])];
-  const at = trust.chainValidAt === 'unattested-not-before' ? startOf(method.certificates[0]) : trust.now;
+  const at =
+    trust.chainValidAt === 'unattested-not-before' ? signingCertificateOf(method.certificates[0]).notBefore : trust.now;
   const certificate = await verifyCertificateChain({ certificates, roots: trust.roots, at });
   const { commonName } = certificate.subject;
   return {
@@ -102,9 +108,9 @@ async function certifiedKey({ method }: OmsBundle, trust: CertificateTrust): Pro
   };
 }
 
-function startOf(der: Uint8Array | undefined): Date {
+function signingCertificateOf(der: Uint8Array | undefined): Certificate {
   try {
-    return parseCertificate(der ?? new Uint8Array(0)).notBefore;
+    return parseCertificate(der ?? new Uint8Array(0));
   } catch (cause) {
     throw new FastnessError('OMS_CERTIFICATE_CHAIN', 'The signing certificate does not parse.', { cause });
   }

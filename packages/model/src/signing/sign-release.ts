@@ -15,7 +15,7 @@ import { maxManifestLength } from '../release/release-package.ts';
 import { systemCode } from './io-error.ts';
 import { listApprovals, readText } from './read-package.ts';
 import { serializeModel, type SerializeOptions } from './serialize.ts';
-import { signSerialized, type SigningKey } from './sign-model.ts';
+import { checkCertificates, signSerialized, type SigningKey } from './sign-model.ts';
 import { repositoryPaths } from './walk.ts';
 import { writeTextFile } from './write-file.ts';
 
@@ -38,15 +38,16 @@ export interface SignedRelease {
  * Writes release.json and model.sig into a sealed model, signed with the owner's key. A crash in between leaves a
  * release that does not verify, never a wrong one.
  * Errors: RELEASE_MALFORMED, RELEASE_MODEL_MISMATCH, RELEASE_SHARES_MISMATCH, RELEASE_VERSION_NOT_RISING, RELEASE_FILE_UNSIGNED,
- * RELEASE_FILE_UNLISTED, those of `parseManifest`, `signModel`, `readReleasePackage` and of the key store.
+ * RELEASE_FILE_UNLISTED, OMS_CERTIFICATE_*, those of `parseManifest`, `signModel`, `readReleasePackage` and of the key store.
  */
 export async function signRelease(options: SignReleaseOptions): Promise<SignedRelease> {
-  const { dir, release, keyStore, keyId } = options;
+  const { dir, release, keyStore, keyId, certificates } = options;
   const text = encodeRelease(release);
   const manifest = parseManifest(await readText(join(dir, packageFiles.manifest), maxManifestLength));
   if (manifest.modelId !== release.modelId) throw new FastnessError('RELEASE_MODEL_MISMATCH');
   checkReleaseShares(release, manifest);
   await checkVersionRises(dir, text, release.version);
+  await checkCertificates(options);
   await writeTextFile(join(dir, packageFiles.release), text);
   const { threads, onProgress, signal } = options;
   const model = await serializeModel(dir, {
@@ -59,7 +60,11 @@ export async function signRelease(options: SignReleaseOptions): Promise<SignedRe
     model.resources.map(({ name }) => name),
     manifest.files.map(({ sealedPath }) => sealedPath),
   );
-  const { bundle, verified } = await signSerialized(model, { keyStore, keyId });
+  const { bundle, verified } = await signSerialized(model, {
+    keyStore,
+    keyId,
+    ...(certificates === undefined ? {} : { certificates }),
+  });
   const folder = join(dir, packageFiles.approvals);
   const removedApprovals = await listApprovals(folder);
   for (const name of removedApprovals) await rm(join(folder, name));
