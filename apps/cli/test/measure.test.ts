@@ -2,11 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
-import { utf8Encode } from '@fastness/codec';
+import { concatBytes, fromHex, u32le, utf8Encode } from '@fastness/codec';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../attacks/support/cli.ts';
 import { eif } from '../../../packages/attest/test/support/eif-images.ts';
-import { amdSev, ovmf } from '../../../packages/attest/test/support/ovmf-images.ts';
+import { amdSev, entry, ovmf } from '../../../packages/attest/test/support/ovmf-images.ts';
+import { pe, uki } from '../../../packages/attest/test/support/pe-images.ts';
+import { tdxPolicySchema } from '../../../packages/attest/src/policy/tdx.ts';
 import { nitroPolicySchema } from '../../../packages/attest/src/policy/nitro.ts';
 import { measureImage, type MeasureInput } from '../src/support/measure.ts';
 
@@ -17,6 +19,16 @@ const enclave = eif([
   { type: 3, bytes: utf8Encode('archive') },
 ]);
 const firmware = ovmf(amdSev);
+/** A firmware whose TDVF metadata, 0x700 bytes before its end, declare a page of memory. */
+const tdvf = ovmf({
+  sections: [[0x80_0000, 0x1000, 1]],
+  entries: [entry('e47a6535-984a-4798-865e-4685a7bf8ec2', u32le(0x700))],
+});
+tdvf.set(
+  concatBytes(utf8Encode('TDVF'), ...[48, 1, 1, 0, 0, 0x80_9000, 0, 0x1000, 0, 0, 0].map((word) => u32le(word))),
+  tdvf.length - 0x700,
+);
+const tdKernel = pe([{ name: '.text', bytes: fromHex('3d1a7596f472a641a794ed5d0e67ae6b') }]);
 
 describe('fastness measure', { timeout: 120_000 }, () => {
   let folder: string;
@@ -64,10 +76,35 @@ describe('fastness measure', { timeout: 120_000 }, () => {
     ['a machine for an enclave', enclave, { machine: { processors: 1 } }],
     ['no machine for a firmware', firmware, {}],
     ['a trust domain for an enclave', enclave, { tdx: 'page' }],
+    ['a kernel for an enclave', enclave, { boot: { image: enclave } }],
+    ['a bank for a trust domain', firmware, { tdx: 'page', bank: 'SHA-384' }],
     ['a trust domain and a machine', firmware, { tdx: 'page', machine: { processors: 1 } }],
   ])('refuses %s', async (_, image, input) => {
     const refusal: unknown = await measureImage(image, input).catch((error: unknown) => error);
     expect(refusal instanceof FastnessError ? refusal.code : refusal).toBe('CLI_USAGE');
+  });
+
+  it('prints the run-time registers of a trust domain and what a policy accepts of them', async () => {
+    const commandLine = 'quiet';
+    const boot = { image: tdKernel, archive: utf8Encode('archive'), commandLine };
+    await Promise.all([
+      writeFile(join(folder, 'OVMF.tdx.fd'), tdvf),
+      writeFile(join(folder, 'vmlinuz'), boot.image),
+      writeFile(join(folder, 'initrd'), boot.archive),
+      writeFile(join(folder, 'fastness.efi'), uki({ '.linux': tdKernel })),
+    ]);
+    const direct = ['--kernel', join(folder, 'vmlinuz'), '--initrd', join(folder, 'initrd'), '--append', commandLine];
+    const { events } = await runCli(folder, ['measure', join(folder, 'OVMF.tdx.fd'), '--tdx', ...direct]);
+    const { facts, lines } = await measureImage(tdvf, { tdx: 'page', boot });
+    expect(events.at(-1)).toMatchObject(facts);
+    const { rtmrs } = tdxPolicySchema.pick({ measurements: true, rtmrs: true }).parse(facts['policy']);
+    expect([rtmrs[0], rtmrs[1]?.length, rtmrs[2]?.length, rtmrs[3]]).toEqual([undefined, 1, 2, undefined]);
+    expect(lines.join('\n')).toContain(`RTMR1  ${rtmrs[1]?.[0] ?? 'none'}`);
+    expect(lines.join('\n')).toContain('RTMR0  not predicted');
+    const image = await runCli(folder, ['measure', join(folder, 'fastness.efi'), '--tdx']);
+    expect(image.events.at(-1)).toMatchObject({
+      policy: { rtmrs: { 1: [expect.any(String)], 2: [expect.any(String)] } },
+    });
   });
 
   it('goes on to the metadata of TDX when asked', async () => {

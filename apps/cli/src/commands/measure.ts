@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   cpuSignatures,
+  type DirectBoot,
   type PredictedRegisters,
   type SnpMachine,
   type TdxOrder,
@@ -26,8 +27,9 @@ export function measureCommand(): Command {
   return new Command('measure')
     .description(
       'compute what an image will measure as, without booting it: reference values for a policy and a release. ' +
-        'Reads unified kernel images (TPM registers 4, 9 and 11), enclave images of AWS Nitro (EIF: registers 0, 1, 2 and 8), ' +
-        'and OVMF firmware (launch digest of SEV-SNP; with --tdx, MRTD of Intel TDX)',
+        'Reads unified kernel images (TPM registers 4, 9 and 11; with --tdx, RTMR 1 and 2), enclave images of AWS Nitro ' +
+        '(EIF: registers 0, 1, 2 and 8), and OVMF firmware (launch digest of SEV-SNP; with --tdx, MRTD of Intel TDX and, with ' +
+        'the kernel that is started, RTMR 1 and 2)',
     )
     .argument('<image>', 'the image, such as the fastness.efi that `npm run image` writes')
     .addOption(
@@ -55,13 +57,13 @@ export function measureCommand(): Command {
         'gce',
       ]),
     )
-    .option('--kernel <file>', 'OVMF: kernel that is booted directly, with kernel-hashes=on')
+    .option('--kernel <file>', 'OVMF: kernel that is booted directly, on SEV-SNP with kernel-hashes=on')
     .option('--initrd <file>', 'OVMF: its archive')
     .option('--append <line>', 'OVMF: its command line')
     .addOption(
       new Option(
         '--tdx [order]',
-        'OVMF: the trust domain of Intel TDX that QEMU builds; pages are measured one by one (page: Linux from 6.16 on, the ' +
+        'the trust domain of Intel TDX that QEMU builds; pages of OVMF are measured one by one (page: Linux from 6.16 on, the ' +
           'default) or after all of their section were added (section: Canonical with QEMU 8.2)',
       )
         .choices(['page', 'section'])
@@ -70,10 +72,13 @@ export function measureCommand(): Command {
     .action(
       action<MeasureOptions>(async ({ output }, options, [path = '']) => {
         const { bank, tdx } = options;
-        const machine = await machineOf(options);
+        // A trust domain is measured as the same thing however many processors it has.
+        const boot = tdx === undefined ? undefined : await bootOf(options);
+        const machine = boot === undefined ? await machineOf(options) : undefined;
         const { facts, lines } = await measureImage(await read(path), {
           ...(bank === undefined ? {} : { bank }),
           ...(machine === undefined ? {} : { machine }),
+          ...(boot === undefined ? {} : { boot }),
           ...(tdx === undefined ? {} : { tdx }),
         });
         output.result({ image: path, ...facts }, [`${path}:`, ...lines]);
@@ -84,27 +89,30 @@ export function measureCommand(): Command {
 /** The machine that the options describe, if any of them does. Throws `CLI_USAGE`. */
 async function machineOf(options: MeasureOptions): Promise<SnpMachine | undefined> {
   const { cpus, cpuType, features, hypervisor, kernel, initrd, append } = options;
+  const boot = await bootOf(options);
   const given = [cpus, cpuType, features, hypervisor, kernel, initrd, append];
   if (given.every((each) => each === undefined)) return undefined;
   if (cpus === undefined)
     throw new FastnessError('CLI_USAGE', 'Give --cpus: the digest depends on how many there are.');
-  if (kernel === undefined && (initrd !== undefined || append !== undefined)) {
-    throw new FastnessError('CLI_USAGE', '--initrd and --append go with --kernel.');
-  }
   return {
     processors: cpus,
     ...(cpuType === undefined ? {} : { processor: cpuType.startsWith('0x') ? Number(cpuType) : cpuType }),
     ...(features === undefined ? {} : { features }),
     ...(hypervisor === undefined ? {} : { hypervisor }),
-    ...(kernel === undefined
-      ? {}
-      : {
-          kernel: {
-            image: await read(kernel),
-            ...(initrd === undefined ? {} : { archive: await read(initrd) }),
-            ...(append === undefined ? {} : { commandLine: append }),
-          },
-        }),
+    ...(boot === undefined ? {} : { kernel: boot }),
+  };
+}
+
+/** What the options say that is started directly, if anything. Throws `CLI_USAGE`. */
+async function bootOf({ kernel, initrd, append }: MeasureOptions): Promise<DirectBoot | undefined> {
+  if (kernel === undefined) {
+    if (initrd === undefined && append === undefined) return undefined;
+    throw new FastnessError('CLI_USAGE', '--initrd and --append go with --kernel.');
+  }
+  return {
+    image: await read(kernel),
+    ...(initrd === undefined ? {} : { archive: await read(initrd) }),
+    ...(append === undefined ? {} : { commandLine: append }),
   };
 }
 

@@ -1,10 +1,15 @@
 import {
   imageKindOf,
+  predictDirectRtmrs,
   predictNitro,
   predictSnp,
   predictTdx,
   predictUki,
+  predictUkiRtmrs,
+  unpredictedRtmrs,
+  type DirectBoot,
   type PredictedRegisters,
+  type PredictedRtmrs,
   type SnpMachine,
   type TdxOrder,
 } from '@fastness/attest/reference-values';
@@ -23,29 +28,33 @@ export interface MeasureInput {
   readonly bank?: PredictedRegisters['bank'];
   /** Absent: none was described. */
   readonly machine?: SnpMachine;
-  /** A firmware builds a trust domain of Intel TDX, in this order. */
+  /** A trust domain of Intel TDX: the firmware builds it in this order, or it boots the unified kernel image. */
   readonly tdx?: TdxOrder;
+  /** What a firmware starts in a trust domain. */
+  readonly boot?: DirectBoot;
 }
 
 /**
  * Measures an image of any kind that is known.
  * Throws `CLI_USAGE` when the options do not go with the kind, `IMAGE_*`.
  */
-export async function measureImage(image: Uint8Array, { bank, machine, tdx }: MeasureInput): Promise<Measured> {
+export async function measureImage(image: Uint8Array, input: MeasureInput): Promise<Measured> {
+  const { bank, machine, tdx, boot } = input;
   const kind = imageKindOf(image);
   if (bank !== undefined && kind !== 'uki') throw usage('--bank goes with unified kernel images only.');
-  if (machine !== undefined && kind !== 'ovmf') throw usage('Processors and a kernel go with an OVMF firmware only.');
-  if (tdx !== undefined && (kind !== 'ovmf' || machine !== undefined))
-    throw usage('--tdx goes with an OVMF firmware alone.');
+  if ((machine !== undefined || boot !== undefined) && kind !== 'ovmf')
+    throw usage('Processors and a kernel go with an OVMF firmware only.');
+  if (tdx !== undefined && (kind === 'eif' || machine !== undefined || bank !== undefined))
+    throw usage('--tdx goes with an OVMF firmware, with or without a kernel, or with a unified kernel image.');
   switch (kind) {
     case 'uki':
-      return measureUki(image, bank ?? 'SHA-256');
+      return tdx === undefined ? measureUki(image, bank ?? 'SHA-256') : measureUkiInTd(image);
     case 'eif':
       return measureEif(image);
     case 'ovmf':
       break;
   }
-  if (tdx !== undefined) return measureTdvf(image, tdx);
+  if (tdx !== undefined) return measureTdvf(image, tdx, boot);
   if (machine === undefined) {
     throw usage(
       'Say what the firmware starts: --cpus, --cpu-type, and --kernel unless it boots from a disk; or --tdx.',
@@ -115,18 +124,57 @@ async function measureOvmf(image: Uint8Array, machine: SnpMachine): Promise<Meas
   };
 }
 
-async function measureTdvf(image: Uint8Array, order: TdxOrder): Promise<Measured> {
+async function measureTdvf(image: Uint8Array, order: TdxOrder, boot: DirectBoot | undefined): Promise<Measured> {
   const predicted = await predictTdx(image, { order });
-  const policy = { measurements: 'from-release' };
+  const rtmrs = boot === undefined ? undefined : await predictDirectRtmrs(boot);
+  const policy = { measurements: 'from-release', ...(rtmrs === undefined ? {} : { rtmrs: acceptedOf(rtmrs) }) };
   return {
-    facts: { ...predicted, policy },
+    facts: { ...predicted, ...(rtmrs === undefined ? {} : { rtmrs }), policy },
     lines: [
       'MRTD of a trust domain of Intel TDX that QEMU builds:',
       `  ${predicted.mrtd}`,
-      '  It covers the firmware. What the firmware starts is in the RTMRs: take those from a boot that you trust.',
+      ...(rtmrs === undefined
+        ? ['  It covers the firmware. What the firmware starts is in the RTMRs: give --kernel, --initrd and --append.']
+        : linesOfRtmrs(rtmrs)),
       ...next(`tdx:${predicted.mrtd}`, 'tdx section of a policy', policy),
     ],
   };
+}
+
+async function measureUkiInTd(image: Uint8Array): Promise<Measured> {
+  const rtmrs = await predictUkiRtmrs(image);
+  const policy = { measurements: 'from-release', rtmrs: acceptedOf(rtmrs) };
+  return {
+    facts: { rtmrs, policy },
+    lines: [
+      ...linesOfRtmrs(rtmrs),
+      'For the release: MRTD, of the firmware that boots it (fastness measure OVMF.fd --tdx).',
+      'For the tdx section of a policy:',
+      JSON.stringify(policy),
+    ],
+  };
+}
+
+function acceptedOf(rtmrs: PredictedRtmrs): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(Object.entries(rtmrs).map(([index, list]) => [index, valuesOf(list)]));
+}
+
+function valuesOf(list: PredictedRtmrs[1]): readonly string[] {
+  return [...new Set(list.map(({ value }) => value))];
+}
+
+function linesOfRtmrs(rtmrs: PredictedRtmrs): string[] {
+  return [
+    'Run-time registers, once it has booted; each value with its events (SHA-384):',
+    `  RTMR0  not predicted: ${unpredictedRtmrs[0]}`,
+    ...([1, 2] as const).flatMap((index) =>
+      rtmrs[index].flatMap(({ value, events, names, holdsFor }) => [
+        `  RTMR${index}  ${value}${holdsFor === undefined ? '' : `  (${holdsFor})`}`,
+        ...events.map((digest, place) => `         ${digest}  ${names[place] ?? ''}`),
+      ]),
+    ),
+    `  RTMR3  not predicted: ${unpredictedRtmrs[3]}`,
+  ];
 }
 
 function next(measurement: string, section: string, policy: unknown): readonly string[] {

@@ -6,6 +6,14 @@ export { imageKindOf, type ImageKind } from './kind.ts';
 export { predictNitro, type MeasuredSection, type PredictedNitro } from './nitro.ts';
 export { parseOvmf, type OvmfImage, type OvmfSection, type OvmfSectionKind } from './ovmf.ts';
 export { parsePe, type PeImage, type PeSection } from './pe.ts';
+export {
+  predictDirectRtmrs,
+  predictUkiRtmrs,
+  unpredictedRtmrs,
+  type DirectBoot,
+  type PredictedRtmr,
+  type PredictedRtmrs,
+} from './rtmr.ts';
 export { predictSnp, type PredictedSnp, type SnpMachine } from './snp.ts';
 export type { SnpHypervisor } from './vmsa.ts';
 export { predictTdx, type PredictedTdx, type TdxOrder } from './tdx.ts';

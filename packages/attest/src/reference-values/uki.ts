@@ -1,7 +1,7 @@
 import { concatBytes, toHex, utf8Decode, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { replayDigests, type LogHash } from '../event-log/index.ts';
-import { parsePe, type PeSection } from './pe.ts';
+import { parsePe, type PeImage, type PeSection } from './pe.ts';
 
 /** What will be measured: for each register its events in their order, as digests, and the value that they come to. */
 export interface PredictedRegisters {
@@ -38,12 +38,7 @@ export async function predictUki(
   image: Uint8Array,
   { bank = 'SHA-256' }: { readonly bank?: PredictedRegisters['bank'] } = {},
 ): Promise<PredictedRegisters> {
-  const { sections, hashed } = parsePe(image);
-  const kernel = parsePe(sectionOf(sections, '.linux'));
-  const commandLine = sectionOf(sections, '.cmdline');
-  const archive = sectionOf(sections, '.initrd');
-  const stub = textOf(sectionOf(sections, '.sdmagic'));
-  if (!KNOWN_STUB.test(stub)) throw new FastnessError('IMAGE_STUB_UNKNOWN', JSON.stringify(stub.slice(0, 64)));
+  const { sections, hashed, kernel, loadOptions, archive } = bootedParts(image);
   const registers: Readonly<Record<string, readonly Event[]>> = {
     4: [
       { name: ACTION, hashed: [utf8Encode(ACTION)] },
@@ -52,7 +47,7 @@ export async function predictUki(
       { name: 'kernel', hashed: kernel.hashed },
     ],
     9: [
-      { name: 'command line, as the kernel got it', hashed: [utf16(`${textOf(commandLine)}\0`)] },
+      { name: 'command line, as the kernel got it', hashed: [loadOptions] },
       { name: 'archive, as the kernel got it', hashed: [archive] },
     ],
     11: sectionEvents(sections),
@@ -67,6 +62,25 @@ export async function predictUki(
     names[index] = list.map(({ name }) => name);
   }
   return { bank, events, pcrs, names };
+}
+
+/** What of an image is started, one after the other. Throws as {@link predictUki}. */
+export function bootedParts(image: Uint8Array): PeImage & {
+  /** Section .linux, and the same as an image of its own. */
+  readonly linux: Uint8Array;
+  readonly kernel: PeImage;
+  /** As the stub hands it over: UTF-16 with its end. */
+  readonly loadOptions: Uint8Array;
+  readonly archive: Uint8Array;
+} {
+  const { sections, hashed } = parsePe(image);
+  const linux = sectionOf(sections, '.linux');
+  const kernel = parsePe(linux);
+  const loadOptions = utf16(`${textOf(sectionOf(sections, '.cmdline'))}\0`);
+  const archive = sectionOf(sections, '.initrd');
+  const stub = textOf(sectionOf(sections, '.sdmagic'));
+  if (!KNOWN_STUB.test(stub)) throw new FastnessError('IMAGE_STUB_UNKNOWN', JSON.stringify(stub.slice(0, 64)));
+  return { sections, hashed, linux, kernel, loadOptions, archive };
 }
 
 /** For each section first its name, then what it holds. */

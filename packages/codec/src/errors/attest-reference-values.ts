@@ -62,6 +62,11 @@ export const referenceValueErrors = Object.freeze({
     message: 'The firmware does not say how a trust domain is built from it.',
     next: 'Build OVMF with TDVF metadata (OvmfPkgX64 or IntelTdxX64 of edk2 from 2021 on).',
   },
+  IMAGE_KERNEL_NOT_MEASURING: {
+    class: 'not-mine',
+    message: 'The kernel does not measure its command line and archive in a trust domain.',
+    next: 'Take Linux 6.9 or later (on Debian 12, linux-image-6.12-cloud-amd64); before, register 2 says nothing of either.',
+  },
   IMAGE_MACHINE_INVALID: {
     class: 'usage',
     message: 'The machine that is to be measured cannot be one.',
