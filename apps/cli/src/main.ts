@@ -42,6 +42,7 @@ const commands: Record<string, () => Promise<Command>> = {
   chat: async () => (await import('./commands/chat.ts')).chatCommand(),
   proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
   receipt: async () => (await import('./commands/receipt.ts')).receiptCommand(),
+  tls: async () => (await import('./commands/tls.ts')).tlsCommand(),
   console: async () => (await import('./commands/console.ts')).consoleCommand(),
   log: async () => (await import('./commands/log.ts')).logCommand(),
   keys: async () => (await import('./commands/keys.ts')).keysCommand(),

@@ -45,7 +45,9 @@ export function verifyCommand(): Command {
             },
           });
           printVerifiedEnclave(context.output, await client.verify());
-        } else if (existsSync(target)) await verifyReceipt(context, target, options);
+        } else if (target.startsWith('tls://'))
+          throw new FastnessError('CLI_USAGE', `fastness tls verify ${target} verifies attested TLS of a service.`);
+        else if (existsSync(target)) await verifyReceipt(context, target, options);
         else
           throw new FastnessError('CLI_USAGE', `${JSON.stringify(target)} is neither an http(s) address nor a file.`);
       }),

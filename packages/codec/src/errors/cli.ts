@@ -98,6 +98,21 @@ export const cliErrors = Object.freeze({
     message: 'Prompts would cross the network in clear: the proxy takes plain HTTP.',
     next: 'Listen on a loopback address; or put TLS in front and say --allow-remote.',
   },
+  CLI_TLS_REMOTE: {
+    class: 'denied',
+    message: 'What attested TLS protects would cross the network in clear on this side.',
+    next: 'Put client or service on this machine (127.0.0.1), or say --allow-remote where the network there is trusted.',
+  },
+  CLI_TLS_SERVICE: {
+    class: 'unavailable',
+    message: 'The service behind attested TLS takes no connection.',
+    next: 'Start it, or correct --to.',
+  },
+  CLI_TLS_CUT: {
+    class: 'unavailable',
+    message: 'One side cut a connection over attested TLS before both had ended it.',
+    next: 'Treat what arrived as incomplete unless the protocol inside says where it ends; connect again.',
+  },
   CLI_ADMIN_TRANSPORT: {
     class: 'denied',
     message: 'The administrator token is not sent in clear to another machine.',
