@@ -27,6 +27,13 @@ export { NVATTEST_COMMAND, openNvattest, type NvattestOptions } from './devices/
 export type { NvmlGpu, NvmlOptions, NvmlSettings } from './devices/nvidia/nvml.ts';
 export { openSevGuest, SEV_GUEST_DEVICE, type SevGuestOptions } from './devices/sev-guest.ts';
 export {
+  openTdxRtmr,
+  TDX_RTMR_FILE,
+  TDX_RUNTIME_RTMR,
+  tdxRuntimeRegister,
+  type TdxRtmrOptions,
+} from './devices/tdx-rtmr.ts';
+export {
   encodeRuntimeEvent,
   FIRMWARE_EVENT_LOG,
   openTpmCollector,

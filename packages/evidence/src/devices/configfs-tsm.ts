@@ -10,6 +10,7 @@ import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { requireReportData, type CollectedEvidence, type Collector } from '../collector.ts';
 import { errnoOf, readKernelFile } from './kernel-file.ts';
+import { openTdxRtmr, type TdxRtmrOptions } from './tdx-rtmr.ts';
 
 /** Where Linux (from 6.7 on) hands out reports of SEV-SNP, TDX and CCA alike. */
 export const CONFIGFS_TSM = '/sys/kernel/config/tsm/report';
@@ -21,6 +22,8 @@ export interface ConfigfsTsmOptions {
   readonly privilegeLevel?: number;
   /** Makes an entry. Default: mkdir(2), on which the kernel fills it; a tree that is no configfs has to be filled by somebody. */
   readonly makeEntry?: (path: string) => Promise<void>;
+  /** The register of a trust domain that events of the run time go to. */
+  readonly rtmr?: TdxRtmrOptions;
 }
 
 interface Blobs {
@@ -71,6 +74,7 @@ const ATTEMPTS = 8;
 /**
  * Collects through configfs-tsm (Documentation/ABI/testing/configfs-tsm-report): an entry of its own for each report, so that
  * nobody else writes to it; `generation` says whether somebody did all the same, and then the report is made anew.
+ * In a trust domain of TDX events of the run time extend RTMR3, where the kernel lets this user do so.
  * The kernel that answers is the guest's own; what it answers is checked by whoever verifies it.
  * @returns undefined where the kernel has no such interface or no provider for it
  * @throws EVIDENCE_PROVIDER_UNKNOWN when there is one that is not known here
@@ -87,6 +91,7 @@ export async function openConfigfsTsm(options: ConfigfsTsmOptions = {}): Promise
   if (name === undefined) return undefined;
   const provider = providers.find((each) => each.name === name);
   if (provider === undefined) throw new FastnessError('EVIDENCE_PROVIDER_UNKNOWN', name);
+  const extend = provider.tee === 'tdx' ? await openTdxRtmr(options.rtmr) : undefined;
   return Object.freeze<Collector>({
     name: `configfs-tsm ${provider.name}`,
     tee: provider.tee,
@@ -97,6 +102,7 @@ export async function openConfigfsTsm(options: ConfigfsTsmOptions = {}): Promise
       const blobs = await withEntry((entry) => report(entry, provider, reportData, privilegeLevel));
       return provider.wrap(blobs);
     },
+    ...(extend === undefined ? {} : { extend }),
   });
 }
 
