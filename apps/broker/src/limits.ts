@@ -44,8 +44,9 @@ export const brokerLimitsSchema = z.strictObject({
       }),
       keyRelease: rates.default({ perAddress: { perSecond: 5, burst: 50 }, global: { perSecond: 30, burst: 300 } }),
       /**
-       * Renewals that name a running lease are counted here instead of in `keyRelease.global`, which strangers can use up;
-       * `keyRelease.perAddress` holds for them too. What is above these rates is counted there after all.
+       * Renewals that name a running lease, from an address that got or renewed one within the last lease time, are counted
+       * here instead of in `keyRelease.global`, which strangers can use up; `keyRelease.perAddress` holds for them too. What is
+       * above these rates is counted there after all. `perLease` is that of one lease from one address.
        */
       renewal: z
         .strictObject({ perLease: rate, global: rate })
@@ -192,6 +193,11 @@ function dropOldest(entries: Map<string, unknown>, most: number): void {
   if (entries.size <= most) return;
   const [oldest] = entries.keys();
   if (oldest !== undefined) entries.delete(oldest);
+}
+
+/** What a rate limiter is asked with for a lease that an address names. Without colons, which only addresses have. */
+export function leaseFrom(leaseId: string, address: string): string {
+  return `${leaseId}/${addressGroup(address).replaceAll(':', '.')}`;
 }
 
 /** The unit that one party usually controls: an IPv4 address, or the /64 of an IPv6 address. */

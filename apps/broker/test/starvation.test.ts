@@ -149,3 +149,40 @@ it('a lease that has ended pays for nothing, and one address pays for itself', a
   expect((await keyFor(app, home, { enclave, leaseId })).status).toBe(200);
   expect(refusalOf(await keyFor(app, home, { enclave, leaseId }))).toBe('BROKER_RATE_LIMIT');
 });
+
+it('strangers who read the number of a lease in the public log cannot spend what it pays for', async () => {
+  const app = await brokerWith({
+    rates: {
+      keyRelease: { perAddress: burst(20), global: burst(7) },
+      renewal: { perLease: burst(3), global: burst(4) },
+    },
+  });
+  const enclave = await createEnclave();
+  const leaseId = await leaseIdOf(app, await keyFor(app, home, { enclave }));
+  const garbage = { ...(await attest({ world, enclave, release, nonce: 'A'.repeat(43) })), leaseId };
+  const codes = new Set<string>();
+  for (const address of strangers)
+    for (let index = 0; index < 3; index += 1) codes.add(refusalOf(await ask(app, address, '/v1/key-releases', garbage)));
+  expect([...codes].toSorted()).toEqual(['BROKER_NONCE_UNKNOWN', 'BROKER_RATE_LIMIT']);
+  for (let index = 0; index < 3; index += 1) {
+    expect((await keyFor(app, home, { enclave, leaseId })).status).toBe(200);
+  }
+});
+
+it('another enclave, which holds a lease of its own, cannot spend that of its neighbour either', async () => {
+  const app = await brokerWith({
+    rates: {
+      keyRelease: { perAddress: burst(40), global: burst(2) },
+      renewal: { perLease: burst(3), global: burst(100) },
+    },
+  });
+  const enclave = await createEnclave();
+  const leaseId = await leaseIdOf(app, await keyFor(app, home, { enclave }));
+  const neighbour = '2001:db8::1';
+  expect((await keyFor(app, neighbour, { enclave: await createEnclave() })).status).toBe(200);
+  const garbage = { ...(await attest({ world, enclave, release, nonce: 'A'.repeat(43) })), leaseId };
+  for (let index = 0; index < 4; index += 1) refusalOf(await ask(app, neighbour, '/v1/key-releases', garbage));
+  for (let index = 0; index < 3; index += 1) {
+    expect((await keyFor(app, home, { enclave, leaseId })).status).toBe(200);
+  }
+});

@@ -61,7 +61,7 @@ export function createApp(options: {
     challenge: limiter('challenge'),
     leaseHolderChallenge: limiter('leaseHolderChallenge'),
     keyRelease: limiter('keyRelease'),
-    // Asked with the lease's id in place of an address.
+    // Asked with a lease and an address in place of an address.
     renewal: createRateLimiter({
       perAddress: rates.renewal.perLease,
       global: rates.renewal.global,

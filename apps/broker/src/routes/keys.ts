@@ -4,7 +4,7 @@ import { authorise, type RefusalTrail } from '../authorise.ts';
 import type { BrokerContext } from '../context.ts';
 import { readEmptyBody, readJsonBody } from '../http/body.ts';
 import { underRulesInForce } from '../lifecycle/in-force.ts';
-import { createRecentAddresses } from '../limits.ts';
+import { createRecentAddresses, leaseFrom } from '../limits.ts';
 import { releaseKey } from '../release-key.ts';
 import { asStoreError, isRunningLease, issueChallenge } from '../store/index.ts';
 import { remoteAddress, type BrokerApp, type RateLimiters } from './app.ts';
@@ -18,11 +18,15 @@ export function addKeyRoutes(app: BrokerApp, context: BrokerContext, limiters: R
     maxAddresses: limits.maxAddresses,
     now,
   });
-  /** Whether a request is paid for by the lease that it names, so that strangers cannot starve renewals. */
-  const paidByLease = async ({ leaseId }: KeyReleaseRequest): Promise<boolean> =>
+  /**
+   * Whether a request is paid for by the lease that it names, so that strangers cannot starve renewals. Numbers of leases are
+   * in the log for everybody to read, so the address counts too: one that holds a lease, and what it spends is its own.
+   */
+  const paidByLease = async ({ leaseId }: KeyReleaseRequest, address: string): Promise<boolean> =>
     leaseId !== undefined &&
+    holders.has(address) &&
     (await asStoreError(() => isRunningLease(context.db, leaseId, now()))) &&
-    limiters.renewal.tryTake(leaseId);
+    limiters.renewal.tryTake(leaseFrom(leaseId, address));
 
   app.post('/v1/challenges', async (c) => {
     const address = remoteAddress(c.env);
@@ -50,7 +54,7 @@ export function addKeyRoutes(app: BrokerApp, context: BrokerContext, limiters: R
       () => readJsonBody(c.req.raw, keyReleaseRequestSchema, limits.body.keyRelease),
     );
     // Before anything is verified: that is what costs.
-    if (!(await paidByLease(request))) limiters.keyRelease.takeShared();
+    if (!(await paidByLease(request, address))) limiters.keyRelease.takeShared();
     const response = await recordingRefusal(
       context,
       () => (request.leaseId === undefined ? 'key-release' : 'lease-renewal'),
