@@ -217,7 +217,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   await transparency.catchUp();
   await replay.apply(db);
   await inTransaction(db, (trx) => lifecycleReplay.apply(trx));
-  const governance = await openGovernance({ db, policy: configured, acceptPolicy, lifecycle, quorum, signer });
+  const governance = await openGovernance({
+    db,
+    policy: configured,
+    acceptPolicy,
+    lifecycle,
+    quorum,
+    signer,
+    // A server may have other brokers, whose changes are in their logs.
+    logged: { ...lifecycleReplay.logged(), all: location.kind === 'sqlite' },
+  });
   const { policy } = governance;
   // What was registered under an earlier policy counts too.
   if (supersedeOnRegistration) await inTransaction(db, raiseToRegistered);

@@ -125,6 +125,52 @@ describe('what the quorum guards', () => {
   });
 });
 
+describe('a policy that the quorum replaced', () => {
+  it('does not come back by an approval that somebody held back', async () => {
+    const lax = await approved(policyAction({ id: 'lax' }));
+    const half = await proposals.created(broker.url, policyAction({ id: 'half-approved' }));
+    const other = await approved({ kind: 'key-destruction', keyId: 'kek', delaySeconds: 2 * 86_400 });
+    const strict = await approved(policyAction({ id: 'strict' }));
+    expect((await proposals.execute(broker.url, strict.id)).status).toBe(200);
+    expect(refusalOf(await proposals.execute(broker.url, lax.id))).toBe('PROPOSAL_STATE');
+    for (const { id } of [lax, half])
+      expect(await proposals.show(broker.url, id)).toMatchObject({ state: 'cancelled', code: 'QUORUM_POLICY_CHANGED' });
+    expect((await proposals.show(broker.url, other.id)).state).toBe('approved');
+    const { body } = await call(`${broker.url}/v1/admin/policy`, { token: adminToken });
+    expect(body).toMatchObject({ generation: 1, policy: { id: 'strict' } });
+  });
+
+  it('does not come back by who writes the database', async () => {
+    const ids: string[] = [];
+    for (const id of ['first', 'second', 'third']) {
+      world.clock.now = later(ids.length);
+      const view = await approved(policyAction({ id }));
+      if (id !== 'third') expect((await proposals.execute(broker.url, view.id)).status).toBe(200);
+      ids.push(view.id);
+    }
+    const [first = '', , third = ''] = ids;
+    await broker.close();
+    const row = (generation: number, proposal: string): string =>
+      `insert into policies select ${generation}, policy, digest, '${proposal}', activated_at from policies where generation = 1`;
+    const forged = [
+      [row(3, first)],
+      [row(3, first), `delete from policies where generation = 1`],
+      [`update policies set proposal_id = '${first}' where generation = 2`],
+      [`delete from policies where generation = 2`, `update policies set generation = 2`],
+      [`update policies set proposal_id = '${third}' where generation = 2`],
+    ];
+    for (const statements of forged) {
+      const copy = await copyOf(directory, location);
+      for (const statement of statements) await edit(copy, statement);
+      const start = world.start({ ...place(copy), quorum: { membership } });
+      await expect(start, statements.join('; ')).rejects.toMatchObject({ code: 'QUORUM_CHAIN_BROKEN' });
+    }
+    broker = await world.start({ ...place(), quorum: { membership } });
+    const { body } = await call(`${broker.url}/v1/admin/policy`, { token: adminToken });
+    expect(body).toMatchObject({ generation: 2, policy: { id: 'second' } });
+  });
+});
+
 describe('approvals', () => {
   it('are counted once a person, whichever key is used', async () => {
     const view = await proposals.created(broker.url, policyAction());

@@ -162,7 +162,8 @@ it('strangers who read the number of a lease in the public log cannot spend what
   const garbage = { ...(await attest({ world, enclave, release, nonce: 'A'.repeat(43) })), leaseId };
   const codes = new Set<string>();
   for (const address of strangers)
-    for (let index = 0; index < 3; index += 1) codes.add(refusalOf(await ask(app, address, '/v1/key-releases', garbage)));
+    for (let index = 0; index < 3; index += 1)
+      codes.add(refusalOf(await ask(app, address, '/v1/key-releases', garbage)));
   expect([...codes].toSorted()).toEqual(['BROKER_NONCE_UNKNOWN', 'BROKER_RATE_LIMIT']);
   for (let index = 0; index < 3; index += 1) {
     expect((await keyFor(app, home, { enclave, leaseId })).status).toBe(200);

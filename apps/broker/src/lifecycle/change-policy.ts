@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { commitRecorded, type BrokerContext, type Recorded } from '../context.ts';
 import { brokerPolicySchema, parseBrokerPolicy, type BrokerPolicy } from '../policy.ts';
 import { refuseWithoutQuorum } from '../quorum/decide.ts';
+import { endOthers } from '../quorum/proposals.ts';
 import type { BrokerDatabase } from '../store/index.ts';
 import { generations, refreshGovernance, underRulesInForce } from './in-force.ts';
 import { governed } from './tables.ts';
@@ -48,6 +49,10 @@ export function preparePolicy(
         activated_at: context.now().toISOString(),
       })
       .execute();
+    if (proposal !== undefined) {
+      // They were approved in place of the policy before, and whoever executes them chooses when.
+      await endOthers(trx, proposal, { at: context.now(), code: 'QUORUM_POLICY_CHANGED', action: 'policy' });
+    }
     return {
       kind: 'policy-changed',
       facts: {

@@ -9,6 +9,15 @@ export interface RulesInForce {
   readonly policy: number;
 }
 
+/** Which rules the audit log of this broker knows: what came into force, by generation. */
+export interface LoggedRules {
+  readonly policies: ReadonlyMap<number, { readonly digest: string; readonly proposal: string | undefined }>;
+  /** Proposals of the memberships. */
+  readonly memberships: ReadonlyMap<number, string>;
+  /** Whether nobody else writes the database, so that it holds nothing which is not in this log. */
+  readonly all: boolean;
+}
+
 /**
  * What changes about a broker's rules while it runs: the policy and the quorum that are in force. Another broker on the
  * same database may change them too, so they are read again before they are used.
@@ -24,6 +33,8 @@ export interface Governance {
   /** The policy in force, and how many came before it; 0 is the configured one. */
   policy: ParsedBrokerPolicy;
   policyGeneration: number;
+  /** When the proposal of the policy in force was made; undefined where nobody had to propose it. */
+  policyProposedAt: string | undefined;
   /** The last membership that the database has, whether it counts here or not. */
   membershipGeneration: number;
   /** The quorum in force; undefined where there is none. */

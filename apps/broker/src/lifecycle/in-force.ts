@@ -4,7 +4,7 @@ import type { ParsedBrokerPolicy } from '../policy.ts';
 import { loadPolicy, loadQuorums } from '../quorum/chain.ts';
 import { parseMembership } from '../quorum/membership.ts';
 import { asStoreError, type BrokerDatabase } from '../store/index.ts';
-import type { Governance, RulesInForce } from './governance.ts';
+import type { Governance, LoggedRules, RulesInForce } from './governance.ts';
 import type { LifecycleOptions, QuorumOptions } from './options.ts';
 import { governed } from './tables.ts';
 
@@ -16,6 +16,7 @@ export async function openGovernance(options: {
   readonly lifecycle: LifecycleOptions;
   readonly quorum: QuorumOptions | undefined;
   readonly signer: Governance['signer'];
+  readonly logged: LoggedRules;
 }): Promise<Governance> {
   const governance: Governance = {
     options: options.lifecycle,
@@ -25,10 +26,11 @@ export async function openGovernance(options: {
     acceptPolicy: options.acceptPolicy,
     policy: options.policy,
     policyGeneration: 0,
+    policyProposedAt: undefined,
     membershipGeneration: 0,
     quorum: options.quorum === undefined ? undefined : await parseMembership(options.quorum.membership, 0),
   };
-  await reload(governance, options.db);
+  await reload(governance, options.db, options.logged);
   return governance;
 }
 
@@ -80,7 +82,8 @@ export async function requireRules(trx: BrokerDatabase, rules: RulesInForce): Pr
   if (membership !== rules.membership || policy !== rules.policy) throw new FastnessError('BROKER_RULES_CHANGED');
 }
 
-async function reload(governance: Governance, db: BrokerDatabase): Promise<void> {
+/** `logged`: what the log knew at the start; afterwards this process makes the entries itself. */
+async function reload(governance: Governance, db: BrokerDatabase, logged?: LoggedRules): Promise<void> {
   await asStoreError(async () => {
     const broker = governance.signer.keyId;
     // Before what it counts: who takes over less than there is by the end does it again.
@@ -88,9 +91,9 @@ async function reload(governance: Governance, db: BrokerDatabase): Promise<void>
     let quorums;
     if (governance.quorumOptions !== undefined) {
       const genesis = await parseMembership(governance.quorumOptions.membership, 0);
-      quorums = await loadQuorums(db, genesis, broker);
+      quorums = await loadQuorums(db, genesis, broker, logged);
     }
-    const found = await loadPolicy(db, quorums, broker);
+    const found = await loadPolicy(db, quorums, broker, logged);
     const policy = found?.policy ?? governance.configured;
     governance.acceptPolicy(policy);
     // All at once, and never back to what a slower reading of earlier found.
@@ -98,6 +101,7 @@ async function reload(governance: Governance, db: BrokerDatabase): Promise<void>
     governance.quorum = quorums?.at(-1);
     governance.policy = policy;
     governance.policyGeneration = last.policy;
+    governance.policyProposedAt = found?.proposedAt;
     governance.membershipGeneration = last.membership;
   });
 }

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { AuditEntry } from '../audit/entry.ts';
 import type { BrokerDatabase } from '../store/index.ts';
 import { lifecycleFacts, quorumFacts } from './facts.ts';
+import type { LoggedRules } from './governance.ts';
 import { generations } from './in-force.ts';
 import { changeWrappingKey, readWrappingKey } from './wrapping-keys.ts';
 
@@ -16,19 +17,21 @@ export interface LifecycleReplay {
   see(entry: AuditEntry): void;
   /** Throws `QUORUM_STATE_BEHIND`, `LIFECYCLE_POLICY_ROLLBACK`. */
   apply(db: BrokerDatabase): Promise<void>;
+  /** What was seen of policies and memberships, to compare the database with. */
+  logged(): Omit<LoggedRules, 'all'>;
 }
 
 /** @param after the number of the last entry that the database is known to include */
 export function createLifecycleReplay(after: number): LifecycleReplay {
   const minimums = new Map<number, z.infer<(typeof lifecycleFacts)['wrapping-key-minimum']>>();
   const states = new Map<number, z.infer<(typeof lifecycleFacts)['wrapping-key-state']>>();
-  const memberships = new Map<number, number>();
-  const policies = new Map<number, number>();
+  const memberships = new Map<number, z.infer<(typeof quorumFacts)['quorum-changed']>>();
+  const policies = new Map<number, z.infer<(typeof lifecycleFacts)['policy-changed']>>();
   return {
     see(entry) {
       const { seq, kind } = entry;
-      if (kind === 'quorum-changed') memberships.set(seq, read(quorumFacts[kind], entry).generation);
-      else if (kind === 'policy-changed') policies.set(seq, read(lifecycleFacts[kind], entry).generation);
+      if (kind === 'quorum-changed') memberships.set(seq, read(quorumFacts[kind], entry));
+      else if (kind === 'policy-changed') policies.set(seq, read(lifecycleFacts[kind], entry));
       else if (kind === 'wrapping-key-minimum' && seq > after) minimums.set(seq, read(lifecycleFacts[kind], entry));
       else if (kind === 'wrapping-key-state' && seq > after) states.set(seq, read(lifecycleFacts[kind], entry));
       else if (kind === 'not-committed') {
@@ -45,10 +48,24 @@ export function createLifecycleReplay(after: number): LifecycleReplay {
         await changeWrappingKey(db, wrappingKey, { state, destroy_at: destroyAt ?? null });
       }
       const last = await generations(db);
-      if (Math.max(0, ...memberships.values()) > last.membership) throw new FastnessError('QUORUM_STATE_BEHIND');
-      if (Math.max(0, ...policies.values()) > last.policy) throw new FastnessError('LIFECYCLE_POLICY_ROLLBACK');
+      if (lastOf(memberships) > last.membership) throw new FastnessError('QUORUM_STATE_BEHIND');
+      if (lastOf(policies) > last.policy) throw new FastnessError('LIFECYCLE_POLICY_ROLLBACK');
     },
+    // Of two entries for one generation the later counts: nobody could say at once whether the first was committed.
+    logged: () => ({
+      policies: new Map(
+        [...policies.values()].map(({ generation, policyDigest, proposal }) => [
+          generation,
+          { digest: policyDigest, proposal },
+        ]),
+      ),
+      memberships: new Map([...memberships.values()].map(({ generation, proposal }) => [generation, proposal])),
+    }),
   };
+}
+
+function lastOf(entries: ReadonlyMap<number, { readonly generation: number }>): number {
+  return Math.max(0, ...[...entries.values()].map(({ generation }) => generation));
 }
 
 function read<T>(schema: z.ZodType<T>, entry: AuditEntry): T {

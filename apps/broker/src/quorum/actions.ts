@@ -9,6 +9,7 @@ import type { BrokerDatabase } from '../store/index.ts';
 import { canonicalJson } from './canonical.ts';
 import { parseMembership, type Membership } from './membership.ts';
 import type { ProposedAction } from './proposal.ts';
+import { endOthers } from './proposals.ts';
 
 /** The change that an action makes, in the transaction that also ends its proposal. */
 export type PreparedChange = (trx: BrokerDatabase) => Promise<Recorded<AuditKind, unknown>>;
@@ -37,20 +38,20 @@ async function prepareMembership(
   membership: Membership,
   proposal: string,
 ): Promise<(trx: BrokerDatabase) => Promise<Recorded<'quorum-changed', { generation: number }>>> {
-  const now = context.now().toISOString();
+  const now = context.now();
   const parsed = await parseMembership(membership, (requireGovernance(context).quorum?.generation ?? 0) + 1);
   return async (trx) => {
     const generation = (await generations(trx)).membership + 1;
     await governed(trx)
       .insertInto('memberships')
-      .values({ generation, document: canonicalJson(membership), proposal_id: proposal, activated_at: now })
+      .values({
+        generation,
+        document: canonicalJson(membership),
+        proposal_id: proposal,
+        activated_at: now.toISOString(),
+      })
       .execute();
-    await governed(trx)
-      .updateTable('proposals')
-      .set({ state: 'cancelled', decided_at: now, code: 'QUORUM_MEMBERSHIP_CHANGED' })
-      .where('state', 'in', ['pending', 'approved', 'executing'])
-      .where('proposal_id', '!=', proposal)
-      .execute();
+    await endOthers(trx, proposal, { at: now, code: 'QUORUM_MEMBERSHIP_CHANGED' });
     const facts = {
       generation,
       membershipDigest: parsed.digest,

@@ -46,6 +46,10 @@ export async function createProposal(
   }
   await checkAction(rules, request.action);
   const { action, reason } = request;
+  const since = requireGovernance(rules).policyProposedAt;
+  // The next start would take it for one that was in force before.
+  if (action.kind === 'policy' && since !== undefined && context.now().toISOString() < since)
+    throw new FastnessError('PROPOSAL_INVALID', `The clock is behind the policy in force, proposed at ${since}.`);
   const made = makeProposal({ action, reason, broker: signer.keyId, quorum, now: context.now(), lifetimeSeconds });
   return await commitRecorded(rules, async (trx) => {
     await insertProposal(trx, made, quorum);

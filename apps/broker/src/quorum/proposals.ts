@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { toBase64Url } from '@fastness/codec/bytes';
-import { FastnessError } from '@fastness/codec/errors';
+import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 import type { Selectable } from 'kysely';
 import { governed, type GovernanceTables, type ProposalState } from '../lifecycle/tables.ts';
 import type { BrokerDatabase } from '../store/index.ts';
 import type { Quorum } from './membership.ts';
-import type { ProposalDocument } from './proposal.ts';
+import { readProposal, type ProposalDocument, type ProposedAction } from './proposal.ts';
 import { proofSchema, type StoredApproval } from './verify-approval.ts';
 
 export type StoredProposal = Selectable<GovernanceTables['proposals']>;
@@ -124,6 +124,25 @@ export async function moveProposal(
     .where('state', 'in', [...from])
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** Ends all other proposals that are still open, or those of one action, with the code that says why. */
+export async function endOthers(
+  db: BrokerDatabase,
+  proposal: string,
+  ended: { readonly at: Date; readonly code: ErrorCode; readonly action?: ProposedAction['kind'] },
+): Promise<void> {
+  const { at, code, action } = ended;
+  const open = await governed(db)
+    .selectFrom('proposals')
+    .selectAll()
+    .where('state', 'in', [...openStates])
+    .where('proposal_id', '!=', proposal)
+    .execute();
+  for (const { proposal_id: id, document, payload } of open) {
+    if (action !== undefined && readProposal(document, payload).proposal.action !== action) continue;
+    await moveProposal(db, id, openStates, 'cancelled', { at, code });
+  }
 }
 
 /**

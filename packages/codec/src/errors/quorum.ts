@@ -42,6 +42,11 @@ export const quorumErrors = Object.freeze({
     message: 'The quorum changed after the proposal was made.',
     next: 'Make the proposal again, for the members there are now.',
   },
+  QUORUM_POLICY_CHANGED: {
+    class: 'conflict',
+    message: 'The policy changed after the proposal for another one was made.',
+    next: 'Make the proposal again, against the policy there is now, and have it approved again.',
+  },
   QUORUM_CHAIN_BROKEN: {
     class: 'invalid',
     message: 'What the database says of quorum or policy does not follow from what was approved.',
