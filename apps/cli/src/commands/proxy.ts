@@ -53,11 +53,14 @@ export interface Proxy {
 
 /**
  * Serves `/v1/*` on a loopback address and forwards it through `client`, which verifies and encrypts. Errors that arise
- * here have OpenAI's shape, because OpenAI clients read them. A browser page of another origin gets no answer: there is
- * no CORS header, and a request with a foreign Host is refused (DNS rebinding).
+ * here have OpenAI's shape, because OpenAI clients read them. Pages of a browser are refused (`CLI_PROXY_ORIGIN`) before
+ * anything is sent: that they could not read an answer would not keep them from spending what the API key pays for. So is a
+ * foreign Host (DNS rebinding).
+ *
+ * Does not protect against other users and programs of this machine: whoever reaches the port may ask.
  */
 export async function startProxy(options: {
-  client: FastnessClient;
+  client: Pick<FastnessClient, 'fetch'>;
   listen: string;
   allowRemote?: boolean;
 }): Promise<Proxy> {
@@ -68,7 +71,8 @@ export async function startProxy(options: {
   app.use(async (context, next) => {
     const host = new URL(context.req.url).hostname;
     if (!['127.0.0.1', 'localhost', '[::1]', listen.host].includes(host))
-      return openAiError(new FastnessError('CLI_USAGE', `Host ${host} is not this proxy.`));
+      return openAiError(new FastnessError('CLI_PROXY_ORIGIN', `Host ${host} is not this proxy.`));
+    if (isFromPage(context.req.raw.headers)) return openAiError(new FastnessError('CLI_PROXY_ORIGIN'));
     return next();
   });
   app.use(
@@ -111,6 +115,11 @@ export async function startProxy(options: {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Whether a browser sends it for a page; what its user opens in a tab is for nobody's page. The proxy has no pages. */
+function isFromPage(headers: Headers): boolean {
+  return headers.has('origin') || (headers.get('sec-fetch-site') ?? 'none') !== 'none';
 }
 
 function openAiError(error: FastnessError): Response {

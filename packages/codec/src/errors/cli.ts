@@ -113,6 +113,11 @@ export const cliErrors = Object.freeze({
     message: 'One side cut a connection over attested TLS before both had ended it.',
     next: 'Treat what arrived as incomplete unless the protocol inside says where it ends; connect again.',
   },
+  CLI_PROXY_ORIGIN: {
+    class: 'denied',
+    message: 'A web page asks, or somebody under another name than this machine has: the proxy is for programs on it.',
+    next: 'Use the address that the proxy printed, from a program; pages of a browser use the console.',
+  },
   CLI_ADMIN_TRANSPORT: {
     class: 'denied',
     message: 'The administrator token is not sent in clear to another machine.',
