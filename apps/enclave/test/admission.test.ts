@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Admission, arrivingBody } from '../src/serve/admission.ts';
 import { codeOf } from './codes.ts';
 
@@ -7,6 +7,8 @@ const admission = (changes: Partial<ConstructorParameters<typeof Admission>[0]> 
 const codeFrom = (signal: AbortSignal): unknown => (signal.reason as { code?: unknown } | undefined)?.code;
 
 describe('who may hold what', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('a request that is not here yet takes no place from those that are', () => {
     const house = admission();
     const waiting = [house.enter(), house.enter(), house.enter()];
@@ -54,19 +56,20 @@ describe('who may hold what', () => {
   });
 
   it('time is short until the first chunk opens, and bounded until the last is here', async () => {
+    vi.useFakeTimers();
     const house = admission({ openMs: 20, arriveMs: 60 });
     const silent = house.enter();
     const slow = house.enter();
     slow.opened();
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    await vi.advanceTimersByTimeAsync(40);
     expect(codeFrom(silent.signal)).toBe('ENCLAVE_TIME_LIMIT');
     expect(slow.signal.aborted).toBe(false);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await vi.advanceTimersByTimeAsync(60);
     expect(codeFrom(slow.signal)).toBe('ENCLAVE_TIME_LIMIT');
     const whole = house.enter();
     whole.opened();
     whole.received();
-    await new Promise((resolve) => setTimeout(resolve, 90));
+    await vi.advanceTimersByTimeAsync(90);
     expect(whole.signal.aborted).toBe(false);
     expect([house.arriving, house.running]).toEqual([0, 1]);
   });

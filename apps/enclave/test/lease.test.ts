@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FastnessError } from '@fastness/codec/errors';
 import { backOffMs, endsLease, isFinal, Lease, type Grant } from '../src/lease.ts';
 import { codeOf } from './codes.ts';
@@ -29,29 +29,32 @@ function leaseOn(options: { ttlSeconds?: number; renew?: (leaseId: string) => Pr
   return { lease, trouble, renewals: () => renewals, push: (ms: number) => (ahead += ms), grantNow };
 }
 
+/** Why the lease is gone within a second. */
 const lost = async (lease: Lease): Promise<string> => {
-  await new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
+  await vi.advanceTimersByTimeAsync(1000);
   return codeOf(() => lease.signal.throwIfAborted());
 };
 
 describe('a lease', () => {
+  // Timers and clock move when a test says so, however busy the machine is.
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
   it('is renewed before it runs out, again and again', async () => {
     const { lease, renewals } = leaseOn();
-    await new Promise((resolve) => setTimeout(resolve, 1800));
+    await vi.advanceTimersByTimeAsync(1800);
     expect(renewals()).toBeGreaterThanOrEqual(3);
     expect(lease.signal.aborted).toBe(false);
     lease.end();
   });
 
   it('is lost before its end when the broker cannot be reached', async () => {
-    const started = performance.now();
     const { lease, trouble } = leaseOn({
       renew: async () => {
         throw new FastnessError('ENCLAVE_BROKER_UNAVAILABLE');
       },
     });
     expect(await lost(lease)).toBe('ENCLAVE_LEASE_LOST');
-    expect(performance.now() - started).toBeLessThan(1000);
     expect(trouble.length).toBeGreaterThan(1);
     expect(codeOf(() => lease.assertHeld())).toBe('ENCLAVE_LEASE_LOST');
   });
@@ -75,7 +78,7 @@ describe('a lease', () => {
         return grantNow();
       },
     });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await vi.advanceTimersByTimeAsync(1000);
     expect(lease.signal.aborted).toBe(false);
     expect(renewals()).toBeGreaterThan(0);
     lease.end();
@@ -104,8 +107,7 @@ describe('a lease', () => {
   it('tells the time of the broker, carried on by the clock', () => {
     const { lease, push } = leaseOn({ ttlSeconds: 60 });
     push(5000);
-    expect(lease.now().getTime() - issuedAt.getTime()).toBeGreaterThanOrEqual(5000);
-    expect(lease.now().getTime() - issuedAt.getTime()).toBeLessThan(5500);
+    expect(lease.now().getTime() - issuedAt.getTime()).toBe(5000);
     lease.end();
   });
 });

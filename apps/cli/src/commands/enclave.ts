@@ -14,6 +14,7 @@ import { action } from '../support/command.ts';
 import { modelDirectory, readHomeConfig, writeJson } from '../support/home.ts';
 import { enclaveMain } from '../support/image.ts';
 import { listenAddress } from '../support/listen.ts';
+import { collect, wholeNumber } from '../support/option-values.ts';
 import type { Context } from '../support/run.ts';
 import { simulatedBanner, simulatedTeeCommand } from '../support/simulated.ts';
 
@@ -55,15 +56,15 @@ export function enclaveCommand(): Command {
         'answer this protocol beside chunked OHTTP, which is the stronger one: docs/protocol.md says in what',
       ).choices(adapterProtocols),
     )
-    .option('--frame-ms <number>', 'a slower pace of frames, for slow engines', Number)
-    .option('--gather-ms <number>', 'how long parts of an answer gather where nothing else paces them', Number)
-    .option('--sequences <number>', 'requests that generate at the same time (default: 4)', Number)
-    .option('--tokens-per-event <number>', 'tokens that the engine hands on at a time (default: 8)', Number)
+    .option('--frame-ms <number>', 'milliseconds between frames of an answer, for slow engines', wholeNumber(25, 2000))
+    .option(
+      '--gather-ms <number>',
+      'milliseconds that parts of an answer gather where nothing else paces them',
+      wholeNumber(0, 1000),
+    )
+    .option('--sequences <number>', 'requests that generate at the same time (default: 4)', wholeNumber(1, 64))
+    .option('--tokens-per-event <number>', 'tokens that the engine hands on at a time (default: 8)', wholeNumber(1, 64))
     .action(action<EnclaveOptions>(async (context, options) => runEnclave(context, options)));
-}
-
-function collect(value: string, previous: string[] | undefined): string[] {
-  return [...(previous ?? []), value];
 }
 
 /** The address of the one broker, or of each of several by the number of its share. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { toBase64Url } from '@fastness/codec';
 import { action } from '../support/command.ts';
@@ -14,6 +14,7 @@ import {
   writeJson,
   type Home,
 } from '../support/home.ts';
+import { names, wholeNumber } from '../support/option-values.ts';
 import { attestationPolicyFor } from '../support/policy.ts';
 import type { Context } from '../support/run.ts';
 import { simulatedBanner, simulatedTrust } from '../support/simulated.ts';
@@ -31,26 +32,23 @@ export interface InitOptions {
 
 export const defaultApprovers: readonly string[] = Object.freeze(['alice', 'bob', 'carol']);
 
-function parseNames(text: string): string[] {
-  return text.split(',').map((name) => name.trim());
-}
-
-function parseThreshold(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 16)
-    throw new InvalidArgumentError('a whole number from 1 to 16.');
-  return value;
-}
-
 export function initCommand(): Command {
   return new Command('init')
     .description("create a home: the owner's, the approvers' and the broker's keys, and the policies that pin them")
-    .option('--approvers <names>', 'who may approve a release, separated by commas', parseNames, [...defaultApprovers])
-    .option('--threshold <number>', 'how many of them must', parseThreshold, 2)
-    .option('--tee <kind>', 'simulated (no hardware, policies allow it) or auto (real hardware only)', 'simulated')
+    .addOption(
+      new Option('--approvers <names>', 'who may approve a release, separated by commas')
+        .argParser(names)
+        .default([...defaultApprovers], defaultApprovers.join(',')),
+    )
+    .option('--threshold <number>', 'how many of them must', wholeNumber(1, 16), 2)
+    .addOption(
+      new Option('--tee <kind>', 'simulated (no hardware, policies allow it) or auto (real hardware only)')
+        .choices(['simulated', 'auto'])
+        .default('simulated'),
+    )
     .option(
       '--store <uri>',
-      "keep the model KEK, the owner's and the broker's key on this token or in this key service (see docs/keys.md)",
+      "keep the key that wraps models' keys (KEK), the owner's and the broker's key on this token or in this key service: docs/keys.md",
     )
     .addOption(
       new Option(

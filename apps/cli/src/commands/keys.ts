@@ -1,4 +1,4 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { encodePem } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeyPurpose, type ManagedKeyStore } from '@fastness/keys';
@@ -7,6 +7,7 @@ import { action } from '../support/command.ts';
 import { parseDuration } from '../support/format.ts';
 import { diagnoseStore } from '../support/key-doctor.ts';
 import { openNamedStore } from '../support/named-store.ts';
+import { duration, wholeNumber } from '../support/option-values.ts';
 import type { Context } from '../support/run.ts';
 
 interface StoreOptions {
@@ -85,7 +86,7 @@ export function keysCommand(): Command {
       'destroy the versions of a wrapping key below one; what they wrapped is lost unless it was wrapped anew',
     )
       .addArgument(idArgument())
-      .requiredOption('--before <version>', 'the lowest version that stays', parseVersion)
+      .requiredOption('--before <version>', 'the lowest version that stays', wholeNumber(1))
       .requiredOption('--confirm <id>', 'the id once more: this cannot be undone')
       .action(
         action<StoreOptions & { before: number; confirm: string }>(async (context, options, [id = '']) => {
@@ -122,7 +123,11 @@ export function keysCommand(): Command {
     subcommand('destroy', 'destroy a disabled key with all its versions, for good')
       .addArgument(idArgument())
       .requiredOption('--confirm <id>', 'the id once more: this cannot be undone')
-      .option('--after <duration>', 'how long it must have been disabled', parseDelay, parseDuration(defaultDelay))
+      .addOption(
+        new Option('--after <duration>', 'how long it must have been disabled')
+          .argParser(duration)
+          .default(parseDuration(defaultDelay), defaultDelay),
+      )
       .option('--now', 'do not wait')
       .action(
         action<StoreOptions & { confirm: string; after: number; now?: boolean }>(
@@ -152,7 +157,6 @@ export function keysCommand(): Command {
       ),
     ),
   );
-  for (const each of keys.commands) each.exitOverride();
   return keys;
 }
 
@@ -164,18 +168,6 @@ function subcommand(name: string, description: string): Command {
 
 function idArgument(): Argument {
   return new Argument('<id>', 'the id of the key');
-}
-
-function parseVersion(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1.');
-  return value;
-}
-
-function parseDelay(text: string): number {
-  const value = parseDuration(text);
-  if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 7d or 12h.');
-  return value;
 }
 
 function confirm(id: string, typed: string): void {

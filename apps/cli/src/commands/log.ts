@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { toHex, utf8Decode, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import {
@@ -19,6 +19,7 @@ import { action } from '../support/command.ts';
 import { readText, writeFileAtomic } from '../support/home.ts';
 import { listenAddress } from '../support/listen.ts';
 import { logSource, logTrust, type LogOptions } from '../support/log-source.ts';
+import { collect, wholeNumber } from '../support/option-values.ts';
 import { untilAborted } from '../support/run.ts';
 import { openWitnessKey } from '../support/witness.ts';
 
@@ -31,20 +32,16 @@ export function logCommand(): Command {
     .addCommand(witnessCommand());
 }
 
-const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
-
-function wholeNumber(text: string): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(value)) throw new InvalidArgumentError('A whole number.');
-  return value;
-}
-
 const withTrust = (command: Command): Command =>
   command
     .option('--key <key>', "pinned key of the log, NAME+ID+BASE64, repeatable (default: the home's broker)", collect)
     .option('--origin <name>', 'first line of its checkpoints (default: the name of the key)')
     .option('--witness <key>', 'pinned key of a witness, repeatable', collect)
-    .option('--witnesses <count>', 'how many of them have to have cosigned (default: all that are named)', wholeNumber);
+    .option(
+      '--witnesses <count>',
+      'how many of them have to have cosigned (default: all that are named)',
+      wholeNumber(1, 99),
+    );
 
 const factsOf = (checkpoint: VerifiedCheckpoint): Record<string, unknown> => ({
   origin: checkpoint.origin,
@@ -117,7 +114,7 @@ interface ProveOptions extends LogOptions {
 function proveCommand(): Command {
   return withTrust(new Command('prove'))
     .description('write an offline proof that an entry is in a log')
-    .argument('<entry>', 'number of the entry, from 0 (number N of the audit log is entry N - 1)', wholeNumber)
+    .argument('<entry>', 'number of the entry, from 0 (number N of the audit log is entry N - 1)', wholeNumber())
     .argument('[log]', "folder or URL (default: the home's broker)")
     .option('--out <file>', 'where to (default: entry-N.tlog-proof)')
     .action(
@@ -150,9 +147,9 @@ function tailCommand(): Command {
   return withTrust(new Command('tail'))
     .description('print the entries of a log, each checked to be in it')
     .argument('[log]', "folder or URL (default: the home's broker)")
-    .option('--from <entry>', 'first entry, from 0 (default: the last ten)', wholeNumber)
+    .option('--from <entry>', 'first entry, from 0 (default: the last ten)', wholeNumber())
     .option('--follow', 'go on as the log grows; a log that does not continue itself ends this with an error')
-    .option('--interval <seconds>', 'how often to look', wholeNumber, 5)
+    .option('--interval <seconds>', 'how often to look', wholeNumber(1, 86_400), 5)
     .action(
       action<TailOptions>(async ({ home, output, signal }, options, [place]) => {
         const trust = await logTrust(home, options);

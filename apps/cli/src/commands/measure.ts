@@ -10,6 +10,7 @@ import {
 import { FastnessError } from '@fastness/codec/errors';
 import { action } from '../support/command.ts';
 import { measureImage } from '../support/measure.ts';
+import { wholeNumber } from '../support/option-values.ts';
 
 interface MeasureOptions {
   readonly bank?: PredictedRegisters['bank'];
@@ -39,7 +40,7 @@ export function measureCommand(): Command {
         'SHA-512',
       ]),
     )
-    .addOption(new Option('--cpus <count>', 'OVMF: processors of the machine').argParser(wholeNumber))
+    .addOption(new Option('--cpus <count>', 'OVMF: processors of the machine').argParser(wholeNumber(1, 9999)))
     .option(
       '--cpu-type <type>',
       `OVMF in QEMU: processor (${Object.keys(cpuSignatures).join(', ')}) or its signature, such as 0xa10f10`,
@@ -124,13 +125,8 @@ async function read(path: string): Promise<Uint8Array> {
   }
 }
 
-function wholeNumber(text: string): number {
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('A number of processors.');
-  return Number(text);
-}
-
 function bits(text: string): bigint {
   if (!/^(?:0x[0-9a-fA-F]{1,16}|[0-9]{1,20})$/.test(text))
-    throw new InvalidArgumentError('A number, such as 1 or 0x21.');
+    throw new InvalidArgumentError('Expected a number, such as 1 or 0x21.');
   return BigInt(text);
 }

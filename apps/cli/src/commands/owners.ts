@@ -1,11 +1,11 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { decodePem, fromBase64Url, toBase64Url } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { keyIdOf, type OwnerRoot } from '@fastness/model/release';
 import { action } from '../support/command.ts';
-import { parseDuration } from '../support/format.ts';
 import { readHomeConfig, readText, type Home } from '../support/home.ts';
 import { openNamedStore } from '../support/named-store.ts';
+import { collect, duration, wholeNumber } from '../support/option-values.ts';
 import {
   draftFile,
   draftNext,
@@ -71,20 +71,15 @@ export function ownersCommand(): Command {
     );
 }
 
-const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
-
 function withSetOptions(command: Command): Command {
   return command
     .option('--key <file>', 'PEM file with a public key (P-256, P-384 or P-521), repeatable', collect)
-    .option('--threshold <count>', 'how many keys sign the set after this one (default: as before, or 1)', (text) => {
-      if (!/^(?:[1-9]|1[0-6])$/.test(text)) throw new InvalidArgumentError('1 to 16.');
-      return Number(text);
-    })
-    .option('--expires-in <duration>', 'after which nothing is accepted under this set (default: 365d)', (text) => {
-      const value = parseDuration(text);
-      if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 365d or 12h.');
-      return value;
-    });
+    .option(
+      '--threshold <count>',
+      'how many keys sign the set after this one (default: as before, or 1)',
+      wholeNumber(1, 16),
+    )
+    .option('--expires-in <duration>', 'after which nothing is accepted under this set (default: 365d)', duration);
 }
 
 const endOf = ({ expiresIn = 365 * 86_400_000 }: SetOptions): string =>

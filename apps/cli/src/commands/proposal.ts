@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command } from 'commander';
 import {
   approvalCountSchema,
   parseMembership,
@@ -13,7 +13,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { readReleasePackage } from '@fastness/model';
 import { callBrokerAdmin } from '../support/broker-admin.ts';
 import { action } from '../support/command.ts';
-import { parseDuration } from '../support/format.ts';
+import { duration, names, wholeNumber } from '../support/option-values.ts';
 import { modelDirectory, readJson, writeJson } from '../support/home.ts';
 import { describeAction, fetchProposal, proposalAnswerLimit, signApproval } from '../support/proposals.ts';
 import type { Context } from '../support/run.ts';
@@ -44,33 +44,33 @@ export function proposalCommand(): Command {
     .addCommand(
       withUrl(new Command('show'))
         .description('what a proposal would do, from the very bytes that are approved, and who approved it')
-        .argument('<id>')
+        .argument('<id>', 'id of the proposal, as `fastness proposal list` prints it')
         .action(action<BrokerOption>(show)),
     )
     .addCommand(
       withUrl(new Command('approve'))
         .description("answer the challenge of an approver's key")
-        .argument('<id>')
+        .argument('<id>', 'id of the proposal, as `fastness proposal list` prints it')
         .requiredOption('--as <name>', 'the approver whose key signs')
         .action(action<BrokerOption & { as: string }>(approve)),
     )
     .addCommand(
       withUrl(new Command('execute'))
         .description('do what an approved proposal says, once')
-        .argument('<id>')
+        .argument('<id>', 'id of the proposal, as `fastness proposal list` prints it')
         .action(action<BrokerOption>(async (context, options, [id = '']) => end(context, options, id, 'execution'))),
     )
     .addCommand(
       withUrl(new Command('cancel'))
         .description('take a proposal back')
-        .argument('<id>')
+        .argument('<id>', 'id of the proposal, as `fastness proposal list` prints it')
         .action(action<BrokerOption>(async (context, options, [id = '']) => end(context, options, id, 'cancellation'))),
     )
     .addCommand(
       new Command('members')
         .description("write a membership of the home's approvers, for `create quorum` or for the broker's first quorum")
-        .requiredOption('--approvers <names>', 'separated by commas', (text) => text.split(','))
-        .requiredOption('--threshold <number>', 'how many of them it takes', Number)
+        .requiredOption('--approvers <names>', 'who may approve, separated by commas', names)
+        .requiredOption('--threshold <number>', 'how many of them it takes', wholeNumber(1, 16))
         .requiredOption('--file <path>', 'where to write it')
         .action(action<{ approvers: string[]; threshold: number; file: string }>(writeMembers)),
     );
@@ -94,9 +94,7 @@ function createCommand(): Command {
 const withUrl = (command: Command): Command => command.option('--url <url>', "the broker (default: the home's)");
 
 function seconds(text: string): number {
-  const value = parseDuration(text);
-  if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 7d, 12h, 30m or 45s.');
-  return Math.floor(value / 1000);
+  return Math.floor(duration(text) / 1000);
 }
 
 async function create(context: Context, options: CreateOptions, [kind = '']: string[]): Promise<void> {

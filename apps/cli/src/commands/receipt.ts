@@ -29,7 +29,9 @@ interface VerifyOptions {
 type Given = Parameters<typeof verifyConversations>[0]['receipts'][number];
 
 export function receiptCommand(): Command {
-  return new Command('receipt').description('what answers left behind').addCommand(verifyCommand());
+  return new Command('receipt')
+    .description('what answers left behind: verify receipts and saved conversations')
+    .addCommand(verifyCommand());
 }
 
 function verifyCommand(): Command {

@@ -1,8 +1,9 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { startRelay } from '@fastness/relay';
 import { action } from '../support/command.ts';
 import { readHomeConfig } from '../support/home.ts';
 import { listenAddress } from '../support/listen.ts';
+import { collect } from '../support/option-values.ts';
 import { untilAborted } from '../support/run.ts';
 
 interface RelayOptions {
@@ -17,7 +18,11 @@ export function relayCommand(): Command {
     .description('run the untrusted relay: it forwards ciphertext and hides the clients’ addresses from the enclave')
     .option('--listen <url>', "address to listen on (default: the home's relayUrl)")
     .option('--upstream <url>', "the enclave (default: the home's enclaveUrl)")
-    .option('--allow-origin <origin>', 'web origin whose pages may use this relay, repeatable', collect, [])
+    .addOption(
+      new Option('--allow-origin <origin>', 'web origin whose pages may use this relay, repeatable')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .option('--record <file>', 'write every byte that the relay sees to a file, to check what it can learn')
     .action(
       action<RelayOptions>(async ({ home, output, signal }, options) => {
@@ -36,5 +41,3 @@ export function relayCommand(): Command {
       }),
     );
 }
-
-const collect = (value: string, before: string[]): string[] => [...before, value];

@@ -1,5 +1,5 @@
 import { basename, extname, join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { readBrokerCard, shareHolderOf } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { trialLoad } from '@fastness/enclave/trial-load';
@@ -7,6 +7,7 @@ import { detectModel, maxKeyShares, sealModel, sealSharedModel, type ShareHolder
 import { action } from '../support/command.ts';
 import { formatBytes, formatSeconds } from '../support/format.ts';
 import { makePrivateDirectory, readHomeConfig, readText, writeJson } from '../support/home.ts';
+import { wholeNumber } from '../support/option-values.ts';
 import type { Context } from '../support/run.ts';
 import { fingerprintOf } from '../support/share-intake.ts';
 import { keyIds, openStore } from '../support/stores.ts';
@@ -19,13 +20,6 @@ export interface SealOptions {
   readonly threshold?: number;
 }
 
-function parseThreshold(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 2 || value > maxKeyShares)
-    throw new InvalidArgumentError(`a whole number from 2 to ${maxKeyShares}.`);
-  return value;
-}
-
 export function sealCommand(): Command {
   return new Command('seal')
     .description('encrypt a model so that only an attested enclave can open it')
@@ -35,7 +29,11 @@ export function sealCommand(): Command {
     )
     .option('--model-id <id>', "the model's name in releases and in the API (default: from the file name)")
     .option('--share-with <card...>', 'give each of these brokers one share of the key, and none of them the key')
-    .option('--threshold <number>', 'how many of them it takes to open the model (with --share-with)', parseThreshold)
+    .option(
+      '--threshold <number>',
+      'how many of them it takes to open the model (with --share-with)',
+      wholeNumber(2, maxKeyShares),
+    )
     .option('--replace', 'replace a sealed model of this name although a release of it is signed')
     .action(
       action<SealOptions>(async (context, options, [path = '']) => void (await sealHome(context, path, options))),

@@ -20,6 +20,7 @@ import {
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
 import { modelDirectory, readHomeConfig, readText, type Home } from '../support/home.ts';
+import { collect, duration, wholeNumber } from '../support/option-values.ts';
 import type { Context } from '../support/run.ts';
 import { fingerprintOf } from '../support/share-intake.ts';
 import { simulatedTrust } from '../support/simulated.ts';
@@ -41,32 +42,20 @@ const defaultLifetime = '90d';
 const longestLifetime = 10 * 366 * 86_400_000;
 
 export function parseLifetime(text: string): number {
-  const value = parseDuration(text);
-  if (value === undefined) throw new InvalidArgumentError('a number and a unit, such as 90d, 12h, 30m or 45s.');
-  if (value > longestLifetime) throw new InvalidArgumentError('ten years at most.');
+  const value = duration(text);
+  if (value > longestLifetime) throw new InvalidArgumentError('Ten years at most.');
   return value;
-}
-
-function parseVersion(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1.');
-  return value;
-}
-
-function collect(value: string, previous: string[] | undefined): string[] {
-  return [...(previous ?? []), value];
 }
 
 export function signCommand(): Command {
   return new Command('sign')
     .description("sign a release of a sealed model with the owner's key: which weights, which enclave, until when")
     .option('--model <id>', 'the sealed model (default: the one sealed last)')
-    .option('--release-version <number>', 'must be higher than any version before (default: the next)', parseVersion)
-    .option(
-      '--expires-in <duration>',
-      'lifetime of the release, such as 90d or 12h',
-      parseLifetime,
-      parseDuration(defaultLifetime),
+    .option('--release-version <number>', 'must be higher than any version before (default: the next)', wholeNumber(1))
+    .addOption(
+      new Option('--expires-in <duration>', 'lifetime of the release, such as 90d or 12h')
+        .argParser(parseLifetime)
+        .default(parseDuration(defaultLifetime), defaultLifetime),
     )
     .option(
       '--measurement <[tee:]hex>',

@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, Option } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { readSealedModel, signAccess, type TenantLimits } from '@fastness/model';
 import { action } from '../support/command.ts';
 import { parseDuration } from '../support/format.ts';
 import { modelDirectory, readHomeConfig } from '../support/home.ts';
+import { wholeNumber } from '../support/option-values.ts';
 import type { Context } from '../support/run.ts';
 import { keyIds, openStore } from '../support/stores.ts';
 import {
@@ -35,13 +36,13 @@ export function tenantsCommand(): Command {
     .addCommand(
       withKeyFile(withLimits(new Command('add')))
         .description('add a tenant and make its first API key')
-        .argument('<name>', 'known to you alone')
+        .argument('<name>', 'name of the tenant, known to you alone')
         .action(action<LimitOptions & KeyOptions>(add)),
     )
     .addCommand(
       withLimits(new Command('limit'))
         .description('replace the limits of a tenant; what is not given is no limit')
-        .argument('<name>')
+        .argument('<name>', 'name of the tenant')
         .action(
           action<LimitOptions>(async (context, options, [name = '']) =>
             change(context, name, (tenant) => {
@@ -53,13 +54,13 @@ export function tenantsCommand(): Command {
     .addCommand(
       withKeyFile(new Command('new-key'))
         .description('make a further API key for a tenant, four at most')
-        .argument('<name>')
+        .argument('<name>', 'name of the tenant')
         .action(action<KeyOptions>(newKey)),
     )
     .addCommand(
       new Command('drop-key')
         .description('withdraw one API key of a tenant')
-        .argument('<name>')
+        .argument('<name>', 'name of the tenant')
         .argument('<key-id>', 'the 16 characters that `list` prints')
         .action(
           action(async (context, _options, [name = '', keyId = '']) =>
@@ -74,7 +75,7 @@ export function tenantsCommand(): Command {
     .addCommand(
       new Command('remove')
         .description('remove a tenant with all its keys')
-        .argument('<name>')
+        .argument('<name>', 'name of the tenant')
         .action(
           action(async (context, _options, [name = '']) =>
             change(context, name, (tenant, ledger) => {
@@ -88,11 +89,13 @@ export function tenantsCommand(): Command {
       new Command('sign')
         .description("sign the list with the owner's key and put it beside the sealed model, as access.json")
         .option('--model <id>', 'the sealed model (default: the one sealed last)')
-        .option(
-          '--expires-in <duration>',
-          'after that nobody is let in by it, and a host cannot keep a newer one back for longer (default: 30d)',
-          parseLifetime,
-          parseDuration('30d'),
+        .addOption(
+          new Option(
+            '--expires-in <duration>',
+            'after that nobody is let in by it, and a host cannot keep a newer one back for longer',
+          )
+            .argParser(parseLifetime)
+            .default(parseDuration('30d'), '30d'),
         )
         .action(action<{ model?: string; expiresIn: number }>(sign)),
     );
@@ -100,7 +103,7 @@ export function tenantsCommand(): Command {
 
 function withLimits(command: Command): Command {
   return command
-    .option('--requests-per-minute <number>', 'default: no limit', parseLimit)
+    .option('--requests-per-minute <number>', 'requests that begin within a minute (default: no limit)', parseLimit)
     .option('--tokens-per-day <number>', 'of prompts and answers, in a day of UTC (default: no limit)', parseLimit)
     .option('--concurrent <number>', 'requests at the same time (default: no limit)', parseLimit);
 }
@@ -109,10 +112,7 @@ function withKeyFile(command: Command): Command {
   return command.option('--to <file>', "a new file for the key (default: one in the home's folder tenants)");
 }
 
-function parseLimit(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 to 999999999.');
-  return Number(text);
-}
+const parseLimit = wholeNumber(1, 999_999_999);
 
 function limitsOf({ requestsPerMinute, tokensPerDay, concurrent }: LimitOptions): TenantLimits {
   return {

@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { ANY_CID, vsockAddress } from '@fastness/enclave/vsock';
 import { action } from '../support/command.ts';
+import { wholeNumber } from '../support/option-values.ts';
 import { untilAborted } from '../support/run.ts';
 import { listenAddress } from '../support/listen.ts';
 import { startVsockProxy } from '../support/vsock-proxy.ts';
@@ -23,7 +24,7 @@ export function vsockProxyCommand(): Command {
     )
     .addOption(
       new Option('--cid <number>', 'context identifier of the enclave, as nitro-cli describe-enclaves prints it')
-        .argParser(wholeNumber)
+        .argParser(wholeNumber(0, 0xffff_ffff))
         .makeOptionMandatory(),
     )
     .option('--listen <url>', 'where clients or a relay reach the enclave', 'http://127.0.0.1:7802')
@@ -54,10 +55,5 @@ export function vsockProxyCommand(): Command {
 }
 
 function portOption(flags: string, description: string, preset: number): Option {
-  return new Option(flags, description).argParser(wholeNumber).default(preset);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^(?:0|[1-9][0-9]{0,9})$/.test(text)) throw new InvalidArgumentError('A whole number.');
-  return Number(text);
+  return new Option(flags, description).argParser(wholeNumber(0, 0xffff_ffff)).default(preset);
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { BrokerOptions } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
+import { wholeNumber } from './option-values.ts';
 
 /** Options of commands that run a broker: who cosigns what it logs. */
 export interface WitnessOptions {
@@ -15,20 +16,17 @@ const witnessPattern = /^(?<key>[^\s]+?\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*)@(?<url>h
 function readWitness(text: string, earlier: { key: string; url: string }[] = []): { key: string; url: string }[] {
   const { key, url } = witnessPattern.exec(text)?.groups ?? {};
   if (key === undefined || url === undefined || !URL.canParse(url)) {
-    throw new InvalidArgumentError('NAME+ID+BASE64@https://ADDRESS, as `fastness log witness` prints key and address.');
+    throw new InvalidArgumentError(
+      'Expected NAME+ID+BASE64@https://ADDRESS, as `fastness log witness` prints key and address.',
+    );
   }
   return [...earlier, { key, url }];
-}
-
-function readCount(text: string): number {
-  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError('A number of witnesses.');
-  return Number(text);
 }
 
 export function withWitnessOptions(command: Command): Command {
   return command
     .option('--witness <key@url>', 'a witness that cosigns checkpoints of the log, repeatable', readWitness)
-    .option('--witnesses <count>', 'how many of them have to cosign (default: more than half)', readCount);
+    .option('--witnesses <count>', 'how many of them have to cosign (default: more than half)', wholeNumber(1, 99));
 }
 
 /** Nothing where no witness is named. Throws CLI_USAGE. */
