@@ -73,6 +73,14 @@ function generate(body: Body, response: ServerResponse): void {
       clearInterval(timer);
       working -= 1;
     });
+  } else if (asked === 'think' || asked === 'call') {
+    // Twenty parts, and then it waits for who asked to go away.
+    const write = start(response);
+    write({ delta: { role: 'assistant', content: null } });
+    const call = { index: 0, function: { arguments: 'x' } };
+    for (let part = 0; part < 20; part += 1)
+      write({ delta: asked === 'think' ? { reasoning_content: 'hm ' } : { tool_calls: [call] } });
+    write({ delta: { content: 'now' } });
   } else if (body.tools !== undefined) {
     const write = start(response);
     const name = body.tools[0]?.function.name ?? '';

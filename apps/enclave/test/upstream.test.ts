@@ -3,7 +3,8 @@ import { readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openGate } from '../src/access/gate.ts';
+import { openGate, type Gate } from '../src/access/gate.ts';
+import { Pass } from '../src/access/pass.ts';
 import type { Engine, EngineFiles, ModelFile } from '../src/engine/engine.ts';
 import { engineRuntime } from '../src/engine/select.ts';
 import { createInnerApi } from '../src/serve/inner/app.ts';
@@ -53,7 +54,7 @@ async function load(changes: object = {}): Promise<Engine> {
   }
 }
 
-function sdkOf(engine: Engine, shaped = false): OpenAI {
+function sdkOf(engine: Engine, shaped = false, gate: Gate = openGate): OpenAI {
   const shape = shapeOf('balanced');
   const api = createInnerApi(
     {
@@ -70,7 +71,7 @@ function sdkOf(engine: Engine, shaped = false): OpenAI {
       },
       ...(shaped && shape !== undefined ? { shape: { ...shape, frameMs: 1, startMs: 1 } } : {}),
       now: () => new Date(),
-      gate: openGate,
+      gate,
       lease: new AbortController().signal,
     },
     () => {},
@@ -187,6 +188,16 @@ describe('a server next to the enclave', { timeout: 120_000 }, () => {
     const failure = openai.chat.completions.create(user(content));
     await expect(failure).rejects.toMatchObject({ status, code });
     await expect(failure).rejects.not.toThrow(/secret detail/u);
+  });
+
+  it.each(['call', 'think'])('charges a tenant who cuts an answer for what it is not text: %s', async (content) => {
+    const charged = Promise.withResolvers<number>();
+    const gate: Gate = (headers) => new Pass(openGate(headers).tenant, charged.resolve);
+    const request = { ...user(content), stream: true as const };
+    const tools = [{ type: 'function' as const, function: { name: 'weather', parameters: { type: 'object' } } }];
+    const stream = await sdkOf(engine, false, gate).chat.completions.create({ ...request, tools });
+    for await (const event of stream) if (event.choices[0]?.delta.content === 'now') break;
+    expect(await charged.promise).toBe(21 + Math.ceil(JSON.stringify({ ...request, tools }).length / 4));
   });
 
   it.each([false, true])('makes the server stop when who asked goes away; shaped: %s', async (shaped) => {

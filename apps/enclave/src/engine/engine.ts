@@ -95,7 +95,9 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls';
 /** Deltas in order; the last item says why generation ended. `tokens` counts what the item stands for. */
 export type GenerationItem =
   | { readonly kind: 'delta'; readonly text: string; readonly tokens: number }
-  | { readonly kind: 'calls'; readonly calls: readonly ToolCallPart[] }
+  | { readonly kind: 'calls'; readonly calls: readonly ToolCallPart[]; readonly tokens: number }
+  /** What the model thought and no answer holds; it costs all the same. */
+  | { readonly kind: 'unsaid'; readonly tokens: number }
   | {
       readonly kind: 'end';
       readonly finishReason: FinishReason;

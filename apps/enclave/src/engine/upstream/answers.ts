@@ -16,7 +16,15 @@ const eventSchema = z.object({
     .array(
       z.object({
         text: z.string().nullish(),
-        delta: z.object({ content: z.string().nullish(), tool_calls: z.array(callPart).max(128).nullish() }).nullish(),
+        delta: z
+          .object({
+            content: z.string().nullish(),
+            tool_calls: z.array(callPart).max(128).nullish(),
+            // What models think, as llama-server and vLLM name it.
+            reasoning_content: z.string().nullish(),
+            reasoning: z.string().nullish(),
+          })
+          .nullish(),
         finish_reason: z.string().nullish(),
       }),
     )
@@ -70,7 +78,14 @@ export async function* itemsOf(response: IncomingMessage, signal: AbortSignal): 
       yield { kind: 'delta', text, tokens: 1 };
     }
     const calls = choice.delta?.tool_calls ?? [];
-    if (calls.length > 0) yield { kind: 'calls', calls: calls.map(partOf) };
+    if (calls.length > 0) {
+      deltas += 1;
+      yield { kind: 'calls', calls: calls.map(partOf), tokens: 1 };
+    }
+    if ((choice.delta?.reasoning_content ?? choice.delta?.reasoning ?? '') !== '') {
+      deltas += 1;
+      yield { kind: 'unsaid', tokens: 1 };
+    }
     if (typeof choice.finish_reason === 'string') finishReason = reasons[choice.finish_reason] ?? 'stop';
   }
   if (finishReason === undefined) throw new FastnessError('ENCLAVE_ENGINE_FAILED', 'The generation has no end.');

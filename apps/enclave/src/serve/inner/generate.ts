@@ -14,7 +14,7 @@ import type { ApiContext } from './context.ts';
 import { jsonResponse } from './padding.ts';
 import { started, type RequestScope } from './request-scope.ts';
 import type { ChatRequest, CompletionRequest } from './schema.ts';
-import { eventStream, type StreamFormat } from './sse.ts';
+import { eventStream, type AnswerItem, type StreamFormat } from './sse.ts';
 
 type End = Extract<GenerationItem, { kind: 'end' }>;
 
@@ -54,15 +54,15 @@ export async function textCompletion(
   );
 }
 
-/** Counts for the tenant what the engine makes. */
+/** Counts for the tenant what the engine makes, and hands on what belongs to an answer. */
 async function* metered(
   items: AsyncIterable<GenerationItem>,
   { pass }: RequestScope,
-): AsyncGenerator<GenerationItem, void> {
+): AsyncGenerator<AnswerItem, void> {
   for await (const item of items) {
     if (item.kind === 'end') pass.total(item.promptTokens + item.completionTokens);
-    else if (item.kind === 'delta') pass.made(item.tokens);
-    yield item;
+    else pass.made(item.tokens);
+    if (item.kind !== 'unsaid') yield item;
   }
 }
 
@@ -152,7 +152,7 @@ async function respond(
   context: ApiContext,
   request: ChatRequest | CompletionRequest,
   scope: RequestScope,
-  items: AsyncIterable<GenerationItem>,
+  items: AsyncIterable<AnswerItem>,
   kind: keyof typeof shapes,
 ): Promise<Response> {
   const shape = shapes[kind];

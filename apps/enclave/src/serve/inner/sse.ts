@@ -3,6 +3,8 @@ import { shapedStream, type EventSink } from '../traffic/shaped-stream.ts';
 import type { TrafficShape } from '../traffic/shape.ts';
 import { errorBody } from './api-error.ts';
 
+/** What of a generation belongs to its answer. */
+export type AnswerItem = Exclude<GenerationItem, { kind: 'unsaid' }>;
 type End = Extract<GenerationItem, { kind: 'end' }>;
 
 /** How an endpoint writes its events; each string is one or more whole events. */
@@ -15,7 +17,7 @@ export interface StreamFormat {
 }
 
 export interface EventStreamOptions {
-  readonly items: AsyncIterable<GenerationItem>;
+  readonly items: AsyncIterable<AnswerItem>;
   readonly format: StreamFormat;
   readonly signal: AbortSignal;
   readonly cancel: (reason: unknown) => void;
