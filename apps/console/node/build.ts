@@ -31,11 +31,12 @@ export function integrityOf(bytes: Uint8Array): string {
 /**
  * Builds the console from source. Everything that runs is one file, so that the one digest in the page covers it.
  * Needs the development dependencies; the published package holds the outcome.
+ * @param entry the module that starts the page
  */
-export async function buildConsole(): Promise<ConsoleSite> {
+export async function buildConsole(entry = new URL('../src/main.ts', import.meta.url)): Promise<ConsoleSite> {
   const { rolldown } = await import('rolldown');
   const bundle = await rolldown({
-    input: fileURLToPath(new URL('../src/main.ts', import.meta.url)),
+    input: fileURLToPath(entry),
     platform: 'browser',
     resolve: { conditionNames: ['source', 'browser', 'import'] },
     onLog: (level, log) => {

@@ -74,13 +74,7 @@ export function startChat(client: FastnessClient, current: () => VerifiedEnclave
     } catch (error) {
       entry.classList.replace('pending', 'unproved');
       const stopped = running.signal.aborted || over.aborted;
-      entry.append(
-        el(
-          'p',
-          { class: 'mark' },
-          stopped ? 'Stopped. What is above was not proved.' : 'Not proved. Do not use what is above.',
-        ),
-      );
+      entry.append(el('p', { class: 'mark' }, unprovedText(stopped, text.textContent !== '')));
       if (!stopped) entry.append(refusalDetails(error));
       status.textContent = stopped ? 'Stopped.' : `The answer was refused: ${asFastnessError(error).code}.`;
       input.value ||= content;
@@ -120,6 +114,11 @@ export function startChat(client: FastnessClient, current: () => VerifiedEnclave
       saveAll.hidden = true;
     },
   };
+}
+
+function unprovedText(stopped: boolean, shown: boolean): string {
+  if (!shown) return stopped ? 'Stopped before an answer came.' : 'No answer came.';
+  return stopped ? 'Stopped. What is above was not proved.' : 'Not proved. Do not use what is above.';
 }
 
 function receiptLine(answer: Answer, number: number, simulated: boolean): HTMLElement {

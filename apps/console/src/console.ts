@@ -1,17 +1,24 @@
+import type { TrustAnchors } from '@fastness/attest';
 import { createClient, type FastnessClient, type VerifiedEnclave } from '@fastness/client/portable';
 import { startChat, type Chat } from './chat-view.ts';
 import { byId, el } from './dom.ts';
 import { sessionSeconds } from './facts.ts';
 import { wantedOf } from './fragment.ts';
-import { policyFrom, policyFacts, type LoadedPolicy } from './policy-input.ts';
+import { pinnedTo, policyFrom, policyFacts, type LoadedPolicy } from './policy-input.ts';
 import { asFastnessError } from './refusal-view.ts';
 import { showAccepted, showRefused, showWorking } from './verdict-view.ts';
 
-/** Wires the page. Everything it knows came from whoever uses it (address, policy) or was verified. */
-export function startConsole(): void {
+export interface ConsoleOptions {
+  /** Roots of the vendors. Default: theirs, pinned in this page. */
+  readonly anchors?: TrustAnchors;
+}
+
+/** Wires the page. Everything it knows came from whoever uses it (address, policy, fingerprint) or was verified. */
+export function startConsole({ anchors }: ConsoleOptions = {}): void {
   const address = byId('address', HTMLInputElement);
   const file = byId('policy-file', HTMLInputElement);
   const pasted = byId('policy-text', HTMLTextAreaElement);
+  const fingerprint = byId('fingerprint', HTMLInputElement);
   const summary = byId('policy-summary', HTMLElement);
   const setup = byId('setup', HTMLDetailsElement);
   const button = byId('verify', HTMLButtonElement);
@@ -59,9 +66,17 @@ export function startConsole(): void {
       file.focus();
       return;
     }
-    const used = loaded;
-    const { policy } = used;
     const url = address.value.trim();
+    let used: LoadedPolicy;
+    try {
+      used = pinnedTo(loaded, fingerprint.value);
+    } catch (error) {
+      title.textContent = untouched;
+      setup.open = true;
+      showRefused(error);
+      return;
+    }
+    const { policy } = used;
     showWorking(url);
     title.textContent = untouched;
     button.disabled = true;
@@ -71,6 +86,7 @@ export function startConsole(): void {
         url,
         policy,
         sessionSeconds,
+        ...(anchors === undefined ? {} : { anchors }),
         onEvent: (event) => {
           if (event.type !== 'verified' || mine !== turn) return;
           const first = latest === undefined;

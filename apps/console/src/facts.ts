@@ -130,7 +130,7 @@ function sessionCard(
     deployment,
     verifyAgainAt,
   }: VerifiedEnclave,
-  { policy, origin, digest }: LoadedPolicy,
+  { policy, origin, digest, pinned }: LoadedPolicy,
 ): Card {
   const againAt = new Date(Math.min(verifyAgainAt.getTime(), verifiedAt.getTime() + sessionSeconds * 1000));
   return {
@@ -142,7 +142,11 @@ function sessionCard(
         value: `${timeOf(verifiedAt)}, over a nonce of this page; again by ${timeOf(againAt)}`,
       },
       { label: 'Under the policy', value: `“${policy.attestation.id}”, which ${origin}` },
-      { label: 'Policy', value: digest, mono: true },
+      { label: 'Fingerprint of the policy', value: digest, mono: true },
+      {
+        label: 'Compared by you',
+        value: pinned === undefined ? 'nothing: the policy is taken as it came' : `the fingerprint of the ${pinned}`,
+      },
       {
         label: 'Log',
         value:

@@ -25,4 +25,6 @@ export type { HeldLease } from './verify/check-lease.ts';
 export type { LoggedRelease } from './verify/check-logged.ts';
 export { hardwareFactsOf, hardwareOf } from './verify/describe.ts';
 export type { DeploymentScope, VerifiedEnclave } from './verify/verified-enclave.ts';
+/** What owner keys are called by: SHA-256 of the key in PEM, hex, as `fastness keys public` writes it. */
+export { keyIdOf } from '@fastness/model/release';
 export { verifyEnclave } from './verify/verify-enclave.ts';

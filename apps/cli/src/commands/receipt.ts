@@ -12,6 +12,7 @@ import {
 import { toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
+import { loadAnchors, warnOfAnchors } from '../support/attest/anchors-file.ts';
 import { readClientPolicy } from '../support/client.ts';
 import { action } from '../support/command.ts';
 import { shortHex } from '../support/format.ts';
@@ -24,6 +25,7 @@ interface VerifyOptions {
   readonly request?: string;
   readonly response?: string;
   readonly one?: boolean;
+  readonly anchors?: string;
 }
 
 type Given = Parameters<typeof verifyConversations>[0]['receipts'][number];
@@ -44,15 +46,18 @@ function verifyCommand(): Command {
     .option('--request <file>', "for one receipt: the request's body, to compare its digest")
     .option('--response <file>', "for one receipt: the response's body, to compare its digest")
     .option('--one', 'for a folder: its receipts must be one conversation')
+    .option('--anchors <file>', "roots that count instead of the vendors' (for tests and private roots); reported")
     .action(
       action<VerifyOptions>(async ({ home, output }, options, [path = '']) => {
         const policy = await readClientPolicy(home, options);
         const { receipts, ordered } = await receiptsAt(path, options);
-        const found = await verifyConversations({ receipts, policy, one: ordered, now: new Date() });
+        const anchors = await loadAnchors(options.anchors);
+        const found = await verifyConversations({ receipts, policy, one: ordered, now: new Date(), anchors });
         if (options.one === true && found.length > 1) {
           throw new FastnessError('CLIENT_CONVERSATION_FOREIGN', `${found.length} conversations.`);
         }
         for (const conversation of found) print(output, conversation);
+        warnOfAnchors(output, options.anchors);
         const answers = found.reduce((sum, { receipts: { length } }) => sum + length, 0);
         output.result({ conversations: found.length, receipts: answers }, [
           `${answers} ${answers === 1 ? 'receipt' : 'receipts'} in ${found.length} ${found.length === 1 ? 'conversation' : 'conversations'}, all verified.`,

@@ -14,7 +14,7 @@ import {
   written,
   type Told,
 } from '../support/attested-tls.ts';
-import { loadAnchors } from '../support/attest/anchors-file.ts';
+import { loadAnchors, warnOfAnchors } from '../support/attest/anchors-file.ts';
 import { policyPathOf } from '../support/attest/arguments.ts';
 import { loadPolicy } from '../support/attest/policy-file.ts';
 import { action } from '../support/command.ts';
@@ -207,8 +207,7 @@ function printPeer(
   for (const line of hardwareFactsOf(claims)) output.detail(line);
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; certificate until ${notAfter.toISOString()}`);
   output.detail('evidence covers the key of the certificate, a fresh nonce and this very connection');
-  if (options.anchors !== undefined)
-    output.warn(`The roots that count came from ${options.anchors}, not from the vendors as this program pins them.`);
+  warnOfAnchors(output, options.anchors);
   for (const { check, reason } of waivers) output.warn(`Waived by the policy: ${check} (${reason})`);
   if (claims.simulated) output.warn(simulatedBanner);
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { vendorAnchors } from '@fastness/attest';
+import type { TrustAnchors } from '@fastness/attest';
 import { parseReceiptBundle, verifyReceiptBundle, type VerifiedReceipt } from '@fastness/client';
 import { FastnessError } from '@fastness/codec/errors';
+import { loadAnchors, warnOfAnchors } from '../support/attest/anchors-file.ts';
 import { clientForHome, readClientPolicy, type ClientOptions } from '../support/client.ts';
 import { action } from '../support/command.ts';
 import { completeFor, notRefreshedOf, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
@@ -12,9 +13,10 @@ import type { Output } from '../support/output.ts';
 import type { Context } from '../support/run.ts';
 import { printVerifiedEnclave } from '../support/verdict.ts';
 
-interface VerifyOptions extends ClientOptions, SourceOptions {
+interface VerifyOptions extends Omit<ClientOptions, 'anchors'>, SourceOptions {
   readonly request?: string;
   readonly response?: string;
+  readonly anchors?: string;
 }
 
 export function verifyCommand(): Command {
@@ -28,16 +30,19 @@ export function verifyCommand(): Command {
       '--direct-tls',
       "the address is the enclave's own (https): TLS must end inside it, and no proxy may end it before",
     )
+    .option('--anchors <file>', "roots that count instead of the vendors' (for tests and private roots); reported")
     .option('--request <file>', "for a receipt: the request's body, to compare its digest")
     .option('--response <file>', "for a receipt: the response's body, to compare its digest")
     .action(
       action<VerifyOptions>(async (context, options, [target = '']) => {
+        const anchors = await loadAnchors(options.anchors);
         if (/^https?:\/\//.test(target)) {
           const client = await clientForHome(context.home, {
             ...options,
             url: target,
+            anchors,
             completeEndorsements: async (evidence, endorsements, signal) => {
-              const means = { anchors: vendorAnchors, at: new Date(), signal, prefer: 'fetched' as const };
+              const means = { anchors, at: new Date(), signal, prefer: 'fetched' as const };
               const completed = await completeFor(evidence, endorsements, options, means);
               for (const name of notRefreshedOf(completed))
                 context.output.warn(`Could not be refreshed, so a copy within its period was used: ${name}`);
@@ -47,14 +52,20 @@ export function verifyCommand(): Command {
           printVerifiedEnclave(context.output, await client.verify());
         } else if (target.startsWith('tls://'))
           throw new FastnessError('CLI_USAGE', `fastness tls verify ${target} verifies attested TLS of a service.`);
-        else if (existsSync(target)) await verifyReceipt(context, target, options);
+        else if (existsSync(target)) await verifyReceipt(context, target, options, anchors);
         else
           throw new FastnessError('CLI_USAGE', `${JSON.stringify(target)} is neither an http(s) address nor a file.`);
+        warnOfAnchors(context.output, options.anchors);
       }),
     );
 }
 
-async function verifyReceipt({ home, output }: Context, path: string, options: VerifyOptions): Promise<void> {
+async function verifyReceipt(
+  { home, output }: Context,
+  path: string,
+  options: VerifyOptions,
+  anchors: TrustAnchors,
+): Promise<void> {
   const policy = await readClientPolicy(home, options);
   const bundle = parseReceiptBundle(parseReceiptFile(path, await readText(path)));
   const { method, path: requestPath } = bundle.request;
@@ -62,6 +73,7 @@ async function verifyReceipt({ home, output }: Context, path: string, options: V
     bundle,
     policy,
     now: new Date(),
+    anchors,
     ...(options.request === undefined
       ? {}
       : { request: { method, path: requestPath, body: await readBytes(options.request) } }),

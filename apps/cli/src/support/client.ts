@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrustAnchors } from '@fastness/attest';
 import {
   createClient,
   parseClientPolicy,
@@ -20,12 +21,14 @@ export interface ClientOptions {
   readonly apiKeyFile?: string;
   /** The URL is the enclave's own, and TLS must end there. */
   readonly directTls?: boolean;
+  /** Roots of the vendors. Default: theirs, pinned. */
+  readonly anchors?: TrustAnchors;
   /** Adds endorsements that the enclave did not send. */
   readonly completeEndorsements?: CompleteClientEndorsements;
 }
 
 /** What this client accepts: the policy file (JSON or YAML) named in the options, or the home's. */
-export async function readClientPolicy(home: Home, options: ClientOptions): Promise<ClientPolicy> {
+export async function readClientPolicy(home: Home, options: Pick<ClientOptions, 'policy'>): Promise<ClientPolicy> {
   const { document } = await readPolicyDocument(options.policy ?? home.clientPolicyFile, new Date());
   return parseClientPolicy(document);
 }
@@ -34,12 +37,13 @@ export async function readClientPolicy(home: Home, options: ClientOptions): Prom
 export async function clientForHome(home: Home, options: ClientOptions): Promise<FastnessClient> {
   const policy = await readClientPolicy(home, options);
   const url = options.url ?? (await readHomeConfig(home)).relayUrl;
-  const { apiKeyFile, completeEndorsements } = options;
+  const { apiKeyFile, completeEndorsements, anchors } = options;
   return createClient({
     url,
     policy,
     ...(apiKeyFile === undefined ? {} : { apiKey: await readApiKey(apiKeyFile) }),
     directTls: options.directTls ?? false,
+    ...(anchors === undefined ? {} : { anchors }),
     ...(completeEndorsements === undefined ? {} : { completeEndorsements }),
     // Who follows sets of owner keys must not be led back to an earlier one by a new start.
     ...(policy.ownerRoots === undefined ? {} : { memory: memoryIn(join(home.path, 'client-memory.json')) }),

@@ -9,6 +9,11 @@ export const clientErrors = Object.freeze({
     message: 'The client policy is not valid.',
     next: 'Correct the members that the detail names.',
   },
+  CLIENT_POLICY_PIN: {
+    class: 'invalid',
+    message: 'The fingerprint is neither that of the policy nor that of an owner key in it.',
+    next: 'Compare it with the owner once more, by a way that nobody in between controls. If it is right, the policy is not the one the owner means: get it anew.',
+  },
   CLIENT_OPTION_INVALID: {
     class: 'usage',
     message: 'An option of the client is not valid.',

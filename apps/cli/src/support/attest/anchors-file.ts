@@ -2,6 +2,7 @@ import { snpProductNames, vendorAnchors, type TrustAnchors } from '@fastness/att
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { readText } from '../home.ts';
+import type { Output } from '../output.ts';
 import { readStrictText } from './strict-text.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 32 bytes in lower-case hex');
@@ -44,4 +45,10 @@ export async function loadAnchors(path: string | undefined): Promise<TrustAnchor
   const parsed = anchorsSchema.safeParse(readStrictText(await readText(path), path));
   if (parsed.success) return parsed.data;
   throw new FastnessError('CLI_USAGE', `${path} holds no roots: ${z.prettifyError(parsed.error)}`);
+}
+
+/** Says so when a verdict rests on other roots than the vendors'. */
+export function warnOfAnchors(output: Output, path: string | undefined): void {
+  if (path !== undefined)
+    output.warn(`The roots that count came from ${path}, not from the vendors as this program pins them.`);
 }

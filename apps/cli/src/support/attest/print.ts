@@ -1,6 +1,7 @@
 import { isCompositeVerdict, type AttestationVerdict } from '@fastness/attest';
 import { hardwareFactsOf, hardwareOf } from '@fastness/client';
 import { factsOf as errorFactsOf } from '@fastness/codec/errors';
+import { warnOfAnchors } from './anchors-file.ts';
 import type { Output } from '../output.ts';
 import { simulatedBanner } from '../simulated.ts';
 import { shortHex } from '../format.ts';
@@ -28,8 +29,7 @@ export function printExplanation(output: Output, judgement: Judgement): void {
 }
 
 function printWarnings(output: Output, { verdict, waivers, anchorsFile, notRefreshed = [] }: Judgement): void {
-  if (anchorsFile !== undefined)
-    output.warn(`The roots that count came from ${anchorsFile}, not from the vendors as this program pins them.`);
+  warnOfAnchors(output, anchorsFile);
   for (const name of notRefreshed) output.warn(`Could not be refreshed, so a copy within its period was used: ${name}`);
   for (const { check, reason, part } of waivers)
     output.warn(`Waived: ${part === undefined ? '' : `${part} `}${check} (${reason})`);
