@@ -6,7 +6,7 @@
 // Run: npm run bench:keys
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -31,16 +31,38 @@ interface Sample {
   readonly perSecond: number;
   /** 99th percentile of the event loop's delay, milliseconds, the 1 ms of the measuring timer included. */
   readonly delay: number;
+  /** Processor time of one unwrapping, microseconds: of this process, and of the store's child. */
+  readonly own: number;
+  readonly child: number;
 }
 
-async function sampled(work: () => Promise<number>): Promise<Sample> {
+/** Processor time of another process so far, all its threads, nanoseconds. */
+function cpuOf(pid: number | undefined): number {
+  if (pid === undefined) return 0;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce(
+    (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+    0,
+  );
+}
+
+async function sampled(work: () => Promise<number>, pid?: number): Promise<Sample> {
   const delays = monitorEventLoopDelay({ resolution: 1 });
   delays.enable();
+  const childBefore = cpuOf(pid);
+  const before = process.cpuUsage();
   const started = performance.now();
   const count = await work();
   const elapsed = performance.now() - started;
+  const { user, system } = process.cpuUsage(before);
+  const child = (cpuOf(pid) - childBefore) / 1000;
   delays.disable();
-  return { perSecond: (count * 1000) / elapsed, delay: delays.percentile(99) / 1e6 };
+  return {
+    perSecond: (count * 1000) / elapsed,
+    delay: delays.percentile(99) / 1e6,
+    own: (user + system) / count,
+    child: child / count,
+  };
 }
 
 const throughStore = async (store: Pkcs11KeyStore, wrapped: WrappedKey): Promise<Sample> =>
@@ -56,7 +78,7 @@ const throughStore = async (store: Pkcs11KeyStore, wrapped: WrappedKey): Promise
       }),
     );
     return count;
-  });
+  }, store.childId);
 
 const direct = async (work: () => void): Promise<Sample> =>
   sampled(() => {
@@ -213,6 +235,11 @@ try {
       unit: '/s',
       goal: '>= 0.8',
       ratio: medianRatio(rates, references),
+    });
+    printParts(`${name}: processor time of one unwrapping`, 'µs', {
+      'through the store, in its child': median(samples.store.map(({ child }) => child)),
+      'through the store, in this process': median(samples.store.map(({ own }) => own)),
+      'called in this process': median(samples.raw.map(({ own }) => own)),
     });
     printParts(`${name}: delay of the event loop, 99th percentile`, 'ms', {
       'through the store (goal: under 5)': median(samples.store.map(({ delay }) => delay)),

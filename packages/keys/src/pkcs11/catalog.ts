@@ -42,10 +42,9 @@ export class Catalog {
 
   /** One version, as the token has it; `fresh` within a second. Errors: also KEYS_VERSION_UNKNOWN. */
   version(id: string, version: number): KeyObject {
-    const known = this.#objects.filter((object) => object.id === id && object.version === version);
-    const [object] = known;
+    const object = this.#only(id, version);
     const seen = object === undefined ? undefined : (this.#seenAt.get(object.handle) ?? this.#readAt);
-    if (known.length === 1 && object !== undefined && object.state.kind !== 'pending' && seen !== undefined) {
+    if (object !== undefined && object.state.kind !== 'pending' && seen !== undefined) {
       const now = performance.now();
       if (now - seen <= believed) return object;
       // One object is looked at, not the whole token: unwrapping must not slow down with the number of keys.
@@ -58,6 +57,17 @@ export class Catalog {
     }
     const found = this.versions(id, true).find((candidate) => candidate.version === version);
     if (found === undefined) throw new FastnessError('KEYS_VERSION_UNKNOWN', `${id} version ${version}`);
+    return found;
+  }
+
+  /** The one object known as this version; undefined where there is none, or several. */
+  #only(id: string, version: number): KeyObject | undefined {
+    let found: KeyObject | undefined;
+    for (const object of this.#objects) {
+      if (object.version !== version || object.id !== id) continue;
+      if (found !== undefined) return undefined;
+      found = object;
+    }
     return found;
   }
 

@@ -4,12 +4,13 @@
  * this process with it. The PIN is read here and nowhere else. It ends when the other end of descriptor 3 closes.
  */
 import { readSync, writeSync } from 'node:fs';
-import { ByteReader, equalBytes, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
+import { utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
+import { Answers } from './answers.ts';
 import { bindingBytes } from './binding.ts';
 import { asKeysError, isSessionLost } from './errors.ts';
-import { encodeFrame, FrameReader, type Frame } from './frames.ts';
+import { copyFrame, encodeFrame, type Frame, type PlacedFrame } from './frames.ts';
 import { loadKoffi } from './memory.ts';
 import {
   createSchema,
@@ -25,15 +26,12 @@ import {
 import { Module } from './module.ts';
 import { readPin } from './pin.ts';
 import { probeToken } from './probe.ts';
+import { RequestStream } from './requests.ts';
 import { TokenKeys } from './token-keys.ts';
 import { keyIdPattern } from '../wrapped-key.ts';
 import { findToken, login } from './token.ts';
 
 const channel = 3;
-/** Answers wait for each other this long, milliseconds, to share one write... */
-const gatherFor = 1;
-/** ...and until there are so many: the other process works on them, and asks more, while this one goes on. */
-const gatherAtMost = 8;
 /** The child ends with this code when the token took the session away. */
 const sessionLostCode = 3;
 
@@ -103,21 +101,47 @@ function json(value: unknown): Uint8Array[] {
   return [utf8Encode(JSON.stringify(value))];
 }
 
-/** Reads a text; the one read last, without decoding it again. */
+/** Reads texts of a form; the one read last, without looking at it again. */
 class RepeatedText {
+  readonly #form: RegExp;
   #bytes: Uint8Array = new Uint8Array(0);
   #text = '';
 
-  read(bytes: Uint8Array): string {
-    if (equalBytes(bytes, this.#bytes)) return this.#text;
-    this.#text = utf8Decode(bytes);
-    this.#bytes = bytes.slice();
-    return this.#text;
+  constructor(form: RegExp) {
+    this.#form = form;
+  }
+
+  read(bytes: Uint8Array, offset: number, length: number): string {
+    const last = this.#bytes;
+    let same = last.length === length;
+    for (let index = 0; same && index < length; index += 1) same = bytes[offset + index] === last[index];
+    if (same) return this.#text;
+    const next = bytes.slice(offset, offset + length);
+    const text = utf8Decode(next);
+    if (!this.#form.test(text)) throw new FastnessError('KEYS_HSM_PROTOCOL');
+    this.#text = text;
+    this.#bytes = next;
+    return text;
   }
 }
 
-const unwrapIds = new RepeatedText();
-const unwrapAlgorithms = new RepeatedText();
+const unwrapIds = new RepeatedText(keyIdPattern);
+const unwrapAlgorithms = new RepeatedText(/^[\x20-\x7e]{0,64}$/);
+
+/** The one operation that has to be fast: from where it arrived to where its answer leaves from. */
+function unwrap({ request, spans }: PlacedFrame, { block }: RequestStream, answers: Answers): void {
+  const [id, version, algorithm, ciphertext, binding] = spans;
+  const whole = id !== undefined && version !== undefined && algorithm !== undefined && spans.length === 5;
+  if (!whole || ciphertext === undefined || binding === undefined) throw new FastnessError('KEYS_HSM_PROTOCOL');
+  if (version[1] !== 4 || binding[1] !== bindingBytes) throw new FastnessError('KEYS_HSM_PROTOCOL');
+  const name = {
+    id: unwrapIds.read(block.bytes, id[0], id[1]),
+    version: block.view.getUint32(version[0]),
+    algorithm: unwrapAlgorithms.read(block.bytes, algorithm[0], algorithm[1]),
+  };
+  const { keys } = requireOpened();
+  answers.place(request, (target) => keys.unwrapTo(name, { block, ciphertext, binding }, target));
+}
 
 /** Each operation: the fields of its request to the fields of its answer. */
 const handlers: Readonly<Record<number, (frame: Frame) => Uint8Array[]>> = Object.freeze({
@@ -153,34 +177,24 @@ const handlers: Readonly<Record<number, (frame: Frame) => Uint8Array[]>> = Objec
     const { ciphertext, ...header } = requireOpened().keys.wrap(text(frame, 0), field(frame, 1), field(frame, 2));
     return [...json(header), ciphertext];
   },
-  // The one that has to be fast: its fields are bytes, checked by what uses them.
-  [operations.unwrap]: (frame: Frame) => {
-    const id = unwrapIds.read(field(frame, 0));
-    if (!keyIdPattern.test(id)) throw new FastnessError('KEYS_HSM_PROTOCOL');
-    const version = new ByteReader(field(frame, 1));
-    const name = { id, version: version.u32be(), algorithm: unwrapAlgorithms.read(field(frame, 2)) };
-    version.end();
-    const binding = field(frame, 4);
-    if (binding.length !== bindingBytes) throw new FastnessError('KEYS_HSM_PROTOCOL');
-    return [requireOpened().keys.unwrap(name, field(frame, 3), binding)];
-  },
   [operations.probe]: () => {
     const { module, session } = requireOpened();
     return json(probeToken(module, session));
   },
 });
 
-/** The answer to one request, ready to be written. What went in and out in the clear is wiped. */
-function answer(frame: Frame): Uint8Array {
-  const { request } = frame;
+/** Answers one request. What went in and out in the clear is wiped. */
+function answer(placed: PlacedFrame, requests: RequestStream, answers: Answers): void {
+  let frame: Frame | undefined;
   try {
-    const handler = handlers[frame.kind];
+    if (placed.kind === operations.unwrap) {
+      unwrap(placed, requests, answers);
+      return;
+    }
+    const handler = handlers[placed.kind];
     if (handler === undefined) throw new FastnessError('KEYS_HSM_PROTOCOL');
-    const fields = handler(frame);
-    const bytes = encodeFrame({ request, kind: outcomes.done, fields });
-    // A key's public half is kept and must not be wiped.
-    if (frame.kind === operations.unwrap) for (const each of fields) each.fill(0);
-    return bytes;
+    frame = copyFrame(requests.block.bytes, placed);
+    answers.put(encodeFrame({ request: placed.request, kind: outcomes.done, fields: handler(frame) }));
   } catch (error) {
     // No answer at all: whoever waits sees the process end, and may ask the next one.
     if (isSessionLost(error)) {
@@ -188,9 +202,10 @@ function answer(frame: Frame): Uint8Array {
       process.exit(sessionLostCode);
     }
     const { code, detail } = asKeysError(error);
-    return encodeFrame({ request, kind: outcomes.refused, fields: [utf8Encode(code), utf8Encode(detail ?? '')] });
+    const fields = [utf8Encode(code), utf8Encode(detail ?? '')];
+    answers.put(encodeFrame({ request: placed.request, kind: outcomes.refused, fields }));
   } finally {
-    for (const each of frame.fields) each.fill(0);
+    for (const each of frame?.fields ?? []) each.fill(0);
   }
 }
 
@@ -199,30 +214,17 @@ function write(bytes: Uint8Array): void {
 }
 
 function serve(): void {
-  const reader = new FrameReader();
-  const chunk = new Uint8Array(65_536);
-  for (;;) {
-    const count = readSync(channel, chunk);
-    if (count === 0) return;
-    const waiting: Uint8Array[] = [];
-    const flush = (): void => {
-      if (waiting.length === 0) return;
-      const joined = Buffer.concat(waiting);
-      for (const bytes of waiting) bytes.fill(0);
-      waiting.length = 0;
-      write(joined);
-      joined.fill(0);
-    };
-    let since = performance.now();
-    for (const frame of reader.push(chunk.subarray(0, count))) {
-      waiting.push(answer(frame));
-      const now = performance.now();
-      if (waiting.length < gatherAtMost && now - since < gatherFor) continue;
-      flush();
-      since = now;
-    }
-    flush();
-  }
+  const requests = new RequestStream((bytes, offset, length) => {
+    const count = readSync(channel, bytes, offset, length, null);
+    answers.begin();
+    return count;
+  });
+  const answers = new Answers(write);
+  const each = (placed: PlacedFrame): void => {
+    answer(placed, requests, answers);
+    answers.settle();
+  };
+  while (requests.read(each)) answers.flush();
 }
 
 /** No core file of a process that has keys and a PIN in its memory: PR_SET_DUMPABLE of prctl(2). */

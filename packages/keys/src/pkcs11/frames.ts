@@ -17,6 +17,13 @@ export interface Frame {
 export const maxFrameBytes = 4 * 2 ** 20 + 16_384;
 const maxFields = 8;
 
+/** A frame where it lies: its fields as pairs of offset and length. */
+export interface PlacedFrame {
+  readonly request: number;
+  readonly kind: number;
+  readonly spans: readonly (readonly [offset: number, length: number])[];
+}
+
 /** Gives a frame that was made before another number, in place. */
 export function renumberFrame(bytes: Uint8Array, request: number): void {
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(4, request);
@@ -54,12 +61,11 @@ export class FrameReader {
     let offset = 0;
     try {
       const view = new DataView(joined.buffer, joined.byteOffset, joined.length);
-      while (joined.length - offset >= 4) {
-        const length = view.getUint32(offset);
-        if (length < 6 || length > maxFrameBytes) throw new FastnessError('KEYS_HSM_PROTOCOL');
-        if (joined.length - offset - 4 < length) break;
-        frames.push(decodeFrame(view, joined, offset + 4, offset + 4 + length));
-        offset += 4 + length;
+      for (;;) {
+        const end = frameEnd(view, offset, joined.length);
+        if (end === undefined) break;
+        frames.push(copyFrame(joined, placeFrame(view, offset, end)));
+        offset = end;
       }
       this.#held = joined.slice(offset);
     } finally {
@@ -83,22 +89,35 @@ export class FrameReader {
   }
 }
 
-/** The frame from `start` to `end`; its fields are copies. */
-function decodeFrame(view: DataView, bytes: Uint8Array, start: number, end: number): Frame {
-  const request = view.getUint32(start);
-  const kind = view.getUint8(start + 4);
-  const count = view.getUint8(start + 5);
+/** Where the frame at `start` ends; undefined while less of it is there than up to `held`. Errors: KEYS_HSM_PROTOCOL. */
+export function frameEnd(view: DataView, start: number, held: number): number | undefined {
+  if (held - start < 4) return undefined;
+  const length = view.getUint32(start);
+  if (length < 6 || length > maxFrameBytes) throw new FastnessError('KEYS_HSM_PROTOCOL');
+  return held - start - 4 < length ? undefined : start + 4 + length;
+}
+
+/** The frame from `start` to `end`, as `frameEnd` found it. Errors: KEYS_HSM_PROTOCOL. */
+export function placeFrame(view: DataView, start: number, end: number): PlacedFrame {
+  const request = view.getUint32(start + 4);
+  const kind = view.getUint8(start + 8);
+  const count = view.getUint8(start + 9);
   if (count > maxFields) throw new FastnessError('KEYS_HSM_PROTOCOL');
-  const fields: Uint8Array[] = [];
-  let offset = start + 6;
+  const spans: (readonly [number, number])[] = [];
+  let offset = start + 10;
   for (let index = 0; index < count; index += 1) {
     if (end - offset < 4) throw new FastnessError('KEYS_HSM_PROTOCOL');
     const length = view.getUint32(offset);
     offset += 4;
     if (length > end - offset) throw new FastnessError('KEYS_HSM_PROTOCOL');
-    fields.push(bytes.slice(offset, offset + length));
+    spans.push([offset, length]);
     offset += length;
   }
   if (offset !== end) throw new FastnessError('KEYS_HSM_PROTOCOL');
-  return { request, kind, fields };
+  return { request, kind, spans };
+}
+
+/** The same with copies of its fields, for the caller to wipe. */
+export function copyFrame(bytes: Uint8Array, { request, kind, spans }: PlacedFrame): Frame {
+  return { request, kind, fields: spans.map(([offset, length]) => bytes.slice(offset, offset + length)) };
 }

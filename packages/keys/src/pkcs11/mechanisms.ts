@@ -4,7 +4,8 @@ import { FastnessError } from '@fastness/codec/errors';
 import { openContent, sealContent } from './binding.ts';
 import { CKG_MGF1_SHA256, CKM, CKR, CKZ_DATA_SPECIFIED } from './constants.ts';
 import { isUnsupported, mayBlameData } from './errors.ts';
-import type { Arena, Piece } from './memory.ts';
+import type { GcmOpener, Target } from './gcm-opener.ts';
+import type { Arena, NativeBlock, Piece } from './memory.ts';
 import { ModuleError, type Mechanism, type Module } from './module.ts';
 
 export type SigningCurve = 'P-256' | 'P-384' | 'Ed25519';
@@ -111,25 +112,64 @@ export function unwrapByGcm(
   binding: Uint8Array,
   ciphertext: Uint8Array,
 ): Uint8Array {
-  if (ciphertext.length <= 1 + ivBytes + tagBytes) throw new FastnessError('KEYS_WRAPPED_MALFORMED');
-  if (ciphertext[0] !== layout) throw new FastnessError('KEYS_WRAPPED_ALGORITHM', `Its layout is ${ciphertext[0]}.`);
-  const iv = ciphertext.subarray(1, 1 + ivBytes);
+  checkGcmLayout(ciphertext.length, ciphertext[0]);
+  const mechanism = gcm(ciphertext.subarray(1, 1 + ivBytes), binding);
   try {
-    return module.operate('Decrypt', session, gcm(iv, binding), handle, ciphertext.subarray(1 + ivBytes));
+    return module.operate('Decrypt', session, mechanism, handle, ciphertext.subarray(1 + ivBytes));
   } catch (error) {
-    if (!mayBlameData(error)) throw error;
-    // Several modules answer a wrong tag and a failing device alike. If the key still works, it was the ciphertext.
-    const probe = randomBytes(32);
-    const known = wrapByGcm(module, session, handle, habit, binding, probe);
-    module.operate(
-      'Decrypt',
-      session,
-      gcm(known.subarray(1, 1 + ivBytes), binding),
-      handle,
-      known.subarray(1 + ivBytes),
-    );
-    throw new FastnessError('KEYS_UNWRAP');
+    throw blamed(error, module, session, handle, habit, binding);
   }
+}
+
+/** Where the parts of a wrapped key and its binding lie in `block`. */
+export interface PlacedKey {
+  readonly block: NativeBlock;
+  readonly ciphertext: readonly [offset: number, length: number];
+  readonly binding: readonly [offset: number, length: number];
+}
+
+/** The same where it lies: `opener` decrypts to `target` and returns how many bytes. Errors: those of `unwrapByGcm`. */
+export function unwrapByGcmTo(
+  module: Module,
+  session: bigint,
+  handle: bigint,
+  habit: GcmHabit,
+  opener: GcmOpener,
+  { block, ciphertext: [start, length], binding }: PlacedKey,
+  target: Target,
+): number {
+  checkGcmLayout(length, block.bytes[start]);
+  try {
+    return opener.open(
+      handle,
+      { block, iv: start + 1, binding, sealed: [start + 1 + ivBytes, length - 1 - ivBytes] },
+      target,
+    );
+  } catch (error) {
+    const [offset, size] = binding;
+    throw blamed(error, module, session, handle, habit, block.bytes.slice(offset, offset + size));
+  }
+}
+
+function checkGcmLayout(length: number, first: number | undefined): void {
+  if (length <= 1 + ivBytes + tagBytes) throw new FastnessError('KEYS_WRAPPED_MALFORMED');
+  if (first !== layout) throw new FastnessError('KEYS_WRAPPED_ALGORITHM', `Its layout is ${first}.`);
+}
+
+/** Several modules answer a wrong tag and a failing device alike. If the key still works, it was the ciphertext. */
+function blamed(
+  error: unknown,
+  module: Module,
+  session: bigint,
+  handle: bigint,
+  habit: GcmHabit,
+  binding: Uint8Array,
+): unknown {
+  if (!mayBlameData(error)) return error;
+  const known = wrapByGcm(module, session, handle, habit, binding, randomBytes(32));
+  const mechanism = gcm(known.subarray(1, 1 + ivBytes), binding);
+  module.operate('Decrypt', session, mechanism, handle, known.subarray(1 + ivBytes));
+  return new FastnessError('KEYS_UNWRAP');
 }
 
 /** CK_RSA_PKCS_OAEP_PARAMS: hash, mask generation, source and its (empty) data. */

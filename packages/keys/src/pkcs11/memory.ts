@@ -19,6 +19,39 @@ export interface Piece {
   readonly view: DataView;
 }
 
+/**
+ * Native memory for as long as the process runs, with views made once. What is read, decrypted and written through it
+ * has no copies in the JavaScript heap. Whoever puts something there wipes it.
+ */
+export class NativeBlock {
+  /** A number, as addresses of processes fit into its 53 bits on every 64-bit Linux. */
+  readonly address: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+
+  constructor(size: number) {
+    const koffi = loadKoffi();
+    const block: unknown = koffi.alloc('uint8', size);
+    this.address = Number(koffi.address(block));
+    if (!Number.isSafeInteger(this.address)) throw new FastnessError('KEYS_HSM_FAILED', 'An address of over 53 bits.');
+    const buffer = koffi.view(block, size);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+  }
+
+  /** An unsigned long, which is 8 bytes and little-endian wherever the store runs. */
+  setUlong(offset: number, value: number): void {
+    this.view.setUint32(offset, value % 2 ** 32, true);
+    this.view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+  }
+
+  /** One that is larger than a safe integer reads as infinity: no length is. */
+  ulong(offset: number): number {
+    const value = this.view.getUint32(offset, true) + this.view.getUint32(offset + 4, true) * 2 ** 32;
+    return Number.isSafeInteger(value) ? value : Number.POSITIVE_INFINITY;
+  }
+}
+
 /** Its views are made when they are asked for: most pieces need one, and a call has many pieces. */
 class LaidPiece implements Piece {
   readonly #buffer: ArrayBuffer;

@@ -34,7 +34,7 @@ const loaded: unknown[] = [];
 
 const arenaBytes = 4 * 2 ** 20 + 65_536;
 /** The most that any answer of a module has here: 4096 wrapped bytes and a tag. */
-const maxOutput = 8192;
+export const maxOutput = 8192;
 
 /** A loaded and initialised module. Every call is synchronous; nothing else runs in this process meanwhile. */
 export class Module {

@@ -4,17 +4,20 @@ import type { KeyInfo, KeyPurpose, KeySpec } from '../key-store.ts';
 import { maxKeys, maxVersions } from '../software/content.ts';
 import { bindingOf } from './binding.ts';
 import { Catalog, infoOf, isThere, requirePurpose } from './catalog.ts';
-import { checkKey } from './checked-key.ts';
+import { checkKey, type CheckedKey } from './checked-key.ts';
 import { isUnsupported } from './errors.ts';
+import { GcmOpener, type Target } from './gcm-opener.ts';
 import { exercise, generateKey, kindsFor } from './generate.ts';
 import {
   signRaw,
   unwrapByGcm,
+  unwrapByGcmTo,
   unwrapByRsa,
   wrapAlgorithms,
   wrapByGcm,
   wrapByRsa,
   type GcmHabit,
+  type PlacedKey,
 } from './mechanisms.ts';
 import type { WrappingWay } from './messages.ts';
 import type { Module } from './module.ts';
@@ -32,6 +35,13 @@ import {
 /** A version that nobody finished making is cleared away after this many seconds. */
 const abandonedAfter = 120;
 
+/** Which key a wrapped one is under. */
+interface UnwrapName {
+  readonly id: string;
+  readonly version: number;
+  readonly algorithm: string;
+}
+
 /** The keys of one token, inside the child. Every method is synchronous: one thing at a time on one session. */
 export class TokenKeys {
   readonly #module: Module;
@@ -39,12 +49,14 @@ export class TokenKeys {
   readonly #catalog: Catalog;
   readonly #wrapping: 'auto' | WrappingWay;
   readonly #habit: GcmHabit = { iv: 'ours' };
+  readonly #opener: GcmOpener;
 
   constructor(module: Module, session: bigint, wrapping: 'auto' | WrappingWay) {
     this.#module = module;
     this.#session = session;
     this.#wrapping = wrapping;
     this.#catalog = new Catalog(module, session);
+    this.#opener = new GcmOpener(module, session);
   }
 
   list(): KeyInfo[] {
@@ -129,17 +141,32 @@ export class TokenKeys {
   }
 
   /** `binding`: of this id and version, and the context (see `bindingOf`). */
-  unwrap(
-    { id, version, algorithm }: { id: string; version: number; algorithm: string },
-    ciphertext: Uint8Array,
-    binding: Uint8Array,
-  ): Uint8Array {
-    const key = this.#catalog.usable(this.#catalog.version(id, version), 'wrap');
-    if (key.way === 'sign') throw new FastnessError('KEYS_PURPOSE', id);
-    if (algorithm !== wrapAlgorithms[key.way]) throw new FastnessError('KEYS_WRAPPED_ALGORITHM');
+  unwrap(name: UnwrapName, ciphertext: Uint8Array, binding: Uint8Array): Uint8Array {
+    const key = this.#unwrapping(name);
     return key.way === 'aes-gcm'
       ? unwrapByGcm(this.#module, this.#session, key.handle, this.#habit, binding, ciphertext)
       : unwrapByRsa(this.#module, this.#session, key, binding, ciphertext);
+  }
+
+  /** The same for a request in native memory, to native memory: how many bytes of plaintext lie at `target`. */
+  unwrapTo(name: UnwrapName, placed: PlacedKey, target: Target): number {
+    const key = this.#unwrapping(name);
+    if (key.way === 'aes-gcm') {
+      return unwrapByGcmTo(this.#module, this.#session, key.handle, this.#habit, this.#opener, placed, target);
+    }
+    const part = ([offset, length]: readonly [number, number]): Uint8Array =>
+      placed.block.bytes.subarray(offset, offset + length);
+    const plaintext = unwrapByRsa(this.#module, this.#session, key, part(placed.binding), part(placed.ciphertext));
+    target.block.bytes.set(plaintext, target.offset);
+    plaintext.fill(0);
+    return plaintext.length;
+  }
+
+  #unwrapping({ id, version, algorithm }: UnwrapName): Exclude<CheckedKey, { way: 'sign' }> {
+    const key = this.#catalog.usable(this.#catalog.version(id, version), 'wrap');
+    if (key.way === 'sign') throw new FastnessError('KEYS_PURPOSE', id);
+    if (algorithm !== wrapAlgorithms[key.way]) throw new FastnessError('KEYS_WRAPPED_ALGORITHM');
+    return key;
   }
 
   #current(id: string, purpose: KeyPurpose): ReturnType<Catalog['usable']> {
