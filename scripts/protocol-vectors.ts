@@ -1,5 +1,5 @@
 // The test vectors of docs/protocol.md, made by the code that serves: same inputs, same bytes, every time.
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import {
   deviceEvidenceDigestOf,
   deviceNonceOf,
@@ -14,7 +14,16 @@ import {
   tlsExporterDigestOf,
   tlsKeyDigestOf,
 } from '@fastness/attest';
-import { paddedLength, requestDigestOf, responseDigestOf } from '@fastness/channel';
+import {
+  evidenceDigestOf,
+  paddedLength,
+  receiptDigestOf,
+  requestDigestOf,
+  responseDigestOf,
+  signLease,
+  signReceipt,
+  signSuccession,
+} from '@fastness/channel';
 import { concatBytes, fromBase64Url, fromHex, toHex, utf8Encode } from '@fastness/codec';
 import { KEM_MLKEM768_X25519 } from '@panva/hpke-noble';
 import * as hpke from 'hpke';
@@ -35,10 +44,86 @@ export async function protocolVectors(): Promise<ReadonlyMap<string, unknown>> {
     ['report-data.json', await reportData()],
     ['nonce-batch.json', await nonceBatch()],
     ['tls-binding.json', await tlsBinding()],
+    ['signed-claims.json', await signedClaims()],
     ['padding.json', padding()],
     ['exchange-x25519.json', await exchange(kemX25519)],
     ['exchange-x-wing.json', await exchange(kemXWing)],
   ]);
+}
+
+/** Ed25519 keys of a seed: signatures are the same every time (RFC 8032). */
+function signer(seed: Uint8Array) {
+  const key = createPrivateKey({
+    key: Buffer.concat([fromHex('302e020100300506032b657004220420'), seed]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const publicKey = new Uint8Array(createPublicKey(key).export({ type: 'spki', format: 'der' }).subarray(12));
+  return { publicKey, sign: async (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, key)) };
+}
+
+async function signedClaims(): Promise<unknown> {
+  const enclave = signer(bytesOf('receipt key seed'));
+  const broker = signer(bytesOf('broker key seed'));
+  const record = { type: 'application/vnd.example.a', value: utf8Encode('first') };
+  const collection = {
+    type: 'tag:example.org,2026:machine',
+    records: new Map([
+      ['gpu0', { type: 'application/vnd.example.b', value: utf8Encode('second') }],
+      ['cpu0', record],
+    ]),
+  };
+  const claims = {
+    requestDigest: bytesOf('request'),
+    responseDigest: bytesOf('response'),
+    releaseDigest: bytesOf('release'),
+    evidenceDigest: await evidenceDigestOf(record),
+    keyConfigDigest: bytesOf('keys'),
+  };
+  const at = 1_795_435_200;
+  const time = (seconds: number): Date => new Date(seconds * 1000);
+  const first = await signReceipt({ claims: { ...claims, issuedAt: time(at), sequence: 1 }, sign: enclave.sign });
+  const previous = await receiptDigestOf(first);
+  const next = { ...claims, evidenceDigest: await evidenceDigestOf(collection), issuedAt: time(at + 5), sequence: 2 };
+  const second = await signReceipt({ claims: { ...next, previous }, sign: enclave.sign });
+  const { releaseDigest, keyConfigDigest } = claims;
+  const enclaveNonce = bytesOf('enclave nonce');
+  const lease = { leaseId: 'l-1', releaseDigest, keyConfigDigest, enclaveNonce, ttlSeconds: 300, issuedAt: time(at) };
+  const successor = bytesOf('keys after a rotation');
+  const evidenceOf = ([label, { type, value }]: readonly [string, typeof record]): object => ({
+    label,
+    type,
+    value: toHex(value),
+  });
+  return {
+    receiptKey: toHex(enclave.publicKey),
+    brokerKey: toHex(broker.publicKey),
+    requestDigest: toHex(claims.requestDigest),
+    responseDigest: toHex(claims.responseDigest),
+    releaseDigest: toHex(releaseDigest),
+    keyConfigDigest: toHex(keyConfigDigest),
+    evidence: { type: record.type, value: toHex(record.value), digest: toHex(claims.evidenceDigest) },
+    collection: {
+      type: collection.type,
+      records: [...collection.records].map(evidenceOf),
+      digest: toHex(next.evidenceDigest),
+    },
+    receipts: [
+      { time: at, number: 1, receipt: toHex(first) },
+      { time: at + 5, number: 2, receipt: toHex(second) },
+    ],
+    lease: {
+      id: lease.leaseId,
+      nonce: toHex(enclaveNonce),
+      seconds: lease.ttlSeconds,
+      time: at,
+      token: toHex(await signLease({ claims: lease, sign: broker.sign })),
+    },
+    succession: {
+      keyConfigDigest: toHex(successor),
+      token: toHex(await signSuccession({ keyConfigDigest: successor, sign: enclave.sign })),
+    },
+  };
 }
 
 async function reportData(): Promise<unknown> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -6,6 +7,7 @@ import {
   hashOf,
   hkdfExpand,
   hkdfExtract,
+  isSigned,
   messageDigest,
   counted,
   open,
@@ -191,6 +193,61 @@ it('a reader of docs/protocol.md alone checks proofs of nonces', () => {
       expect(hashOf('sha256', 'fastness/nonce-batch-root/v1', Buffer.from([0, 0, 0, size]), top)).toEqual(root);
     }
   }
+});
+
+it('a reader of docs/protocol.md alone writes receipts, lease and succession as they are, and verifies them', () => {
+  const record = z.object({ type: z.string(), value: hex });
+  const token = { token: hex };
+  const known = read(
+    'signed-claims.json',
+    z.object({
+      receiptKey: hex,
+      brokerKey: hex,
+      requestDigest: hex,
+      responseDigest: hex,
+      releaseDigest: hex,
+      keyConfigDigest: hex,
+      evidence: record.extend({ digest: hex }),
+      collection: z.object({ type: z.string(), records: z.array(record.extend({ label: z.string() })), digest: hex }),
+      receipts: z.array(z.object({ time: z.number(), number: z.number(), receipt: hex })).length(2),
+      lease: z.object({ id: z.string(), nonce: hex, seconds: z.number(), time: z.number(), ...token }),
+      succession: z.object({ keyConfigDigest: hex, ...token }),
+    }),
+  );
+  const { evidence, collection, receipts, lease, succession } = known;
+  expect(hashOf('sha256', 'fastness/evidence/v1', utf8(evidence.type), evidence.value)).toEqual(evidence.digest);
+  const records = collection.records.toSorted((left, right) => Buffer.compare(utf8(left.label), utf8(right.label)));
+  const parts = records.flatMap(({ label, type, value }) => [utf8(label), utf8(type), value]);
+  expect(hashOf('sha256', 'fastness/evidence-collection/v1', utf8(collection.type), ...parts)).toEqual(
+    collection.digest,
+  );
+  const digests = [known.requestDigest, known.responseDigest, known.releaseDigest] as const;
+  const [first, second] = receipts;
+  for (const [receipt, of, previous] of [
+    [first, evidence.digest, undefined],
+    [
+      second,
+      collection.digest,
+      createHash('sha256')
+        .update(first?.receipt ?? '')
+        .digest(),
+    ],
+  ] as const) {
+    const values = [...digests, of, known.keyConfigDigest, receipt?.time ?? 0, receipt?.number ?? 0];
+    const claims = [...values, ...(previous === undefined ? [] : [previous])].map(
+      (value, at) => [at + 1, value] as const,
+    );
+    const bytes = receipt?.receipt ?? Buffer.alloc(0);
+    expect(isSigned(bytes, 'receipt', claims, known.receiptKey)).toBe(true);
+    // Another kind, another key and another number are each seen.
+    expect(isSigned(bytes, 'lease', claims, known.receiptKey)).toBe(false);
+    expect(isSigned(bytes, 'receipt', claims, known.brokerKey)).toBe(false);
+    expect(isSigned(bytes, 'receipt', claims.with(6, [7, 3]), known.receiptKey)).toBe(false);
+  }
+  const of = [lease.id, known.releaseDigest, known.keyConfigDigest, lease.nonce, lease.seconds, lease.time];
+  const leased = of.map((value, at) => [at + 1, value] as const);
+  expect(isSigned(lease.token, 'lease', leased, known.brokerKey)).toBe(true);
+  expect(isSigned(succession.token, 'succession', [[1, succession.keyConfigDigest]], known.receiptKey)).toBe(true);
 });
 
 it('a reader of docs/protocol.md alone pads as the page says', () => {

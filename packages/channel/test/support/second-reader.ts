@@ -6,6 +6,7 @@ import {
   createPublicKey,
   decapsulate,
   diffieHellman,
+  verify,
   type KeyObject,
 } from 'node:crypto';
 
@@ -225,4 +226,50 @@ export function messageDigest(label: string, fields: readonly string[], body: Bu
     createHash('sha256').update(Buffer.concat(parts)).digest();
   if (body.length > 0) state = sha256(uint(1, 1), state, body);
   return sha256(uint(2, 1), state, uint(0, 4), uint(body.length, 4));
+}
+
+/** What the signed maps of the page are made of. */
+export type Claim = number | string | Uint8Array;
+
+/** The head of a CBOR item in its shortest form (RFC 8949, section 3). */
+function cborHead(major: number, value: number): Buffer {
+  const kind = major << 5;
+  if (value < 24) return uint(kind | value, 1);
+  if (value < 0x100) return Buffer.concat([uint(kind | 24, 1), uint(value, 1)]);
+  if (value < 0x1_0000) return Buffer.concat([uint(kind | 25, 1), uint(value, 2)]);
+  return Buffer.concat([uint(kind | 26, 1), uint(value, 4)]);
+}
+
+function cbor(claim: Claim): Buffer {
+  if (typeof claim === 'number') return claim < 0 ? cborHead(1, -1 - claim) : cborHead(0, claim);
+  const bytes = typeof claim === 'string' ? text(claim) : claim;
+  return Buffer.concat([cborHead(typeof claim === 'string' ? 3 : 2, bytes.length), bytes]);
+}
+
+/** A map whose labels rise. */
+function cborMap(claims: readonly (readonly [label: number, claim: Claim])[]): Buffer {
+  return Buffer.concat([cborHead(5, claims.length), ...claims.flatMap(([label, claim]) => [cbor(label), cbor(claim)])]);
+}
+
+/**
+ * Whether `token` is the COSE_Sign1 of these claims under a raw Ed25519 key: the page fixes every byte but the signature, so it
+ * is written anew and compared, and not parsed.
+ */
+export function isSigned(
+  token: Buffer,
+  kind: 'receipt' | 'lease' | 'succession',
+  claims: readonly (readonly [label: number, claim: Claim])[],
+  rawKey: Buffer,
+): boolean {
+  const header = cborMap([
+    [1, -19],
+    [16, `application/vnd.fastness.${kind}+cose`],
+  ]);
+  const payload = cborMap(claims);
+  const signature = token.subarray(-64);
+  const written = [uint(0xd2, 1), uint(0x84, 1), cbor(header), uint(0xa0, 1), cbor(payload), cbor(signature)];
+  const signed = Buffer.concat([uint(0x84, 1), cbor('Signature1'), cbor(header), cbor(empty), cbor(payload)]);
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), rawKey]);
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  return token.equals(Buffer.concat(written)) && verify(null, signed, key, signature);
 }
