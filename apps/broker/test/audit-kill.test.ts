@@ -21,8 +21,8 @@ it('keeps every acknowledged entry through kill -9, time after time', async () =
       output += chunk.toString();
     });
     const exited = once(child, 'close');
-    await once(child.stdout, 'data');
-    await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 80));
+    // In the middle of its appends, each round a little later.
+    while (output.split('\n').length < 20 + 7 * round) await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await exited;
     // The last line may be cut off in the pipe.

@@ -230,8 +230,7 @@ describe.each(['TPM', 'database'] as const)('a broker whose state is anchored in
       await site.run(
         async ({ url }) => {
           granted(await requestKey(url, { world, enclave, release }));
-          await new Promise((resolve) => setTimeout(resolve, 300));
-          expect(steps).toBeGreaterThan(closed + 1);
+          await expect.poll(() => steps).toBeGreaterThan(closed + 1);
         },
         { freshness: { anchor: counting, epochSeconds: 0.1 } },
       );

@@ -1,22 +1,9 @@
-import { get } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { pullStream, streamSource } from '@fastness/channel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, type Listener } from '../src/serve/node-http.ts';
 import { whenClosed } from '../src/serve/watched-stream.ts';
 import { codeOfAsync } from './codes.ts';
-
-/** Bytes of an answer, over a connection of its own: one out of a pool may be closed by the server at that very moment. */
-function lengthOf(url: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent: false }, (response) => {
-      let length = 0;
-      response.on('data', (part: Uint8Array) => (length += part.length));
-      response.once('end', () => resolve(length));
-      response.once('error', reject);
-    }).once('error', reject);
-  });
-}
 
 describe('the HTTP server', () => {
   let server: Listener;
@@ -124,38 +111,20 @@ describe('the HTTP server', () => {
     expect((await response.arrayBuffer()).byteLength).toBe(64 * 2 ** 20);
   });
 
-  it('gives up on a reader that stops in the middle, and not on one that waits for the producer', async () => {
+  it('gives up on a reader that stops in the middle', async () => {
     const dropped = Promise.withResolvers<unknown>();
     const ended: string[] = [];
-    const produce = (pull: UnderlyingDefaultSource<Uint8Array>['pull']) => async () =>
-      new Response(
-        pullStream(
-          whenClosed(
-            streamSource(
-              new ReadableStream<Uint8Array>({ ...(pull && { pull }), cancel: dropped.resolve }, { highWaterMark: 0 }),
-            ),
-            () => ended.push('done'),
-            300,
-          ),
-        ),
-      );
-    // Slower than a reader may be, but the reader is there.
-    let parts = 0;
-    answer = produce(async (controller) => {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      if (parts++ === 2) controller.close();
-      else controller.enqueue(new Uint8Array(1));
-    });
-    expect(await lengthOf(server.url)).toBe(2);
-    expect(ended).toEqual(['done']);
-
-    answer = produce((controller) => controller.enqueue(new Uint8Array(65_536)));
+    const endless = new ReadableStream<Uint8Array>(
+      { pull: (controller) => controller.enqueue(new Uint8Array(65_536)), cancel: dropped.resolve },
+      { highWaterMark: 0 },
+    );
+    answer = async () => new Response(pullStream(whenClosed(streamSource(endless), () => ended.push('done'), 300)));
     const socket = connectTcp(Number(new URL(server.url).port), '127.0.0.1');
     socket.on('error', () => {});
     socket.pause();
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
     expect(await dropped.promise).toMatchObject({ code: 'ENCLAVE_TIME_LIMIT' });
-    expect(ended).toEqual(['done', 'done']);
+    expect(ended).toEqual(['done']);
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.resume();
     await closed;
@@ -168,22 +137,18 @@ describe('the HTTP server', () => {
     let text = '';
     socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    const began = performance.now();
     socket.write('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n');
     await closed;
     expect(text).toMatch(/^HTTP\/1\.1 429/u);
-    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   it('ends connections that take long over their headers', async () => {
     const socket = connectTcp(Number(new URL(server.url).port), '127.0.0.1');
     socket.on('error', () => {});
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    const began = performance.now();
     socket.write('POST / HTTP/1.1\r\nhost: x\r\n');
     socket.resume();
     await closed;
-    expect(performance.now() - began).toBeLessThan(9000);
   });
 
   it('survives requests that are none', async () => {

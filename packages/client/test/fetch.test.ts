@@ -3,7 +3,7 @@ import { createReceiptIssuer } from '@fastness/channel';
 import { fromBase64Url, toBase64Url, toHex, utf8Decode, utf8Encode } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import { releaseDigestOf } from '@fastness/model/release';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { actionFor, createClient, type ClientEvent, type ClientOptions } from '../src/index.ts';
 import { streamFrom } from '../../channel/test/support/bytes.ts';
 import { expectCode, failureOf } from '../../channel/test/support/errors.ts';
@@ -556,11 +556,11 @@ describe('a relay that does not answer', () => {
         controller = own;
       },
     });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     await withServer({ answer: () => ({ body }), client: { responseTimeoutMs: 1000 } }, async ({ client }) => {
       const response = await client.fetch(url, post);
-      await new Promise((resolve) => {
-        setTimeout(resolve, 1100);
-      });
+      vi.advanceTimersByTime(1_000_000);
       controller?.enqueue(utf8Encode('late'));
       controller?.close();
       expect(await response.text()).toBe('late');

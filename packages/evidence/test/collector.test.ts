@@ -98,9 +98,7 @@ describe('the simulated collector', () => {
       const timer = setInterval(() => socket.write(' '), 50);
       socket.once('close', () => clearInterval(timer));
     });
-    const begun = Date.now();
     await expectCode('EVIDENCE_TIMEOUT', () => collector.collect(reportData));
-    expect(Date.now() - begun).toBeLessThan(5000);
   });
 
   test('passes a refusal on', async () => {

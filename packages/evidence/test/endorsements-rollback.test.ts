@@ -104,14 +104,15 @@ describe('endorsements from before a revocation', () => {
     await serve(7, later(-1));
     const [slow, quick] = [await source(), await source()];
     await serve(6, later(-2));
-    service.fail({ kind: 'slow', ms: 300 }, { times: 1 });
+    const quickIsDone = Promise.withResolvers<void>();
+    service.fail({ kind: 'held', until: quickIsDone.promise }, { times: 1 });
+    const before = service.requests.length;
     const waiting = slow.get(request);
     // The slow answer is the older list; while it is on its way, the newer one is seen and kept.
-    await new Promise((resolve) => {
-      setTimeout(resolve, 100);
-    });
+    await expect.poll(() => service.requests.length).toBe(before + 1);
     await serve(7, later(-1));
     expect((await quick.get(request)).judgement.number).toBe(7n);
+    quickIsDone.resolve();
     expect(await waiting).toMatchObject({
       from: 'cache',
       judgement: { number: 7n },

@@ -133,9 +133,9 @@ describe('AWS KMS', () => {
   });
 
   it('gives up in time', async () => {
-    const hasty = open(fake, { timeout: 300 });
+    const hasty = open(fake, { timeout: 2500 });
     await hasty.list();
-    fake.service.fail({ kind: 'slow', ms: 3000 }, { times: 1 });
+    fake.service.fail({ kind: 'slow', ms: 6000 }, { times: 1 });
     await expectCode(hasty.unwrap(wrapped, context), 'KEYS_CLOUD_TIMEOUT');
     await hasty[Symbol.asyncDispose]();
   });

@@ -159,9 +159,9 @@ describe('Azure Key Vault', () => {
 
   it('gives up in time, and is ended by its signal', async () => {
     const abort = new AbortController();
-    const hasty = open(fake, { timeout: 700, signal: abort.signal });
+    const hasty = open(fake, { timeout: 2500, signal: abort.signal });
     await hasty.unwrap(wrapped, context);
-    fake.service.fail({ kind: 'slow', ms: 3000 }, { times: 2 });
+    fake.service.fail({ kind: 'slow', ms: 6000 }, { times: 2 });
     await expectCode(hasty.unwrap(wrapped, context), 'KEYS_CLOUD_TIMEOUT');
     const waiting = hasty.unwrap(wrapped, context);
     abort.abort();

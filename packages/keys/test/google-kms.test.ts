@@ -199,9 +199,9 @@ describe('Google Cloud KMS', () => {
 
   it('gives up in time, and is ended by its signal', async () => {
     const abort = new AbortController();
-    const hasty = await open(fake, { timeout: 1000, signal: abort.signal });
+    const hasty = await open(fake, { timeout: 2500, signal: abort.signal });
     await hasty.list();
-    fake.service.fail({ kind: 'slow', ms: 5000 }, { times: 2 });
+    fake.service.fail({ kind: 'slow', ms: 6000 }, { times: 2 });
     await expectCode(hasty.unwrap(wrapped, context), 'KEYS_CLOUD_TIMEOUT');
     const waiting = hasty.unwrap(wrapped, context);
     abort.abort();
@@ -210,7 +210,7 @@ describe('Google Cloud KMS', () => {
   });
 
   it('tries again what was no answer of the service, until the time is over', async () => {
-    const hasty = await open(fake, { timeout: 1500 });
+    const hasty = await open(fake, { timeout: 3000 });
     await hasty.list();
     const portal = { kind: 'instead', answer: { body: '<html>a portal</html>' } } as const;
     fake.service.fail(portal, { times: 1 });

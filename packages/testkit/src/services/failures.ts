@@ -8,6 +8,8 @@ export type ServiceFailure =
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string }
   /** Waits before it answers properly. */
   | { readonly kind: 'slow'; readonly ms: number }
+  /** Answers properly once that is settled. */
+  | { readonly kind: 'held'; readonly until: Promise<unknown> }
   /** Sends the head at once and the body a byte at a time, `ms` apart. */
   | { readonly kind: 'trickle'; readonly ms: number }
   /** Sends this many bytes; `declared` says so in the head first. */
@@ -38,6 +40,10 @@ export async function failWith(failure: ServiceFailure, response: ServerResponse
     }
     case 'slow':
       await delay(failure.ms);
+      send(response, answer);
+      return;
+    case 'held':
+      await failure.until;
       send(response, answer);
       return;
     case 'trickle':
