@@ -11,6 +11,7 @@ import { startVsockProxy } from '../../apps/cli/src/support/vsock-proxy.ts';
 import { openKernel } from '../../apps/enclave/src/init/kernel.ts';
 import { configureNetwork } from '../../apps/enclave/src/init/network.ts';
 import { openWays, receiveModel } from '../../apps/enclave/src/init/parent.ts';
+import { vsockStream, withStream } from '../../packages/evidence/src/devices/vsock-exchange.ts';
 import { ANY_CID, connectTo, HEARTBEAT_PORT, listenOn, vsockAddress } from '../../apps/enclave/src/vsock/index.ts';
 
 provideErrors(errorRegistry);
@@ -19,6 +20,7 @@ process.on('exit', () => kernel.powerOff());
 
 /** VMADDR_CID_LOCAL: this machine, where vsock_loopback is loaded. */
 const LOCAL = 1;
+const QGS_PORT = 4050;
 const ports = { enclave: 7802, broker: 7801, model: 7803 };
 const outside = { clients: 8802, broker: 8801 };
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -111,6 +113,20 @@ async function main(): Promise<void> {
   await proxy.close();
   const closed = await refused(connectTo(vsockAddress(LOCAL, ports.model)));
   say('nothing listens when the proxy is closed', closed.code === 'VSOCK_UNREACHABLE', closed.detail);
+
+  // The collector of TDX quotes asks the host's service in this way.
+  const service = createTcpServer((socket) => {
+    socket.once('data', (question) => socket.end(Buffer.concat([question, new Uint8Array(100_000)])));
+  });
+  await listenOn(service, vsockAddress(ANY_CID, QGS_PORT));
+  const got = await withStream(vsockStream(LOCAL, QGS_PORT), 60_000, async ({ send, receive }) => {
+    await send(Uint8Array.of(1, 2, 3));
+    return await receive(100_003);
+  });
+  say('a service of the host answers', got[2] === 3 && got.length === 100_003, `${got.length} bytes`);
+  const silent = await refused(withStream(vsockStream(LOCAL, 4242), 60_000, ({ receive }) => receive(1)));
+  say('no service of the host', silent.code === 'EVIDENCE_UNREACHABLE', silent.detail);
+  service.close();
   say('done', true);
 }
 

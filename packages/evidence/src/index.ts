@@ -26,6 +26,8 @@ export { openNvidiaGpus, type NvidiaGpus } from './devices/nvidia/gpus.ts';
 export { NVATTEST_COMMAND, openNvattest, type NvattestOptions } from './devices/nvidia/nvattest.ts';
 export type { NvmlGpu, NvmlOptions, NvmlSettings } from './devices/nvidia/nvml.ts';
 export { openSevGuest, SEV_GUEST_DEVICE, type SevGuestOptions } from './devices/sev-guest.ts';
+export { openTdxGuest, TDX_GUEST_DEVICE, type TdxGuestOptions } from './devices/tdx-guest.ts';
+export type { StreamAddress } from './devices/vsock-exchange.ts';
 export {
   openTdxRtmr,
   TDX_RTMR_FILE,

@@ -5,6 +5,7 @@ import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
 import { GRAMINE_ATTESTATION, openGramine } from './gramine.ts';
 import { NSM_DEVICE, openNsm } from './nsm.ts';
 import { openSevGuest, SEV_GUEST_DEVICE } from './sev-guest.ts';
+import { openTdxGuest, TDX_GUEST_DEVICE } from './tdx-guest.ts';
 import { openTpmCollector, TPM_DEVICE } from './tpm.ts';
 
 /** A kind of device that can be the root of trust of a machine. */
@@ -24,6 +25,10 @@ export const cpuDevices: readonly DeviceKind[] = Object.freeze([
   {
     name: `SEV-SNP (${SEV_GUEST_DEVICE})`,
     open: async () => ((await isUsable(SEV_GUEST_DEVICE)) ? openSevGuest() : undefined),
+  },
+  {
+    name: `TDX (${TDX_GUEST_DEVICE})`,
+    open: async () => ((await isUsable(TDX_GUEST_DEVICE)) ? await openTdxGuest() : undefined),
   },
   { name: `SGX under Gramine (${GRAMINE_ATTESTATION})`, open: () => openGramine() },
   {

@@ -16,10 +16,9 @@ export interface DeviceFinding {
   readonly role?: 'device' | 'alone';
   /**
    * `usable`: evidence can be collected. `missing`: there is none, or its driver is not loaded. `not-permitted`: it is there,
-   * and this user may not use it. `not-working`: it is there and does not do what it should. `not-used`: it is there, and
-   * this version collects nothing from it.
+   * and this user may not use it. `not-working`: it is there and does not do what it should.
    */
-  readonly state: 'usable' | 'missing' | 'not-permitted' | 'not-working' | 'not-used';
+  readonly state: 'usable' | 'missing' | 'not-permitted' | 'not-working';
   readonly detail: string;
   /** What to do about it, one step a line. */
   readonly next: readonly string[];

@@ -7,7 +7,6 @@ const marks = Object.freeze({
   missing: '–',
   'not-permitted': '✗',
   'not-working': '✗',
-  'not-used': '–',
 } satisfies Record<DeviceFinding['state'], string>);
 
 const words = Object.freeze({
@@ -15,7 +14,6 @@ const words = Object.freeze({
   missing: 'missing',
   'not-permitted': 'not permitted',
   'not-working': 'not working',
-  'not-used': 'not used',
 } satisfies Record<DeviceFinding['state'], string>);
 
 /** An examination as lines for people. */

@@ -8,7 +8,9 @@ import {
   openGramine,
   openNsm,
   openSevGuest,
+  openTdxGuest,
   SEV_GUEST_DEVICE,
+  TDX_GUEST_DEVICE,
   type Collector,
 } from '@fastness/evidence';
 import { accessOf, faultOf, type DeviceFinding } from './device.ts';
@@ -40,7 +42,13 @@ export async function processorDevices(root: string): Promise<readonly DeviceFin
     }),
     olderDevice({
       kind: 'TDX guest device',
-      path: join(root, '/dev/tdx_guest'),
+      path: join(root, TDX_GUEST_DEVICE),
+      open: async (path) => {
+        const collector = await openTdxGuest({ path });
+        // Whether the host's service answers only a quote tells: this one is for nobody.
+        await collector.collect(new Uint8Array(64));
+        return collector;
+      },
       missing: ['Made by the driver: `modprobe tdx_guest`, in a TDX guest with Linux 6.2 or later.'],
     }),
     gramine(join(root, GRAMINE_ATTESTATION)),
@@ -115,15 +123,12 @@ async function olderDevice(device: {
   readonly kind: string;
   readonly path: string;
   readonly missing: readonly string[];
-  /** Absent: this version collects nothing from it. */
-  readonly open?: (path: string) => Promise<Collector | undefined>;
+  readonly open: (path: string) => Promise<Collector | undefined>;
 }): Promise<DeviceFinding> {
   const { kind, path, missing, open } = device;
   const state = await accessOf(path);
   if (state === 'missing') return { kind, path, state, detail: 'There is none.', next: missing };
   if (state === 'not-permitted')
     return { kind, path, state, detail: 'This user may not read and write it.', next: forRoot(path) };
-  if (open !== undefined)
-    return await opened({ kind, path }, () => open(path), { detail: 'There is none.', next: missing });
-  return { kind, path, state: 'not-used', detail: 'It is there; this version collects nothing from it.', next: [] };
+  return await opened({ kind, path }, () => open(path), { detail: 'There is none.', next: missing });
 }
