@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { attack, attackers } from './traffic/attack.ts';
 import { boostedTrees, logistic } from './traffic/classifiers.ts';
-import { prompts } from './traffic/prompts.ts';
+import { promptsFrom } from './traffic/prompts.ts';
 import {
   areaUnderPrecisionRecall,
   areaUnderRoc,
@@ -138,9 +139,11 @@ describe('the attack', () => {
     const long = featuresOf({ requestBytes: 1, arrivals: Array.from({ length: 99 }, (_, at) => ({ at, bytes: at })) });
     expect(short).toHaveLength(long.length);
     expect(short.every(Number.isFinite)).toBe(true);
-    const made = prompts(900);
-    expect(prompts(900)).toEqual(made);
-    expect(new Set(made.map(({ text }) => text)).size).toBeGreaterThan(800);
+    const lines = readFileSync(new URL('../models/triage/heldout.jsonl', import.meta.url), 'utf8');
+    const made = promptsFrom(lines + lines);
+    expect(promptsFrom(lines)).toEqual(made);
+    expect(new Set(made.map(({ text }) => text)).size).toBe(made.length);
+    expect(made.length).toBeGreaterThan(270);
     const share = made.filter(({ positive }) => positive).length / made.length;
     expect(share).toBeGreaterThan(0.45);
     expect(share).toBeLessThan(0.6);

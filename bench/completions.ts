@@ -1,3 +1,5 @@
+import { median } from './support.ts';
+
 /** A way to the model: through the channel, or plain through the same relay. */
 export type Send = (path: string, body: string) => Promise<Response>;
 
@@ -12,6 +14,8 @@ export interface Answer {
   readonly laterCharacters: number;
   /** When the body had closed, which with the channel includes the receipt. */
   readonly wholeMs: number;
+  /** Of the body, as it is before it is sealed. */
+  readonly bodyBytes: number;
 }
 
 /** Carries a request to bench/plain-server.ts through a relay, which sees one path and one media type. */
@@ -56,8 +60,10 @@ export async function ask(send: Send, path: string, question: object): Promise<A
   let firstRead = 0;
   let reads = 0;
   let rest = '';
+  let bodyBytes = 0;
   for await (const bytes of response.body as AsyncIterable<Uint8Array>) {
     reads += 1;
+    bodyBytes += bytes.length;
     const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
@@ -76,5 +82,31 @@ export async function ask(send: Send, path: string, question: object): Promise<A
     }
   }
   if (firstTokenMs === undefined || tokens === 0) throw new Error('The answer is empty.');
-  return { text, tokens, firstTokenMs, lastTextMs, laterCharacters, wholeMs: performance.now() - sent };
+  return { text, tokens, firstTokenMs, lastTextMs, laterCharacters, wholeMs: performance.now() - sent, bodyBytes };
+}
+
+/** What the readers of answers that were asked for together saw. */
+export interface Sample {
+  /** From the first text of any stream to the last of any: what streaming is about. */
+  readonly streaming: number;
+  /** From sending to the last text: time to the first token included. */
+  readonly overall: number;
+  readonly firstTokenMs: number;
+  /** From the last text to the end of the body, when the answer is proved. */
+  readonly provedMs: number;
+}
+
+export function sampleOf(answers: readonly Answer[]): Sample {
+  const first = Math.min(...answers.map(({ firstTokenMs }) => firstTokenMs));
+  const last = Math.max(...answers.map(({ lastTextMs }) => lastTextMs));
+  const tokens = answers.reduce((sum, answer) => sum + answer.tokens, 0);
+  const later = answers.reduce((sum, { tokens: made, laterCharacters, text }) => {
+    return sum + (made * laterCharacters) / text.length;
+  }, 0);
+  return {
+    streaming: later / ((last - first) / 1e3),
+    overall: tokens / (last / 1e3),
+    firstTokenMs: median(answers.map(({ firstTokenMs }) => firstTokenMs)),
+    provedMs: median(answers.map(({ wholeMs, lastTextMs }) => wholeMs - lastTextMs)),
+  };
 }

@@ -3,7 +3,7 @@
 import { clientOf } from '../attacks/support/client.ts';
 import { mustRun } from '../attacks/support/cli.ts';
 import { createWorld, defaultModel } from '../attacks/support/world.ts';
-import { ask, plainSend, sealedSend, type Answer, type Send } from './completions.ts';
+import { ask, plainSend, sampleOf, sealedSend, type Sample, type Send } from './completions.ts';
 import { ehbpSend } from './ehbp.ts';
 import { enclaveBelow, factsOf } from './enclave-process.ts';
 import { startPlain } from './plain-process.ts';
@@ -20,31 +20,6 @@ const idleSessions = 200;
 const question = { model: 'triage', prompt: 'and '.repeat(90) };
 /** Tokens of one stream: fewer where many share the engine. */
 const tokensFor = (count: number): number => (count > 8 ? 120 : 300);
-
-interface Sample {
-  /** From the first text of any stream to the last of any: what streaming is about. */
-  readonly streaming: number;
-  /** From sending to the last text: time to the first token included. */
-  readonly overall: number;
-  readonly firstTokenMs: number;
-  /** From the last text to the end of the body, when the answer is proved. */
-  readonly provedMs: number;
-}
-
-const sampleOf = (answers: readonly Answer[]): Sample => {
-  const first = Math.min(...answers.map(({ firstTokenMs }) => firstTokenMs));
-  const last = Math.max(...answers.map(({ lastTextMs }) => lastTextMs));
-  const tokens = answers.reduce((sum, answer) => sum + answer.tokens, 0);
-  const later = answers.reduce((sum, { tokens: made, laterCharacters, text }) => {
-    return sum + (made * laterCharacters) / text.length;
-  }, 0);
-  return {
-    streaming: later / ((last - first) / 1e3),
-    overall: tokens / (last / 1e3),
-    firstTokenMs: median(answers.map(({ firstTokenMs }) => firstTokenMs)),
-    provedMs: median(answers.map(({ wholeMs, lastTextMs }) => wholeMs - lastTextMs)),
-  };
-};
 
 const together = (send: Send, count: number) => async (): Promise<Sample> =>
   sampleOf(

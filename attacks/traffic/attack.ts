@@ -1,5 +1,5 @@
 import { boostedTrees, logistic, type Learn } from './classifiers.ts';
-import { randomFrom, type Scored } from './scores.ts';
+import { randomFrom, shuffled, type Scored } from './scores.ts';
 import { featuresOf, type Labelled } from './trace.ts';
 
 /** Two families: one that draws a line, one that does not need any. */
@@ -57,13 +57,4 @@ function ranked<Row>(judged: readonly { row: Row; score: number }[]): { row: Row
     start = end;
   }
   return judged.map(({ row, score }) => ({ row, rank: ranks.get(score) ?? 0 }));
-}
-
-function shuffled<T>(values: readonly T[], random: () => number): T[] {
-  const result = [...values];
-  for (let index = result.length - 1; index > 0; index -= 1) {
-    const other = Math.floor(random() * (index + 1));
-    [result[index], result[other]] = [result[other] as T, result[index] as T];
-  }
-  return result;
 }

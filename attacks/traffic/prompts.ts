@@ -1,39 +1,45 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { randomFrom } from './scores.ts';
+import { randomFrom, shuffled } from './scores.ts';
 
 export interface Prompt {
   readonly text: string;
   readonly positive: boolean;
-  /** The note that it was made from. */
+  /** What is never on both sides of a split: the note itself. */
   readonly group: string;
 }
 
 /** The topic that is looked for: any of five specialities, against the five others. */
 const looked = new Set(['mental', 'infectious', 'renal', 'gastro', 'allergy']);
-const file = fileURLToPath(new URL('../../models/triage/heldout.jsonl', import.meta.url));
+const generator = fileURLToPath(new URL('../../models/triage/generate.py', import.meta.url));
+const seed = 20_261_123;
 
 /**
- * Notes that the default model was not trained on, each in several versions with other numbers (ages, vital signs, days), in
- * an order that is the same every time.
+ * So many notes that the default model was not trained on, no two alike, the same ones in the same order every time. What a
+ * note was drawn for is a property of its text, so that none of these can have been learnt from. Needs Python 3, no packages.
  */
 export function prompts(count: number): Prompt[] {
-  const random = randomFrom(20_261_123);
-  const notes = readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { note: string; answer: string; prompt: string })
-    .map(({ note, answer, prompt }) => ({ note, prompt, system: /system=([a-z]+)/u.exec(answer)?.[1] ?? 'unknown' }))
-    .filter(({ system }) => system !== 'unknown');
-  return Array.from({ length: count }, (_, index) => {
-    const { note, prompt, system } = notes[index % notes.length] ?? { note: '', prompt: '', system: '' };
-    const text =
-      index < notes.length
-        ? note
-        : note.replaceAll(/\d+/gu, (digits) => {
-            const changed = Number(digits) * (0.9 + random() * 0.2);
-            return String(Math.max(1, Math.round(changed)));
-          });
-    return { text, positive: looked.has(system), group: prompt };
+  // One in twenty or so is no note of a patient, or was drawn before.
+  const drawn = String(Math.ceil(count * 1.2) + 50);
+  const lines = execFileSync('python3', [generator, '--count', drawn, '--seed', String(seed)], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
   });
+  const made = promptsFrom(lines);
+  if (made.length < count) throw new RangeError(`${made.length} notes instead of ${count}.`);
+  return made.slice(0, count);
+}
+
+/** The notes in lines of JSON as the model's generator writes them, each once, in an order that says nothing. */
+export function promptsFrom(lines: string): Prompt[] {
+  const systems = new Map(
+    lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { note: string; answer: string })
+      .map(({ note, answer }) => [note, /system=([a-z]+)/u.exec(answer)?.[1] ?? 'unknown'] as const)
+      .filter(([, system]) => system !== 'unknown'),
+  );
+  const notes = [...systems].map(([text, system]) => ({ text, positive: looked.has(system), group: text }));
+  return shuffled(notes, randomFrom(seed));
 }

@@ -92,3 +92,13 @@ export function bootstrapInterval(
   const at = (share: number): number => values[Math.round(share * (values.length - 1))] ?? Number.NaN;
   return [at(0.025), at(0.975)];
 }
+
+/** A copy in an order of chance. */
+export function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  const result = [...values];
+  for (let index = result.length - 1; index > 0; index -= 1) {
+    const other = Math.floor(random() * (index + 1));
+    [result[index], result[other]] = [result[other] as T, result[index] as T];
+  }
+  return result;
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FramePacker } from '../src/serve/traffic/frame-packer.ts';
 import { nextStep, type Pace } from '../src/serve/traffic/pace.ts';
-import { roundedFrames, shapeOf, type TrafficShape } from '../src/serve/traffic/shape.ts';
+import { leastFramesFor, roundedFrames, shapeOf, type TrafficShape } from '../src/serve/traffic/shape.ts';
 import { shapedStream, type EventSink } from '../src/serve/traffic/shaped-stream.ts';
 import { shapedAnswer } from '../src/serve/traffic/whole-answer.ts';
 
@@ -36,14 +36,22 @@ async function framesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array[
   return frames;
 }
 
-const streamOf = (produce: (sink: EventSink) => Promise<void>, pace: Pace, shape = strict) =>
-  shapedStream({ shape, textEvent, produce, cancel: () => {}, pace });
+const streamOf = (produce: (sink: EventSink) => Promise<void>, pace: Pace, maxTokens: number | undefined = 1) =>
+  shapedStream({ shape: strict, maxTokens, textEvent, produce, cancel: () => {}, pace });
 
 describe('the number of frames', () => {
   it('is rounded up, in steps that a profile states', () => {
-    expect([1, 4, 5, 8, 9, 17, 100].map((count) => roundedFrames(count, strict))).toEqual([4, 4, 8, 8, 16, 32, 128]);
+    expect([1, 8, 9, 16, 17, 100].map((count) => roundedFrames(count, strict))).toEqual([8, 8, 16, 16, 32, 128]);
     const balanced = shapeOf('balanced') as TrafficShape;
     expect([1, 2, 3, 5, 9, 17, 33].map((count) => roundedFrames(count, balanced))).toEqual([2, 2, 3, 5, 10, 20, 40]);
+  });
+
+  it('is decided by what the request allows where the profile is strict, and by the answer where it is not', () => {
+    expect([1, 64, 65, 128, 300, 2048, undefined].map((tokens) => leastFramesFor(strict, tokens))).toEqual([
+      8, 8, 16, 16, 64, 256, 32,
+    ]);
+    const balanced = shapeOf('balanced') as TrafficShape;
+    expect([1, 2048, undefined].map((tokens) => leastFramesFor(balanced, tokens))).toEqual([2, 2, 2]);
   });
 
   it('can be slowed down by a configuration and not sped up', () => {
@@ -84,25 +92,26 @@ describe('packing frames', () => {
 });
 
 describe('a shaped stream', () => {
-  it('looks the same for answers of all lengths below a step, made at once or slowly', async () => {
+  it('looks the same for answers of all lengths that the request allows, made at once or slowly', async () => {
     const seen = new Set<string>();
-    for (const text of ['a', 'word '.repeat(20), 'word '.repeat(500)]) {
+    for (const text of ['a', 'word '.repeat(20), 'word '.repeat(600)]) {
       for (const pieces of [[text], [text.slice(0, 1), text.slice(1, 2), text.slice(2)]]) {
         const pace = virtualPace();
-        const stream = streamOf(async (sink) => {
-          for (const piece of pieces) await sink.text(piece);
-          await sink.event('data: [DONE]\n\n');
-        }, pace);
+        const stream = streamOf(
+          async (sink) => {
+            for (const piece of pieces) await sink.text(piece);
+            await sink.event('data: [DONE]\n\n');
+          },
+          pace,
+          128,
+        );
         const frames = await framesOf(stream);
         expect(textOf(frames.map(decode).join(''))).toBe(text);
         seen.add(JSON.stringify([frames.map(({ length }) => length), pace.waits]));
       }
     }
     expect([...seen]).toEqual([
-      JSON.stringify([
-        [1024, 1024, 1024, 1024],
-        [50, 50, 50],
-      ]),
+      JSON.stringify([Array.from({ length: 16 }, () => 512), Array.from({ length: 15 }, () => 50)]),
     ]);
   });
 
@@ -165,6 +174,7 @@ describe('a shaped stream', () => {
       const ended = Promise.withResolvers<void>();
       const stream = shapedStream({
         shape: strict,
+        maxTokens: undefined,
         textEvent,
         produce: async (sink) => {
           await sink.text(text);

@@ -9,6 +9,7 @@ import type {
   ToolCall,
   ToolCallPart,
 } from '../../engine/engine.ts';
+import { realPace } from '../traffic/pace.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 import { jsonResponse } from './padding.ts';
@@ -29,10 +30,16 @@ export async function chatCompletion(
   const messages = messagesOf(request, context.limits.messages);
   const extras = extrasOf(context.engine, request);
   const options = {
-    ...optionsOf(context, request, request.max_completion_tokens ?? request.max_tokens, scope),
+    ...optionsOf(context, request, scope),
     ...(extras === undefined ? {} : { extras }),
   };
-  return respond(context, request, scope, metered(await started(() => chat(messages, options), scope), scope), 'chat');
+  const items = await begun(
+    context,
+    request,
+    scope,
+    started(() => chat(messages, options), scope),
+  );
+  return respond(context, request, scope, metered(items, scope), 'chat');
 }
 
 /** POST /v1/completions. */
@@ -44,14 +51,39 @@ export async function textCompletion(
   const complete = context.engine.complete;
   if (complete === undefined) throw cannot(context.engine, 'generate');
   const prompt = typeof request.prompt === 'string' ? request.prompt : request.prompt[0];
-  const options = optionsOf(context, request, request.max_tokens, scope);
-  return respond(
+  const options = optionsOf(context, request, scope);
+  const items = await begun(
     context,
     request,
     scope,
-    metered(await started(() => complete(prompt, options), scope), scope),
-    'text',
+    started(() => complete(prompt, options), scope),
   );
+  return respond(context, request, scope, metered(items, scope), 'text');
+}
+
+/**
+ * A generation that began. A stream of a length that its request decides does not wait for it past its first step: how long a
+ * prompt takes to read would show in when the answer begins. What fails later is an event of the stream.
+ */
+async function begun(
+  { shape }: ApiContext,
+  { stream }: ChatRequest | CompletionRequest,
+  { signal }: RequestScope,
+  items: Promise<AsyncIterable<GenerationItem>>,
+): Promise<AsyncIterable<GenerationItem>> {
+  if (shape?.tokensPerFrame === undefined || stream !== true) return items;
+  const waited = new AbortController();
+  // Half a step, so that the answer is in time for the whole one.
+  const step = realPace.wait(shape.startMs / 2, AbortSignal.any([signal, waited.signal]));
+  try {
+    return (await Promise.race([items, step])) ?? later(items);
+  } finally {
+    waited.abort();
+  }
+}
+
+async function* later(items: Promise<AsyncIterable<GenerationItem>>): AsyncGenerator<GenerationItem, void> {
+  yield* await items;
 }
 
 /** Counts for the tenant what the engine makes, and hands on what belongs to an answer. */
@@ -115,12 +147,19 @@ function extrasOf(engine: Engine, request: ChatRequest): ChatExtras | undefined 
   return Object.keys(extras).length === 0 ? undefined : extras;
 }
 
+/** The tokens that a request allows, where it says so. */
+function limitOf(request: ChatRequest | CompletionRequest): number | undefined {
+  const limit =
+    'max_completion_tokens' in request ? (request.max_completion_tokens ?? request.max_tokens) : request.max_tokens;
+  return limit ?? undefined;
+}
+
 function optionsOf(
   { limits, shape }: ApiContext,
   request: ChatRequest | CompletionRequest,
-  maxTokens: number | null | undefined,
   { signal, pass: { tenant } }: RequestScope,
 ): GenerateOptions {
+  const maxTokens = limitOf(request);
   if ((maxTokens ?? 0) > limits.maxTokens) throw refused('max_tokens', `is more than ${limits.maxTokens}`);
   const [random = 0] = globalThis.crypto.getRandomValues(new Uint32Array(1));
   return {
@@ -165,7 +204,8 @@ async function respond(
     const withUsage = request.stream_options?.include_usage === true;
     const format = streamFormat({ ...head, object: shape.chunk }, kind, withUsage);
     const { signal, cancel, done } = scope;
-    return eventStream({ items, format, signal, cancel, done, shape: context.shape });
+    const maxTokens = limitOf(request);
+    return eventStream({ items, format, signal, cancel, done, shape: context.shape, maxTokens });
   }
   let text = '';
   const calls: ToolCall[] = [];

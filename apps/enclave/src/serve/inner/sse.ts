@@ -24,6 +24,8 @@ export interface EventStreamOptions {
   readonly done: () => void;
   /** Undefined: events leave as the engine makes them, and an observer counts them. */
   readonly shape: TrafficShape | undefined;
+  /** What the request allows, where it says so. */
+  readonly maxTokens: number | undefined;
 }
 
 const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
@@ -39,7 +41,7 @@ export function eventStream(options: EventStreamOptions): Response {
  * watches does not see which answers failed, who reads cannot take it for an answer.
  */
 function shaped(options: EventStreamOptions, shape: TrafficShape): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { items, format, signal, cancel, done } = options;
+  const { items, format, signal, cancel, done, maxTokens } = options;
   const iterator = items[Symbol.asyncIterator]();
   const generate = async (sink: EventSink): Promise<void> => {
     await sink.event(format.start);
@@ -65,7 +67,7 @@ function shaped(options: EventStreamOptions, shape: TrafficShape): ReadableStrea
       await iterator.return?.().catch(() => undefined);
     }
   };
-  return shapedStream({ shape, textEvent: (text) => format.delta(text), produce, cancel });
+  return shapedStream({ shape, maxTokens, textEvent: (text) => format.delta(text), produce, cancel });
 }
 
 /** Without a shape a failure cuts the stream, after the event that explains it. */

@@ -1,6 +1,6 @@
 import { FramePacker } from './frame-packer.ts';
 import { realPace, type Pace } from './pace.ts';
-import { roundedFrames, type TrafficShape } from './shape.ts';
+import { leastFramesFor, roundedFrames, type TrafficShape } from './shape.ts';
 
 /** Frames whose text the engine may be ahead of its reader; then it waits. */
 const AHEAD_FRAMES = 8;
@@ -14,16 +14,18 @@ export interface EventSink {
 /**
  * A stream of server-sent events as an observer may see it: frames of one size at one pace, from the first to a number of
  * them that is rounded up. What the producer has not made yet leaves empty frames, what it made too early waits, and where
- * the answer ends nothing changes until the rounded number is reached. A producer that fails has put its error into the
+ * the answer ends nothing changes until the number is reached that its limit or its length is rounded up to. A producer that fails has put its error into the
  * stream as an event, and then it is an end like any other.
  *
  * Late by more than one frame, because a reader paused or the machine did, the pace starts anew: nothing is made up for.
  * Not hidden: the rounded number, a reader who goes away, and stalls of the whole process.
+ * @param options.maxTokens what the request allows, where it says so
  * @param options.produce runs once the stream is read; must not throw
  * @param options.cancel called when the reader goes away
  */
 export function shapedStream(options: {
   readonly shape: TrafficShape;
+  readonly maxTokens: number | undefined;
   readonly textEvent: (text: string) => string;
   readonly produce: (sink: EventSink) => Promise<void>;
   readonly cancel: (reason: unknown) => void | Promise<void>;
@@ -47,6 +49,7 @@ export function shapedStream(options: {
       return whenRoom();
     },
   };
+  const least = leastFramesFor(shape, options.maxTokens);
   let produced = false;
   let sent = 0;
   let last: number | undefined;
@@ -66,7 +69,7 @@ export function shapedStream(options: {
         controller.enqueue(packer.frame());
         sent += 1;
         room?.();
-        if (produced && packer.empty) last ??= roundedFrames(sent, shape);
+        if (produced && packer.empty) last ??= roundedFrames(Math.max(sent, least), shape);
         if (sent === last) controller.close();
       },
       async cancel(reason) {
