@@ -19,7 +19,7 @@ const idleSessions = 200;
 /** Sends the model round in circles, in a batch as well. */
 const question = { model: 'triage', prompt: 'and '.repeat(90) };
 /** Tokens of one stream: fewer where many share the engine. */
-const tokensFor = (count: number): number => (count > 8 ? 120 : 300);
+const tokensFor = (count: number): number => (count > 8 ? 100 : count > 1 ? 240 : 400);
 
 const together = (send: Send, count: number) => async (): Promise<Sample> =>
   sampleOf(

@@ -26,7 +26,7 @@ const server = createServer((incoming, outgoing) => {
       outgoing.write(bytes);
     });
     response.once('end', () => {
-      if (id !== undefined) process.send?.({ id, trace: { requestBytes, arrivals } });
+      if (id !== undefined && incoming.url === '/ohttp') process.send?.({ id, trace: { requestBytes, arrivals } });
       outgoing.end();
     });
     response.once('error', () => outgoing.destroy());
