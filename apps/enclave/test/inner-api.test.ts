@@ -131,6 +131,37 @@ describe.skipIf(!hasModels)('the inner API over llama', () => {
     }
   });
 
+  it('begins a strict stream before the engine has read the prompt, and looks the same when it then fails', async () => {
+    const shape = { ...(shapeOf('strict') as TrafficShape), frameMs: 1 };
+    const frames: number[] = [];
+    for (const fails of [false, true]) {
+      const read = Promise.withResolvers<void>();
+      const slow: Engine = {
+        ...engine,
+        chat: async (messages, options) => {
+          await read.promise;
+          return (engine.chat as NonNullable<Engine['chat']>)(messages, options);
+        },
+      };
+      const { post } = clientOf(slow, { shape });
+      const body = { model: 'triage', messages: [user], stream: true, max_tokens: 200, temperature: 0 };
+      const response = await post('/v1/chat/completions', body);
+      expect(response.status).toBe(200);
+      if (fails) read.reject(new FastnessError('ENCLAVE_ENGINE_FAILED'));
+      else read.resolve();
+      const text = await response.text();
+      expect(text.includes('data: [DONE]')).toBe(!fails);
+      expect(text.includes('"error"')).toBe(fails);
+      frames.push(text.length / shape.frameBytes);
+    }
+    expect(Math.min(...frames)).toBeGreaterThanOrEqual(32);
+    expect(frames.map((count) => Math.log2(count) % 1)).toEqual([0, 0]);
+    // What the request gets wrong is known before, and said as ever.
+    const { post } = clientOf(engine, { shape });
+    const refused = await post('/v1/chat/completions', { model: 'triage', messages: [user], stream: true, n: 2 });
+    expect(refused.status).toBe(400);
+  });
+
   it('completes a text, streamed and not', async () => {
     const { sdk } = clientOf(engine);
     const request = { model: 'triage', prompt: 'level=3 | ', max_tokens: 12, temperature: 0 };
