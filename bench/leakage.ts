@@ -56,7 +56,7 @@ const ways: readonly Way[] = [
   },
   { name: 'off, 8 tokens an event', traffic: 'off', args: [], lanes: 2, traces: few },
   { name: 'balanced', traffic: 'balanced', args: [], lanes: 4, traces: few },
-  { name: 'strict', traffic: 'strict', args: [], lanes: 12, traces: wanted },
+  { name: 'strict', traffic: 'strict', args: [], lanes: 14, traces: wanted },
 ];
 
 interface Run {
