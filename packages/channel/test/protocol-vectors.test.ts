@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { verifyRelease } from '@fastness/model/release';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { protocolVectors } from '../../../scripts/protocol-vectors.ts';
+import { makePackage, now, owner, quorum } from '../../model/test/release-package-support.ts';
 import {
   hashOf,
   hkdfExpand,
@@ -13,6 +15,7 @@ import {
   open,
   openChunks,
   readMessage,
+  readRelease,
   Recipient,
 } from './support/second-reader.ts';
 
@@ -248,6 +251,22 @@ it('a reader of docs/protocol.md alone writes receipts, lease and succession as 
   const leased = of.map((value, at) => [at + 1, value] as const);
   expect(isSigned(lease.token, 'lease', leased, known.brokerKey)).toBe(true);
   expect(isSigned(succession.token, 'succession', [[1, succession.keyConfigDigest]], known.receiptKey)).toBe(true);
+});
+
+it('a reader of docs/protocol.md alone takes the releases that are taken here, and no other', async () => {
+  const given = makePackage();
+  const keys = quorum.approvers.map(({ id, publicKey }) => [id, publicKey] as const);
+  const approvers = Object.fromEntries(keys);
+  const verified = await verifyRelease({ package: given, ownerKeys: [owner.spki], quorum, now });
+  const seen = readRelease(given, [owner.spki], approvers);
+  expect(seen.digest).toEqual(Buffer.from(verified.releaseDigest));
+  expect(seen.approvedBy.toSorted()).toEqual(verified.approvedBy);
+  expect(() => readRelease(given, [approvers['ada'] ?? owner.spki], approvers)).toThrow('not signed');
+  expect(() => readRelease({ ...given, release: `${given.release} ` }, [owner.spki], approvers)).toThrow(
+    'release.json',
+  );
+  const swapped = { ...approvers, ada: approvers['grace'] ?? owner.spki };
+  expect(() => readRelease(given, [owner.spki], swapped)).toThrow('not signed');
 });
 
 it('a reader of docs/protocol.md alone pads as the page says', () => {

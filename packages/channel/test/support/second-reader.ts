@@ -273,3 +273,75 @@ export function isSigned(
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   return token.equals(Buffer.concat(written)) && verify(null, signed, key, signature);
 }
+
+interface Envelope {
+  readonly payload: string;
+  readonly payloadType: string;
+  readonly signatures: readonly { readonly sig: string }[];
+}
+
+/** The payload of a DSSE envelope that one of `keys` (SubjectPublicKeyInfo DER) signed. */
+function dssePayload({ payload, payloadType, signatures }: Envelope, keys: readonly Uint8Array[]): Buffer {
+  const body = Buffer.from(payload, 'base64');
+  const signed = Buffer.concat([text(`DSSEv1 ${text(payloadType).length} ${payloadType} ${body.length} `), body]);
+  const hashes: Readonly<Record<string, string>> = { prime256v1: 'sha256', secp384r1: 'sha384', secp521r1: 'sha512' };
+  const fits = (spki: Uint8Array, { sig }: { readonly sig: string }): boolean => {
+    const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    const hash = hashes[key.asymmetricKeyDetails?.namedCurve ?? ''] ?? null;
+    return verify(hash, signed, key, Buffer.from(sig, 'base64'));
+  };
+  if (!signatures.some((signature) => keys.some((key) => fits(key, signature)))) throw new Error('not signed');
+  return body;
+}
+
+/**
+ * What section 1.5 has a client check of a release, less dates and versions. Returns its digest and who approved it.
+ * @throws when the owner's signature, the texts or an approval are not right
+ */
+export function readRelease(
+  given: {
+    readonly bundle: string;
+    readonly manifest: string;
+    readonly release: string;
+    readonly approvals: readonly string[];
+  },
+  ownerKeys: readonly Uint8Array[],
+  approvers: Readonly<Record<string, Uint8Array>>,
+): { readonly digest: Buffer; readonly approvedBy: string[] } {
+  const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+  const { dsseEnvelope } = JSON.parse(given.bundle) as { dsseEnvelope: Envelope };
+  const payload = dssePayload(dsseEnvelope, ownerKeys);
+  const statement = JSON.parse(payload.toString('utf8')) as {
+    subject: [{ digest: { sha256: string } }];
+    predicate: { resources: { name: string; digest: string }[] };
+  };
+  const { resources } = statement.predicate;
+  const joined = Buffer.concat(resources.map(({ digest }) => Buffer.from(digest, 'hex')));
+  if (sha256(joined).toString('hex') !== statement.subject[0].digest.sha256) throw new Error('subject');
+  const { files } = JSON.parse(given.manifest) as { files: { sealedPath: string }[] };
+  const wanted = ['manifest.json', 'release.json', ...files.map(({ sealedPath }) => sealedPath)].toSorted();
+  if (
+    resources
+      .map(({ name }) => name)
+      .toSorted()
+      .join('\n') !== wanted.join('\n')
+  )
+    throw new Error('resources');
+  for (const [name, content] of [
+    ['manifest.json', given.manifest],
+    ['release.json', given.release],
+  ] as const) {
+    const { digest } = resources.find((resource) => resource.name === name) ?? {};
+    if (sha256(text(content)).toString('hex') !== digest) throw new Error(name);
+  }
+  const digest = sha256(payload);
+  const approvedBy = given.approvals.map((approval) => {
+    const envelope = JSON.parse(approval) as Envelope;
+    const claimed = JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')) as Record<string, string>;
+    dssePayload(envelope, [approvers[claimed['approver'] ?? ''] ?? empty]);
+    if (claimed['releaseDigest'] !== digest.toString('hex') || claimed['decision'] !== 'approve')
+      throw new Error('approval');
+    return claimed['approver'] ?? '';
+  });
+  return { digest, approvedBy };
+}
