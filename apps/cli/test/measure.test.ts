@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FastnessError } from '@fastness/codec/errors';
 import { concatBytes, fromHex, u32le, utf8Encode } from '@fastness/codec';
+import { forgeEventLog } from '@fastness/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../attacks/support/cli.ts';
 import { eif } from '../../../packages/attest/test/support/eif-images.ts';
@@ -78,6 +79,7 @@ describe('fastness measure', { timeout: 120_000 }, () => {
     ['a trust domain for an enclave', enclave, { tdx: 'page' }],
     ['a kernel for an enclave', enclave, { boot: { image: enclave } }],
     ['a bank for a trust domain', firmware, { tdx: 'page', bank: 'SHA-384' }],
+    ['a log without a kernel', firmware, { tdx: 'page', log: enclave }],
     ['a trust domain and a machine', firmware, { tdx: 'page', machine: { processors: 1 } }],
   ])('refuses %s', async (_, image, input) => {
     const refusal: unknown = await measureImage(image, input).catch((error: unknown) => error);
@@ -101,6 +103,10 @@ describe('fastness measure', { timeout: 120_000 }, () => {
     expect([rtmrs[0], rtmrs[1]?.length, rtmrs[2]?.length, rtmrs[3]]).toEqual([undefined, 1, 2, undefined]);
     expect(lines.join('\n')).toContain(`RTMR1  ${rtmrs[1]?.[0] ?? 'none'}`);
     expect(lines.join('\n')).toContain('RTMR0  not predicted');
+    await writeFile(join(folder, 'ccel'), await forgeEventLog([{ pcr: 2, type: 4, data: utf8Encode('other') }]));
+    const log = ['--event-log', join(folder, 'ccel')];
+    const other = await runCli(folder, ['measure', join(folder, 'OVMF.tdx.fd'), '--tdx', ...direct, ...log]);
+    expect([other.code, other.exitCode]).toEqual(['IMAGE_EVENT_DIFFERS', 5]);
     const image = await runCli(folder, ['measure', join(folder, 'fastness.efi'), '--tdx']);
     expect(image.events.at(-1)).toMatchObject({
       policy: { rtmrs: { 1: [expect.any(String)], 2: [expect.any(String)] } },

@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
 import { concatBytes, fromHex, u16le, u32le, utf8Encode } from '@fastness/codec';
+import { forgeEventLog } from '@fastness/testkit';
 import { describe, expect, it } from 'vitest';
-import { replayDigests } from '../src/event-log/index.ts';
-import { parsePe, predictDirectRtmrs, predictUkiRtmrs, type PredictedRtmr } from '../src/reference-values/index.ts';
+import { parseEventLog, replayDigests } from '../src/event-log/index.ts';
+import {
+  compareRtmrLog,
+  parsePe,
+  predictDirectRtmrs,
+  predictUkiRtmrs,
+  type PredictedRtmr,
+} from '../src/reference-values/index.ts';
 import { codeOf } from './support/errors.ts';
 import { pe, uki } from './support/pe-images.ts';
 import { readVectorText, vectorsPresent } from './support/vectors.ts';
@@ -101,6 +108,42 @@ describe('run-time registers of a trust domain', () => {
     const refusal = 'IMAGE_KERNEL_NOT_MEASURING';
     expect(await codeOf(predictDirectRtmrs({ ...machine, image }))).toBe(refusal);
     expect(await codeOf(predictUkiRtmrs(uki({ '.linux': image })))).toBe(refusal);
+  });
+});
+
+describe('the log of a boot', () => {
+  const texts = ['Exit Boot Services Invocation', 'Exit Boot Services Returned with Success'].map(utf8Encode);
+  const parts = {
+    kernel: concatBytes(...parsePe(kernel).hashed),
+    line: utf16('quiet initrd=initrd'),
+    archive,
+    more: [] as Uint8Array[],
+  };
+  /** A CCEL: MRTD is its register 0. */
+  const compareTo = async (changed: Partial<typeof parts>): Promise<ReturnType<typeof compareRtmrLog>> => {
+    const { kernel: image, line, archive: files, more } = { ...parts, ...changed };
+    const first = [image, utf8Encode('Calling EFI Application from Boot Option'), new Uint8Array(4), ...texts];
+    const log = await forgeEventLog([
+      { pcr: 1, type: 4, data: utf8Encode('memory map') },
+      ...first.map((data) => ({ pcr: 2, type: 4, data })),
+      ...[line, files, ...more].map((data) => ({ pcr: 3, type: 6, data })),
+    ]);
+    return compareRtmrLog(parseEventLog(log), await predictDirectRtmrs(machine));
+  };
+
+  it('leads to one of the values that were predicted', async () => {
+    const { 1: kernels, 2: lines } = await predictDirectRtmrs(machine);
+    expect(await compareTo({})).toEqual({ 1: kernels[0], 2: lines[1] });
+  });
+
+  it.each([
+    ['kernel', { kernel: utf8Encode('another') }, 'RTMR1, event 1 (kernel): '],
+    ['command line', { line: utf16('quie7 initrd=initrd') }, 'RTMR2, event 1 (command line): '],
+    ['archive', { archive: archive.with(0, 8) }, 'RTMR2, event 2 (archive): '],
+    ['number of events', { more: [archive] }, 'RTMR2, event 3 (one more than expected): '],
+  ])('of another %s is refused by the name of its event', async (_, changed, detail) => {
+    const refusal: unknown = await compareTo(changed).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'IMAGE_EVENT_DIFFERS', detail: expect.stringContaining(detail) as unknown });
   });
 });
 

@@ -22,6 +22,7 @@ interface MeasureOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly tdx?: TdxOrder;
+  readonly eventLog?: string;
 }
 
 export function measureCommand(): Command {
@@ -70,9 +71,14 @@ export function measureCommand(): Command {
         .choices(['page', 'section'])
         .preset('page'),
     )
+    .option(
+      '--event-log <file>',
+      'with --tdx and a kernel: log of a boot to compare (in the guest /sys/firmware/acpi/tables/data/CCEL); the first event that ' +
+        'differs is named',
+    )
     .action(
       action<MeasureOptions>(async ({ output }, options, [path = '']) => {
-        const { bank, tdx } = options;
+        const { bank, tdx, eventLog } = options;
         // A trust domain is measured as the same thing however many processors it has.
         const boot = tdx === undefined ? undefined : await bootOf(options);
         const machine = boot === undefined ? await machineOf(options) : undefined;
@@ -81,6 +87,7 @@ export function measureCommand(): Command {
           ...(machine === undefined ? {} : { machine }),
           ...(boot === undefined ? {} : { boot }),
           ...(tdx === undefined ? {} : { tdx }),
+          ...(eventLog === undefined ? {} : { log: await read(eventLog) }),
         });
         output.result({ image: path, ...facts }, [`${path}:`, ...lines]);
       }),

@@ -1,4 +1,6 @@
+import { parseEventLog } from '@fastness/attest/event-log';
 import {
+  compareRtmrLog,
   imageKindOf,
   predictDirectRtmrs,
   predictNitro,
@@ -32,6 +34,8 @@ export interface MeasureInput {
   readonly tdx?: TdxOrder;
   /** What a firmware starts in a trust domain. */
   readonly boot?: DirectBoot;
+  /** Log of a boot in a trust domain (CCEL), to be compared. */
+  readonly log?: Uint8Array;
 }
 
 /**
@@ -39,22 +43,24 @@ export interface MeasureInput {
  * Throws `CLI_USAGE` when the options do not go with the kind, `IMAGE_*`.
  */
 export async function measureImage(image: Uint8Array, input: MeasureInput): Promise<Measured> {
-  const { bank, machine, tdx, boot } = input;
+  const { bank, machine, tdx, boot, log } = input;
   const kind = imageKindOf(image);
   if (bank !== undefined && kind !== 'uki') throw usage('--bank goes with unified kernel images only.');
   if ((machine !== undefined || boot !== undefined) && kind !== 'ovmf')
     throw usage('Processors and a kernel go with an OVMF firmware only.');
   if (tdx !== undefined && (kind === 'eif' || machine !== undefined || bank !== undefined))
     throw usage('--tdx goes with an OVMF firmware, with or without a kernel, or with a unified kernel image.');
+  if (log !== undefined && (tdx === undefined || (kind === 'ovmf' && boot === undefined)))
+    throw usage('--event-log goes with --tdx and a kernel: with --kernel, or a unified kernel image.');
   switch (kind) {
     case 'uki':
-      return tdx === undefined ? measureUki(image, bank ?? 'SHA-256') : measureUkiInTd(image);
+      return tdx === undefined ? measureUki(image, bank ?? 'SHA-256') : measureUkiInTd(image, log);
     case 'eif':
       return measureEif(image);
     case 'ovmf':
       break;
   }
-  if (tdx !== undefined) return measureTdvf(image, tdx, boot);
+  if (tdx !== undefined) return measureTdvf(image, tdx, boot, log);
   if (machine === undefined) {
     throw usage(
       'Say what the firmware starts: --cpus, --cpu-type, and --kernel unless it boots from a disk; or --tdx.',
@@ -124,33 +130,55 @@ async function measureOvmf(image: Uint8Array, machine: SnpMachine): Promise<Meas
   };
 }
 
-async function measureTdvf(image: Uint8Array, order: TdxOrder, boot: DirectBoot | undefined): Promise<Measured> {
+async function measureTdvf(
+  image: Uint8Array,
+  order: TdxOrder,
+  boot: DirectBoot | undefined,
+  log: Uint8Array | undefined,
+): Promise<Measured> {
   const predicted = await predictTdx(image, { order });
   const rtmrs = boot === undefined ? undefined : await predictDirectRtmrs(boot);
+  const booted = compared(rtmrs, log);
   const policy = { measurements: 'from-release', ...(rtmrs === undefined ? {} : { rtmrs: acceptedOf(rtmrs) }) };
   return {
-    facts: { ...predicted, ...(rtmrs === undefined ? {} : { rtmrs }), policy },
+    facts: { ...predicted, ...(rtmrs === undefined ? {} : { rtmrs }), ...booted.facts, policy },
     lines: [
       'MRTD of a trust domain of Intel TDX that QEMU builds:',
       `  ${predicted.mrtd}`,
       ...(rtmrs === undefined
         ? ['  It covers the firmware. What the firmware starts is in the RTMRs: give --kernel, --initrd and --append.']
         : linesOfRtmrs(rtmrs)),
+      ...booted.lines,
       ...next(`tdx:${predicted.mrtd}`, 'tdx section of a policy', policy),
     ],
   };
 }
 
-async function measureUkiInTd(image: Uint8Array): Promise<Measured> {
+async function measureUkiInTd(image: Uint8Array, log: Uint8Array | undefined): Promise<Measured> {
   const rtmrs = await predictUkiRtmrs(image);
+  const booted = compared(rtmrs, log);
   const policy = { measurements: 'from-release', rtmrs: acceptedOf(rtmrs) };
   return {
-    facts: { rtmrs, policy },
+    facts: { rtmrs, ...booted.facts, policy },
     lines: [
       ...linesOfRtmrs(rtmrs),
+      ...booted.lines,
       'For the release: MRTD, of the firmware that boots it (fastness measure OVMF.fd --tdx).',
       'For the tdx section of a policy:',
       JSON.stringify(policy),
+    ],
+  };
+}
+
+/** What the log of a boot says of it. Throws IMAGE_EVENT_DIFFERS, EVENT_LOG_... */
+function compared(rtmrs: PredictedRtmrs | undefined, log: Uint8Array | undefined): Measured {
+  if (rtmrs === undefined || log === undefined) return { facts: {}, lines: [] };
+  const found = compareRtmrLog(parseEventLog(log, { padding: 'accepted' }), rtmrs);
+  return {
+    facts: { eventLog: { 1: found[1].value, 2: found[2].value } },
+    lines: [
+      'The log of the boot has these events:',
+      ...([1, 2] as const).map((index) => `  RTMR${index}  ${found[index].value}`),
     ],
   };
 }

@@ -14,6 +14,7 @@ export {
   type PredictedRtmr,
   type PredictedRtmrs,
 } from './rtmr.ts';
+export { compareRtmrLog } from './rtmr-log.ts';
 export { predictSnp, type PredictedSnp, type SnpMachine } from './snp.ts';
 export type { SnpHypervisor } from './vmsa.ts';
 export { predictTdx, type PredictedTdx, type TdxOrder } from './tdx.ts';

@@ -67,6 +67,11 @@ export const referenceValueErrors = Object.freeze({
     message: 'The kernel does not measure its command line and archive in a trust domain.',
     next: 'Take Linux 6.9 or later (on Debian 12, linux-image-6.12-cloud-amd64); before, register 2 says nothing of either.',
   },
+  IMAGE_EVENT_DIFFERS: {
+    class: 'denied',
+    message: 'The log of the boot has another event than the image leads to.',
+    next: 'The detail names the event: boot the file that was measured, or measure the one that is booted.',
+  },
   IMAGE_MACHINE_INVALID: {
     class: 'usage',
     message: 'The machine that is to be measured cannot be one.',
