@@ -57,6 +57,33 @@ describe('nonces that come while a quote is being made', () => {
     expect(quotes.asked[1]?.nonce).toEqual(answered[0]?.proof?.root);
   });
 
+  it('are answered in the order they came, some in each turn, while the next quote is made', async () => {
+    const quotes = source();
+    const batches = new AttestationBatches(limits, quotes.make);
+    const first = batches.ask(nonceOf(0));
+    await quotes.begun(1);
+    const order: number[] = [];
+    const others = Array.from({ length: 40 }, async (_, index) => {
+      await batches.ask(nonceOf(index + 1));
+      order.push(index);
+      // As soon as the first is answered somebody asks again.
+      if (index === 0) void batches.ask(nonceOf(100)).catch(() => undefined);
+      return order.length;
+    });
+    quotes.finish(0);
+    await first;
+    await quotes.begun(2);
+    quotes.finish(1);
+    await others[0];
+    // Promises alone do not bring the others: the event loop gets its turns between them.
+    for (let step = 0; step < 1000; step += 1) await Promise.resolve();
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    await Promise.all(others);
+    expect(order).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    await quotes.begun(3);
+    quotes.finish(2);
+  });
+
   it('are refused when too many wait, and leave when nobody waits for the answer', async () => {
     const quotes = source();
     const batches = new AttestationBatches({ ...limits, waiting: 2 }, quotes.make);
