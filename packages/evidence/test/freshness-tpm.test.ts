@@ -1,19 +1,31 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { equalBytes, toHex } from '@fastness/codec';
+import { equalBytes, toBase64Url, toHex, u64be, utf8Decode, utf8Encode } from '@fastness/codec';
 import { swtpmInstalled } from '@fastness/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   defaultCounterIndex,
+  encryptingSeal,
   nextHistory,
   openTpmAnchor,
+  sealedSecretSchema,
   sealToTpm,
+  tpmRecordSeal,
   unsealFromTpm,
   type FreshnessAnchor,
+  type RecordSeal,
+  type SealedSecret,
 } from '../src/freshness/index.ts';
+import { decodeRecord, encodeRecord, readingAfterOf } from '../src/freshness/record.ts';
 import {
+  comparisons,
+  create,
+  createPrimary,
+  encodeSelection,
   flushAll,
+  flushContext,
   listHandles,
   nvAttributes,
   nvDefineSpace,
@@ -22,12 +34,57 @@ import {
   nvUndefineSpace,
   nvWrite,
   pcrExtend,
+  pcrRead,
+  policyDigest,
+  policyNv,
+  policyPcr,
+  sealedDataTemplate,
+  startPolicySession,
+  storageKeyTemplate,
+  type PcrSelection,
+  type Tpm,
 } from '../src/tpm/index.ts';
 import { codeOf, startTestTpm, type TestTpm } from './support/tpm.ts';
 
 const { authRead, authWrite, ownerRead, noDictionaryAttack, counter, extend } = nvAttributes;
 const access = authRead | authWrite | ownerRead | noDictionaryAttack;
 const index = defaultCounterIndex;
+
+const sealedJson = (sealed: Uint8Array): { readonly key: unknown } =>
+  z.looseObject({ key: z.unknown() }).parse(JSON.parse(utf8Decode(sealed)));
+const keyOf = (sealed: Uint8Array): SealedSecret => sealedSecretSchema.parse(sealedJson(sealed).key);
+
+/** Seals records to the registers of `to`, whose values are not those of now, with creation data of `made`. */
+function foreignSeal(tpm: Tpm, to: { selection: PcrSelection; digest: Uint8Array }, made: PcrSelection): RecordSeal {
+  return {
+    async protect(record) {
+      const session = await startPolicySession(tpm, 'trial');
+      await policyPcr(tpm, { session, ...to });
+      const upTo = readingAfterOf(record);
+      await policyNv(tpm, { index, session, operand: u64be(upTo), comparison: comparisons.lessOrEqual });
+      const template = sealedDataTemplate(await policyDigest(tpm, session));
+      await flushContext(tpm, session);
+      const parent = await createPrimary(tpm, { template: storageKeyTemplate });
+      const data = randomBytes(32);
+      const registers = encodeSelection(made);
+      const blob = await create(tpm, { parent: parent.handle, template, data, registers });
+      await flushContext(tpm, parent.handle);
+      const key = {
+        format: 'fastness/tpm-sealed/v1',
+        bank: to.selection.bank,
+        pcrs: to.selection.indexes,
+        index,
+        upTo: upTo.toString(),
+        privateArea: toBase64Url(blob.privateArea),
+        publicArea: toBase64Url(blob.publicArea),
+        creation: { data: toBase64Url(blob.creation.data), ticket: toBase64Url(blob.creation.ticket) },
+      };
+      const encrypted = toBase64Url(await encryptingSeal(data).protect(record));
+      return utf8Encode(JSON.stringify({ format: 'fastness/tpm-sealed-record/v1', key, record: encrypted }));
+    },
+    open: () => Promise.reject(new Error('not to be opened')),
+  };
+}
 
 // A real TPM 2.0 emulator; where Debian's swtpm is not installed, nothing here runs.
 describe.skipIf(!swtpmInstalled)('an anchor in a TPM', () => {
@@ -188,6 +245,36 @@ describe.skipIf(!swtpmInstalled)('an anchor in a TPM', () => {
     rmSync(world.emulator.stateDirectory, { recursive: true });
     const other = await world.restart();
     expect(await codeOf(unsealFromTpm(other, sealed))).toBe('TPM_DEVICE_REFUSED');
+  });
+
+  it('takes no record that other software made, whatever that sealed it to', async () => {
+    const anchor = await open();
+    await anchor.provision();
+    const own = { bank: 'SHA-256', indexes: [7, 14] } as const;
+    const any = { bank: 'SHA-256', indexes: [23] } as const;
+    const record = { anchor: (await anchor.identity()) ?? '', from: await anchor.read(), content: randomBytes(8) };
+    const genuine = await encodeRecord(record, tpmRecordSeal({ tpm: world.tpm, selection: own }));
+    const values = [...(await pcrRead(world.tpm, own)).values()];
+    // Other software runs. It may talk to the TPM, and knows the values that the registers had.
+    await pcrExtend(world.tpm, { index: 14, bank: 'SHA-256', digest: randomBytes(32) });
+    const mine = { ...record, content: utf8Encode('version 1') };
+    const toOwn = { selection: own, digest: createHash('sha256').update(Buffer.concat(values)).digest() };
+    const toAny = await encodeRecord(mine, tpmRecordSeal({ tpm: world.tpm, selection: any }));
+    const forged = [
+      toAny,
+      await encodeRecord(mine, foreignSeal(world.tpm, toOwn, own)),
+      await encodeRecord(mine, foreignSeal(world.tpm, toOwn, any)),
+    ];
+    await world.restart();
+    const seal = tpmRecordSeal({ tpm: world.tpm, selection: own });
+    expect(toHex((await decodeRecord(genuine, seal)).content)).toBe(toHex(record.content));
+    for (const each of forged) expect(await codeOf(decodeRecord(each, seal))).toBe('FRESHNESS_RECORD_INVALID');
+    const { creation, ...key } = keyOf(genuine);
+    for (const other of [{}, { creation: keyOf(toAny).creation }, { creation: { ...creation, ticket: '' } }]) {
+      const text = JSON.stringify({ ...sealedJson(genuine), key: { ...key, ...other } });
+      expect(await codeOf(decodeRecord(utf8Encode(text), seal))).toBe('FRESHNESS_RECORD_INVALID');
+    }
+    expect(await listHandles(world.tpm, 0x8000_0000)).toEqual([]);
   });
 
   it('has room again after programs that were killed', async () => {

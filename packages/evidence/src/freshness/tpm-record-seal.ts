@@ -25,7 +25,8 @@ export interface TpmRecordSealOptions {
 /**
  * A seal for small states of an enclave: each record is encrypted with a key of its own (AES-256-GCM), which is sealed to the TPM, to
  * registers, and to the number that the counter reaches with that record. Once the counter is past it, the TPM itself does not
- * give the key any more, whatever program asks. Opening throws FRESHNESS_SEALED then.
+ * give the key any more, whatever program asks. Opening throws FRESHNESS_SEALED then. A record that was made under other registers
+ * than these, as they are when it is opened, is nobody's: the TPM certifies under which it made the key (FRESHNESS_RECORD_INVALID).
  */
 export function tpmRecordSeal(options: TpmRecordSealOptions): RecordSeal {
   const { tpm, selection } = options;
@@ -49,7 +50,7 @@ export function tpmRecordSeal(options: TpmRecordSealOptions): RecordSeal {
     },
     async open(sealed) {
       const { key, record } = schema.parse(JSON.parse(utf8Decode(sealed)));
-      const secret = await unsealFromTpm(tpm, key, passwords);
+      const secret = await unsealFromTpm(tpm, key, { ...passwords, madeUnder: selection });
       try {
         return await encryptingSeal(secret).open(fromBase64Url(record));
       } finally {

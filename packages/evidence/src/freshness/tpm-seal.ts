@@ -1,11 +1,17 @@
-import { fromBase64Url, toBase64Url, u64be } from '@fastness/codec';
+import { createHash, randomBytes } from 'node:crypto';
+import { attestationKeyOf } from '@fastness/attest/formats/tpm';
+import { concatBytes, equalBytes, fromBase64Url, toBase64Url, u64be } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import {
+  attestationKeyTemplate,
+  certifiedCreation,
   comparisons,
   create,
   createPrimary,
+  encodeSelection,
   load,
+  pcrRead,
   policyDigest,
   policyNv,
   policyPcr,
@@ -14,6 +20,7 @@ import {
   storageKeyTemplate,
   unseal,
   withObject,
+  type LoadedObject,
   type PcrSelection,
   type Tpm,
   type TpmAuthorisation,
@@ -42,6 +49,8 @@ export const sealedSecretSchema = z.strictObject({
   upTo: z.string().regex(/^(?:0|[1-9]\d{0,19})$/),
   privateArea: base64Url,
   publicArea: base64Url,
+  /** What the TPM said of how it made the object; see `madeUnder`. */
+  creation: z.strictObject({ data: base64Url, ticket: base64Url }).exactOptional(),
 });
 export type SealedSecret = z.infer<typeof sealedSecretSchema>;
 
@@ -61,7 +70,12 @@ export async function sealToTpm(
   });
   const parent = await createPrimary(tpm, { template: storageKeyTemplate, auth: passwordOf(options.ownerPassword) });
   return await withObject(tpm, parent, async () => {
-    const blob = await create(tpm, { parent: parent.handle, template: sealedDataTemplate(policy), data: secret });
+    const { creation, ...blob } = await create(tpm, {
+      parent: parent.handle,
+      template: sealedDataTemplate(policy),
+      data: secret,
+      registers: encodeSelection(selection),
+    });
     return {
       format: 'fastness/tpm-sealed/v1',
       bank: selection.bank,
@@ -70,39 +84,83 @@ export async function sealToTpm(
       upTo: upTo.toString(),
       privateArea: toBase64Url(blob.privateArea),
       publicArea: toBase64Url(blob.publicArea),
+      creation: { data: toBase64Url(creation.data), ticket: toBase64Url(creation.ticket) },
     };
   });
 }
 
 /**
  * Gets a secret back, for the caller to wipe. The TPM checks registers and counter; what the JSON says of them is only how to
- * ask. Throws FRESHNESS_SEALED, TPM_DEVICE_ codes.
+ * ask. That it comes out does not say who sealed it: whoever may use the TPM can seal what he likes to any registers. With
+ * `madeUnder` it has to be made under these registers as they are now, which the TPM certifies.
+ * Throws FRESHNESS_SEALED, FRESHNESS_RECORD_INVALID, TPM_DEVICE_ codes.
  */
 export async function unsealFromTpm(
   tpm: Tpm,
   sealed: SealedSecret,
-  options: { readonly password?: Uint8Array; readonly ownerPassword?: Uint8Array } = {},
+  options: {
+    readonly password?: Uint8Array;
+    readonly ownerPassword?: Uint8Array;
+    readonly madeUnder?: PcrSelection;
+  } = {},
 ): Promise<Uint8Array> {
   const { bank, pcrs, index, upTo, privateArea, publicArea } = sealed;
   const parent = await createPrimary(tpm, { template: storageKeyTemplate, auth: passwordOf(options.ownerPassword) });
   try {
-    return await withObject(tpm, parent, async () => {
+    const object = await withObject(tpm, parent, async () => {
       const blob = { privateArea: fromBase64Url(privateArea), publicArea: fromBase64Url(publicArea) };
-      const object = await load(tpm, { ...blob, parent: parent.handle });
-      return await withObject(tpm, object, async () => {
-        const session = await startPolicySession(tpm, 'policy');
-        return await withObject(tpm, { handle: session }, async () => {
-          const selection = { bank, indexes: pcrs };
-          await assertPolicy(tpm, session, { ...options, selection, index, upTo: BigInt(upTo) });
-          return await unseal(tpm, { handle: object.handle, auth: { kind: 'policy', session, keep: true } });
-        });
+      return await load(tpm, { ...blob, parent: parent.handle });
+    });
+    return await withObject(tpm, object, async () => {
+      const session = await startPolicySession(tpm, 'policy');
+      const secret = await withObject(tpm, { handle: session }, async () => {
+        const selection = { bank, indexes: pcrs };
+        await assertPolicy(tpm, session, { ...options, selection, index, upTo: BigInt(upTo) });
+        return await unseal(tpm, { handle: object.handle, auth: { kind: 'policy', session, keep: true } });
       });
+      try {
+        if (options.madeUnder !== undefined) await requireMadeUnder(tpm, options.madeUnder, object, sealed, options);
+        return secret;
+      } catch (error) {
+        secret.fill(0);
+        throw error;
+      }
     });
   } catch (cause) {
     if (cause instanceof FastnessError && cause.code === 'TPM_DEVICE_POLICY')
       throw new FastnessError('FRESHNESS_SEALED', cause.detail, { cause });
     throw cause;
   }
+}
+
+/** Throws FRESHNESS_RECORD_INVALID unless this TPM made the object under these registers, with the values of now. */
+async function requireMadeUnder(
+  tpm: Tpm,
+  selection: PcrSelection,
+  object: LoadedObject,
+  { creation }: SealedSecret,
+  options: { readonly ownerPassword?: Uint8Array },
+): Promise<void> {
+  if (creation === undefined) throw new FastnessError('FRESHNESS_RECORD_INVALID', 'It does not say how it was made.');
+  const auth = passwordOf(options.ownerPassword);
+  const signer = await createPrimary(tpm, { template: attestationKeyTemplate, auth });
+  const made = await withObject(tpm, signer, async () =>
+    certifiedCreation(tpm, {
+      object,
+      creation: { data: fromBase64Url(creation.data), ticket: fromBase64Url(creation.ticket) },
+      signer: signer.handle,
+      publicKey: attestationKeyOf(signer.publicArea),
+      nonce: new Uint8Array(randomBytes(32)),
+    }),
+  );
+  const values = [...(await pcrRead(tpm, selection)).values()];
+  const digest = new Uint8Array(
+    createHash('sha256')
+      .update(concatBytes(...values))
+      .digest(),
+  );
+  if (!equalBytes(made.registers, encodeSelection(selection)) || !equalBytes(made.registersDigest, digest))
+    throw new FastnessError('FRESHNESS_RECORD_INVALID', 'Other software made it.');
 }
 
 async function assertPolicy(tpm: Tpm, session: number, policy: SealingPolicy): Promise<void> {

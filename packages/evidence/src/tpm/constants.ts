@@ -1,7 +1,13 @@
 /** Numbers of the TPM 2.0 Library, part 2, as far as this layer uses them. */
 
 /** TPM_ST: tags of commands and answers. */
-export const tags = Object.freeze({ noSessions: 0x8001, sessions: 0x8002, creation: 0x8021, attestNv: 0x8014 });
+export const tags = Object.freeze({
+  noSessions: 0x8001,
+  sessions: 0x8002,
+  creation: 0x8021,
+  attestNv: 0x8014,
+  attestCreation: 0x801a,
+});
 
 /** TPM_CC. */
 export const commandCodes = Object.freeze({
@@ -16,6 +22,7 @@ export const commandCodes = Object.freeze({
   startup: 0x144,
   shutdown: 0x145,
   policyNv: 0x149,
+  certifyCreation: 0x14a,
   nvRead: 0x14e,
   create: 0x153,
   load: 0x157,

@@ -3,7 +3,7 @@
  * password and by policy, without HMAC: who can read the bus or the socket reads passwords and sealed secrets on their way.
  */
 export { openTpm, type OpenTpmOptions, type Tpm, type TpmAuthorisation, type TpmCommand } from './client.ts';
-export { nvCertifiedRead } from './commands/certify.ts';
+export { certifiedCreation, nvCertifiedRead, type CertifiedCreation } from './commands/certify.ts';
 export {
   nvDefineSpace,
   nvExtend,
@@ -29,8 +29,9 @@ export {
   withObject,
   type LoadedObject,
   type ObjectBlob,
+  type ObjectCreation,
 } from './commands/objects.ts';
-export { pcrExtend, pcrRead, quote, type PcrSelection, type TpmQuoteBytes } from './commands/pcr.ts';
+export { encodeSelection, pcrExtend, pcrRead, quote, type PcrSelection, type TpmQuoteBytes } from './commands/pcr.ts';
 export { policyDigest, policyNv, policyPcr, startPolicySession } from './commands/policy.ts';
 export {
   flushAll,

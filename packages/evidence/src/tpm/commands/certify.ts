@@ -1,9 +1,9 @@
-import { verify } from 'node:crypto';
+import { createHash, verify } from 'node:crypto';
 import { ByteReader, concatBytes, equalBytes, u16be } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { readSized, sized, type Tpm, type TpmAuthorisation } from '../client.ts';
 import { algorithms, commandCodes, tags } from '../constants.ts';
-import { noPassword } from './objects.ts';
+import { noPassword, type LoadedObject, type ObjectCreation } from './objects.ts';
 import type { NvAccess } from './nv.ts';
 
 const GENERATED = 0xff54_4347;
@@ -39,9 +39,92 @@ export async function nvCertifiedRead(
     },
     (reader) => ({ attest: readSized(reader), signature: readEcdsa(reader) }),
   );
-  const key = { key: Buffer.from(options.publicKey), format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
-  if (!verify('sha256', certified.attest, key, certified.signature)) throw wrong('the signature');
+  requireSignature(certified, options.publicKey);
   return contentOf(certified.attest, options);
+}
+
+/** What creation data says of the making of an object. */
+export interface CertifiedCreation {
+  /** TPML_PCR_SELECTION. */
+  readonly registers: Uint8Array;
+  /** SHA-256 over the values that they had. */
+  readonly registersDigest: Uint8Array;
+}
+
+/**
+ * TPM2_CertifyCreation: that this TPM made a loaded object, and what it says of how, signed by an attestation key of it over a
+ * nonce. Anybody can seal an object to any registers; which ones it was made under, only the TPM can say. For objects whose
+ * name is of SHA-256.
+ * @param options.signer handle of a loaded ECDSA attestation key
+ * Throws TPM_DEVICE_CERTIFY, TPM_DEVICE_REFUSED for a ticket of another TPM or of other data.
+ */
+export async function certifiedCreation(
+  tpm: Tpm,
+  options: {
+    readonly object: Pick<LoadedObject, 'handle' | 'name'>;
+    readonly creation: ObjectCreation;
+    readonly signer: number;
+    readonly signerAuth?: TpmAuthorisation;
+    readonly publicKey: Uint8Array;
+    /** Fresh, 16 to 32 bytes. */
+    readonly nonce: Uint8Array;
+  },
+): Promise<CertifiedCreation> {
+  const { object, creation, signer, signerAuth = noPassword, nonce } = options;
+  const digest = new Uint8Array(createHash('sha256').update(creation.data).digest());
+  const certified = await tpm.run(
+    {
+      code: commandCodes.certifyCreation,
+      name: 'TPM2_CertifyCreation',
+      handles: [signer, object.handle],
+      auths: [signerAuth],
+      parameters: concatBytes(sized(nonce), sized(digest), u16be(algorithms.null), creation.ticket),
+    },
+    (reader) => ({ attest: readSized(reader), signature: readEcdsa(reader) }),
+  );
+  requireSignature(certified, options.publicKey);
+  const reader = new ByteReader(certified.attest);
+  readHead(reader, tags.attestCreation, nonce);
+  if (!equalBytes(readSized(reader, 66), object.name)) throw wrong('the name of the object');
+  if (!equalBytes(readSized(reader, 64), digest)) throw wrong('the creation data');
+  reader.end();
+  return readCreationData(creation.data);
+}
+
+/** TPMS_CREATION_DATA (part 2, section 15.1), of one bank at most. */
+function readCreationData(data: Uint8Array): CertifiedCreation {
+  const reader = new ByteReader(data);
+  const start = data.length - reader.remaining;
+  const count = reader.u32be();
+  for (let each = 0; each < Math.min(count, 2); each += 1) {
+    reader.u16be();
+    reader.take(reader.u8());
+  }
+  const registers = data.slice(start, data.length - reader.remaining);
+  const registersDigest = readSized(reader, 64);
+  reader.u8();
+  reader.u16be();
+  readSized(reader, 66);
+  readSized(reader, 66);
+  readSized(reader, 64);
+  reader.end();
+  return { registers, registersDigest };
+}
+
+function requireSignature(
+  { attest, signature }: { readonly attest: Uint8Array; readonly signature: Uint8Array },
+  publicKey: Uint8Array,
+): void {
+  const key = { key: Buffer.from(publicKey), format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
+  if (!verify('sha256', attest, key, signature)) throw wrong('the signature');
+}
+
+/** The members of TPMS_ATTEST that every kind has (part 2, section 10.12.12). */
+function readHead(reader: ByteReader, tag: number, nonce: Uint8Array): void {
+  if (reader.u32be() !== GENERATED || reader.u16be() !== tag) throw wrong('the kind of structure');
+  readSized(reader, 66);
+  if (!equalBytes(readSized(reader, 64), nonce)) throw wrong('the nonce');
+  reader.take(8 + 4 + 4 + 1 + 8); // Clock and firmware: the nonce says that the statement is new.
 }
 
 /** TPMS_ATTEST with TPMS_NV_CERTIFY_INFO (part 2, sections 10.12.8 and 10.12.12). */
@@ -50,10 +133,7 @@ function contentOf(
   expected: { readonly nonce: Uint8Array; readonly name: Uint8Array; readonly size: number },
 ): Uint8Array {
   const reader = new ByteReader(attest);
-  if (reader.u32be() !== GENERATED || reader.u16be() !== tags.attestNv) throw wrong('the kind of structure');
-  readSized(reader, 66);
-  if (!equalBytes(readSized(reader, 64), expected.nonce)) throw wrong('the nonce');
-  reader.take(8 + 4 + 4 + 1 + 8); // Clock and firmware: the nonce says that the statement is new.
+  readHead(reader, tags.attestNv, expected.nonce);
   if (!equalBytes(readSized(reader, 66), expected.name)) throw wrong('the name of the index');
   if (reader.u16be() !== 0) throw wrong('the offset');
   const content = readSized(reader, expected.size);

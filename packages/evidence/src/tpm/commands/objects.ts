@@ -1,4 +1,4 @@
-import { ByteReader, concatBytes, equalBytes, u32be } from '@fastness/codec';
+import { ByteReader, concatBytes, equalBytes, u16be, u32be } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { readSized, sized, type Tpm, type TpmAuthorisation } from '../client.ts';
 import { commandCodes, handles, tags } from '../constants.ts';
@@ -18,6 +18,14 @@ export interface ObjectBlob {
   readonly privateArea: Uint8Array;
   /** TPMT_PUBLIC. */
   readonly publicArea: Uint8Array;
+}
+
+/** What a TPM says of how it made an object. It proves nothing until the TPM has certified it: `certifiedCreation`. */
+export interface ObjectCreation {
+  /** TPMS_CREATION_DATA. */
+  readonly data: Uint8Array;
+  /** TPMT_TK_CREATION, by which the TPM knows its own word again. */
+  readonly ticket: Uint8Array;
 }
 
 export const noPassword: TpmAuthorisation = Object.freeze({ kind: 'password', value: new Uint8Array(0) });
@@ -49,7 +57,10 @@ export async function createPrimary(
   );
 }
 
-/** TPM2_Create: an object under a parent. `data`, at most 128 bytes, is what gets sealed; keys have none. */
+/**
+ * TPM2_Create: an object under a parent. `data`, at most 128 bytes, is what gets sealed; keys have none. The creation data has the
+ * registers of `registers` (TPML_PCR_SELECTION) as they are now; absent: none.
+ */
 export async function create(
   tpm: Tpm,
   options: {
@@ -57,20 +68,20 @@ export async function create(
     readonly template: Uint8Array;
     readonly data?: Uint8Array;
     readonly auth?: TpmAuthorisation;
+    readonly registers?: Uint8Array;
   },
-): Promise<ObjectBlob> {
-  const { parent, template, data = new Uint8Array(0), auth = noPassword } = options;
+): Promise<ObjectBlob & { readonly creation: ObjectCreation }> {
+  const { parent, template, data = new Uint8Array(0), auth = noPassword, registers = u32be(0) } = options;
   if (data.length > 128) throw new FastnessError('TPM_DEVICE_ARGUMENT', `TPM2_Create: ${data.length} bytes to seal.`);
   const secret = sensitive(data);
-  const parameters = concatBytes(secret, sized(template), sized(new Uint8Array(0)), u32be(0));
+  const parameters = concatBytes(secret, sized(template), sized(new Uint8Array(0)), registers);
   try {
     return await tpm.run(
       { code: commandCodes.create, name: 'TPM2_Create', handles: [parent], auths: [auth], parameters },
       (reader) => {
         const privateArea = readSized(reader);
         const publicArea = readPublicArea(reader, template);
-        readCreation(reader);
-        return { privateArea, publicArea };
+        return { privateArea, publicArea, creation: readCreation(reader) };
       },
     );
   } finally {
@@ -178,13 +189,13 @@ function readPublicArea(reader: ByteReader, template: Uint8Array): Uint8Array {
   return publicArea;
 }
 
-/** TPM2B_CREATION_DATA, TPM2B_DIGEST, TPMT_TK_CREATION: nothing here relies on them, but their shape is checked. */
-function readCreation(reader: ByteReader): void {
-  readSized(reader);
+/** TPM2B_CREATION_DATA, TPM2B_DIGEST, TPMT_TK_CREATION. */
+function readCreation(reader: ByteReader): ObjectCreation {
+  const data = readSized(reader);
   readSized(reader, 64);
   if (reader.u16be() !== tags.creation) throw new FastnessError('CODEC_VALUE', 'Not a creation ticket.');
-  reader.u32be();
-  readSized(reader, 64);
+  const hierarchy = reader.u32be();
+  return { data, ticket: concatBytes(u16be(tags.creation), u32be(hierarchy), sized(readSized(reader, 64))) };
 }
 
 function readName(reader: ByteReader, publicArea: Uint8Array): Uint8Array {
