@@ -1,5 +1,5 @@
 import type { Conversation, ReceiptBundle, VerifiedEnclave } from '@fastness/client/portable';
-import { FastnessError } from '@fastness/codec/errors';
+import { FastnessError, isErrorCode } from '@fastness/codec/errors';
 import { z } from 'zod';
 
 export interface Message {
@@ -61,7 +61,7 @@ export async function ask(
     for (const line of lines) text += contentOf(line);
     onText(text);
   }
-  if (!response.ok) throw new FastnessError('CLIENT_REQUEST_REFUSED', messageOf(response.status, received));
+  if (!response.ok) throw refusalOf(response.status, received);
   if (!streams) text = received.trim();
   return { text, request, response: received, receipt: await client.getReceipt(response) };
 }
@@ -78,7 +78,7 @@ async function* decoded(response: Response): AsyncGenerator<string> {
 }
 
 const chunkSchema = z.object({ choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })) });
-const errorSchema = z.object({ error: z.object({ message: z.string() }) });
+const errorSchema = z.object({ error: z.object({ message: z.string(), code: z.unknown() }) });
 
 /** The text in one line of an event stream; empty for lines of another kind. */
 function contentOf(line: string): string {
@@ -88,8 +88,12 @@ function contentOf(line: string): string {
   return chunk.data?.choices[0]?.delta.content ?? '';
 }
 
-function messageOf(status: number, body: string): string {
-  return `${status}: ${errorSchema.safeParse(jsonOf(body)).data?.error.message ?? 'no message'}`;
+/** What the enclave refused a request with, by its own code where this page knows it: that says what to do. */
+function refusalOf(status: number, body: string): FastnessError {
+  const { error } = errorSchema.safeParse(jsonOf(body)).data ?? {};
+  return isErrorCode(error?.code)
+    ? new FastnessError(error.code)
+    : new FastnessError('CLIENT_REQUEST_REFUSED', `${status}: ${error?.message ?? 'no message'}`);
 }
 
 function jsonOf(text: string): unknown {

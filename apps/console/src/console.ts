@@ -19,6 +19,7 @@ export function startConsole({ anchors }: ConsoleOptions = {}): void {
   const file = byId('policy-file', HTMLInputElement);
   const pasted = byId('policy-text', HTMLTextAreaElement);
   const fingerprint = byId('fingerprint', HTMLInputElement);
+  const apiKey = byId('api-key', HTMLInputElement);
   const summary = byId('policy-summary', HTMLElement);
   const setup = byId('setup', HTMLDetailsElement);
   const button = byId('verify', HTMLButtonElement);
@@ -77,6 +78,7 @@ export function startConsole({ anchors }: ConsoleOptions = {}): void {
       return;
     }
     const { policy } = used;
+    const key = apiKey.value.trim();
     showWorking(url);
     title.textContent = untouched;
     button.disabled = true;
@@ -87,6 +89,7 @@ export function startConsole({ anchors }: ConsoleOptions = {}): void {
         policy,
         sessionSeconds,
         ...(anchors === undefined ? {} : { anchors }),
+        ...(key === '' ? {} : { apiKey: key }),
         onEvent: (event) => {
           if (event.type !== 'verified' || mine !== turn) return;
           const first = latest === undefined;

@@ -115,6 +115,18 @@ describe.skipIf(!chromiumPresent)(`an accepted enclave (${chromiumPath})`, { tim
     await picture('accepted');
   });
 
+  it('says which credential is missing, and takes it', async () => {
+    await page.locator('#message').fill('Is anybody there?');
+    await page.keyboard.press('Enter');
+    await page.locator('.turn.unproved').waitFor();
+    expect(await page.locator('.turn.unproved').innerText()).toMatch(/A credential is missing[^]*ENCLAVE_API_KEY/);
+    await picture('no-key');
+    await page.locator('#setup > summary').click();
+    await page.locator('#api-key').fill(enclave.apiKey);
+    await verifyWith('', 'accepted');
+    expect(await page.locator('#evidence').innerText()).toContain('the policy is taken as it came');
+  });
+
   it('answers with a receipt that verifies offline, under these roots and no others', async () => {
     await page.locator('#message').fill('72F c/o chest pain since this morning. Denies SOB. BP 84/52.');
     await page.keyboard.press('Enter');

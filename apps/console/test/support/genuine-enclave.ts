@@ -2,12 +2,13 @@ import { reportDataOf, type SessionBinding, type TrustAnchors } from '@fastness/
 import { signLease } from '@fastness/channel';
 import type { ClientPolicy } from '@fastness/client';
 import { fromHex, toBase64Url } from '@fastness/codec';
+import { newApiKey } from '@fastness/model';
 import { releaseDigestOf } from '@fastness/model/release';
 import { startRelay } from '@fastness/relay';
 import { forgeAmdChain, forgeSnpReport, snpEndorsements, snpEvidence } from '@fastness/testkit';
 import { makeManifest, makePackage, makeRelease } from '../../../../packages/model/test/release-package-support.ts';
 import { anchorsOf, measurement, policyFor } from '../../../../packages/client/test/support/scenario.ts';
-import { openGate } from '../../../enclave/src/access/gate.ts';
+import { TenantGate } from '../../../enclave/src/access/gate.ts';
 import { generateEnclaveKeys } from '../../../enclave/src/boot/enclave-keys.ts';
 import { engineRuntime } from '../../../enclave/src/engine/select.ts';
 import { listenDirectTls } from '../../../enclave/src/serve/direct-tls.ts';
@@ -27,6 +28,8 @@ export interface GenuineEnclave extends AsyncDisposable {
   readonly relay: string;
   /** Its own address, where TLS ends inside. */
   readonly direct: string;
+  /** Of the one tenant that is let in. */
+  readonly apiKey: string;
   readonly policy: ClientPolicy;
   readonly anchors: TrustAnchors;
 }
@@ -95,6 +98,13 @@ export async function startGenuineEnclave(origin: string): Promise<GenuineEnclav
   stack.defer(() => runtime.close());
   const engine = await runtime.load({ files: triageFiles(), task: 'generate', limits });
   stack.defer(() => engine.close());
+  const { key: apiKey, id, sha256 } = newApiKey();
+  const gate = new TenantGate(() => performance.now());
+  gate.keepTime(() => new Date());
+  gate.use({
+    tenants: [{ id: 'ward-7', keys: [{ id, sha256 }], limits: {} }],
+    expires: new Date(now.getTime() + day).toISOString(),
+  });
   const api = createInnerApi(
     {
       engine,
@@ -110,7 +120,7 @@ export async function startGenuineEnclave(origin: string): Promise<GenuineEnclav
       },
       now: () => new Date(),
       shape: undefined,
-      gate: openGate,
+      gate: gate.enter,
       lease: new AbortController().signal,
     },
     () => undefined,
@@ -142,6 +152,7 @@ export async function startGenuineEnclave(origin: string): Promise<GenuineEnclav
   return {
     relay: relay.url,
     direct: direct.url,
+    apiKey,
     policy: policyFor(),
     anchors: anchorsOf(chain),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
