@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { openTileLog, type TileLog } from '@fastness/log/node';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { CliResult } from '../../../attacks/support/cli.ts';
 import { logCommand } from '../src/commands/log.ts';
+import { homeAt } from '../src/support/home.ts';
+import { logKeyOf } from '../src/support/log-source.ts';
 import { runInProcess } from './support/in-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fastness-cli-log-'));
@@ -21,6 +23,7 @@ afterAll(() => {
 });
 const at = (name: string): string => join(folder, name);
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+const brokerKey = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
 const raw = fromBase64Url(publicKey.export({ format: 'jwk' }).x ?? '');
 const key = await verifierKeyOf({ name: 'log.example', publicKey: raw });
 const stranger = await verifierKeyOf({ name: 'log.example', publicKey: raw.map((byte) => byte ^ 1) });
@@ -118,6 +121,20 @@ describe('fastness log', () => {
       server.closeAllConnections();
     }
     expect(await run('verify', url)).toMatchObject({ code: 'LOG_UNAVAILABLE' });
+  });
+
+  it("knows the log of a home's broker by the name that it has on this disk, and its key by the home", async () => {
+    const home = homeAt(at('fleet'));
+    const own = await logKeyOf(home, brokerKey);
+    mkdirSync(join(home.brokerDirectory, 'audit.jsonl.tlog'), { recursive: true });
+    const named = async (origin: string): Promise<string> => {
+      writeFileSync(join(home.brokerDirectory, 'audit.jsonl.tlog/checkpoint'), `${origin}\n1\nAAAA\n`);
+      const { name, publicKey: found } = await logKeyOf(home, brokerKey);
+      expect(found).toEqual(own.publicKey);
+      return name;
+    };
+    expect(await named(`${own.name}/broker-1`)).toBe(`${own.name}/broker-1`);
+    for (const origin of [own.name, 'example.com/models', '']) expect(await named(origin)).toBe(own.name);
   });
 
   it('asks for as many witnesses as there are at most', async () => {

@@ -9,6 +9,7 @@ import { parseBrokerPolicy, startBroker, type Broker } from '@fastness/broker';
 import { sealModel } from '@fastness/model';
 import { approveCommand } from '../src/commands/approve.ts';
 import { initCommand } from '../src/commands/init.ts';
+import { keysCommand } from '../src/commands/keys.ts';
 import { proposalCommand } from '../src/commands/proposal.ts';
 import { publishCommand } from '../src/commands/publish.ts';
 import { revokeCommand } from '../src/commands/revoke.ts';
@@ -131,6 +132,25 @@ describe('several people and one broker', { timeout: 120_000 }, () => {
     expect((await revoke('--reason', 'test')).events).toMatchObject([{ event: 'revoked', runningLeases: 0 }]);
     const again = await runInProcess(rotateCommand, home, ['rotate', ...toBroker()]);
     expect(again.exitCode).toBe(0);
+  });
+
+  it('let one of them disable a wrapping key at the broker, and none destroy it alone', async () => {
+    const keys = (...args: string[]): Promise<CliResult> => runInProcess(keysCommand, home, ['keys', ...args]);
+    const at = ['--at-broker', ...toBroker()];
+    const kek = keyIds.kek;
+    expect((await keys('rotate', kek, ...at)).events).toMatchObject([
+      { event: 'broker-key-changed', change: 'rotate' },
+    ]);
+    expect((await keys('disable', kek, ...at)).events).toMatchObject([{ state: 'disabled', runningLeases: 0 }]);
+    const shown = (await keys('list', ...at)).events.find(({ event }) => event === 'result');
+    expect(shown?.['keys']).toMatchObject([{ keyId: kek, state: 'disabled' }]);
+    expect((await keys('enable', kek, ...at)).events).toMatchObject([{ state: 'enabled' }]);
+    const destroy = ['destroy', kek, '--confirm', kek];
+    expect(await keys(...destroy, ...at)).toMatchObject({ code: 'QUORUM_REQUIRED' });
+    expect(await keys(...destroy, ...at, '--now')).toMatchObject({ code: 'CLI_USAGE' });
+    expect(await keys('cancel-destruction', kek, ...toBroker())).toMatchObject({ code: 'LIFECYCLE_DESTRUCTION_STATE' });
+    expect(await keys('list', '--store', 'owner', ...at)).toMatchObject({ code: 'CLI_USAGE' });
+    expect(await keys('list', ...toBroker())).toMatchObject({ code: 'CLI_USAGE' });
   });
 
   it('cancel, and say what is missing', async () => {

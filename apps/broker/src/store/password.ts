@@ -20,7 +20,7 @@ export async function databasePassword(address: PostgresAddress, passwordFile: s
   if (passFile === undefined || passFile === '') {
     throw new FastnessError(
       'BROKER_CONFIG_INVALID',
-      'The database asks for a password: set passwordFile or PGPASSFILE.',
+      'The database asks for a password: --database-password FILE, passwordFile in a configuration file, or PGPASSFILE.',
     );
   }
   const found = findPassword(await readPrivate(passFile), address);

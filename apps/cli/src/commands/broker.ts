@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { vendorAnchors } from '@fastness/attest';
 import { openEndorsements, parseBrokerPolicy, startBroker } from '@fastness/broker';
 import { action } from '../support/command.ts';
@@ -13,6 +13,7 @@ import { brokerDatabaseOptions, withDatabaseOptions, type DatabaseOptions } from
 import { brokerWitnesses, withWitnessOptions, type WitnessOptions } from '../support/broker-witnesses.ts';
 import { brokerFreshness, withFreshnessOptions, type FreshnessOptions } from '../support/freshness.ts';
 import { readPolicyDocument } from '../support/attest/policy-file.ts';
+import { parseDuration } from '../support/format.ts';
 import { readHomeConfig } from '../support/home.ts';
 import { homeQuorum } from '../support/quorum.ts';
 import { homeIntake } from '../support/share-intake.ts';
@@ -22,6 +23,13 @@ import { keyIds, openStore } from '../support/stores.ts';
 interface BrokerOptions
   extends SourceOptions, FreshnessOptions, DatabaseOptions, WitnessOptions, AdministratorsOptions {
   readonly listen?: string;
+  readonly rotateEvery?: number;
+}
+
+function parseInterval(text: string): number {
+  const value = parseDuration(text);
+  if (value === undefined || value < 3_600_000) throw new InvalidArgumentError('one hour or more, such as 30d.');
+  return Math.floor(value / 1000);
 }
 
 export function brokerCommand(): Command {
@@ -36,6 +44,11 @@ export function brokerCommand(): Command {
   )
     .description('run the key broker: it verifies evidence and releases model keys to attested enclaves')
     .option('--listen <url>', "address to listen on (default: the home's brokerUrl)")
+    .option(
+      '--rotate-every <duration>',
+      'give the model KEK a new version when the last is this old, such as 30d, and wrap what it wraps anew',
+      parseInterval,
+    )
     .action(
       action<BrokerOptions>(async ({ home, output, signal }, options) => {
         const config = await readHomeConfig(home);
@@ -71,6 +84,9 @@ export function brokerCommand(): Command {
           signer: { keyStore: signer, keyId: keyIds.broker },
           policy,
           ...(await homeQuorum(home)),
+          ...(options.rotateEvery === undefined
+            ? {}
+            : { lifecycle: { rotation: [{ keyId: keyIds.kek, everySeconds: options.rotateEvery }] } }),
           ...(shareIntake === undefined ? {} : { shareIntake }),
         });
         output.step('listening', `Broker on ${broker.url}`, {

@@ -4,6 +4,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { algorithmsOf, type KeyAlgorithm, type KeyInfo, type KeyPurpose, type ManagedKeyStore } from '@fastness/keys';
 import { keyIdOf } from '@fastness/model/release';
 import { action } from '../support/command.ts';
+import { changeBrokerKey, listBrokerKeys } from '../support/broker-keys.ts';
 import { parseDuration } from '../support/format.ts';
 import { diagnoseStore } from '../support/key-doctor.ts';
 import { openNamedStore } from '../support/named-store.ts';
@@ -12,6 +13,8 @@ import type { Context } from '../support/run.ts';
 
 interface StoreOptions {
   readonly store: string;
+  readonly atBroker?: boolean;
+  readonly url?: string;
 }
 
 /** How long a key must have been disabled before it is destroyed: time for whoever misses it to say so. */
@@ -22,17 +25,18 @@ export function keysCommand(): Command {
     'the keys of a store: list, create, show in public, rotate, disable, destroy, and what an HSM can do',
   );
   keys.addCommand(
-    subcommand('list', 'every key with its versions').action(
-      action<StoreOptions>(async (context, options) =>
-        withStore(context, options, async (store) => {
+    brokerToo(subcommand('list', 'every key with its versions')).action(
+      action<StoreOptions>(async (context, options) => {
+        if (atBroker(options)) return await listBrokerKeys(context, options.url);
+        return await withStore(context, options, async (store) => {
           const list = await store.list();
           const lines = list.length === 0 ? ['No keys.'] : list.map(describe);
           context.output.result({ store: store.description, kind: store.kind, hardware: store.hardware, keys: list }, [
             ...lines,
             `Store: ${store.description}.`,
           ]);
-        }),
-      ),
+        });
+      }),
     ),
   );
   keys.addCommand(
@@ -70,14 +74,15 @@ export function keysCommand(): Command {
       ),
   );
   keys.addCommand(
-    subcommand('rotate', 'give a wrapping key a new version; what the old ones wrapped still opens')
+    brokerToo(subcommand('rotate', 'give a wrapping key a new version; what the old ones wrapped still opens'))
       .addArgument(idArgument())
       .action(
-        action<StoreOptions>(async (context, options, [id = '']) =>
-          withStore(context, options, async (store) =>
+        action<StoreOptions>(async (context, options, [id = '']) => {
+          if (atBroker(options)) return await changeBrokerKey(context, { change: 'rotate', keyId: id }, options.url);
+          return await withStore(context, options, async (store) =>
             tell(context, 'key-rotated', 'Rotated', await store.rotate(id), store),
-          ),
-        ),
+          );
+        }),
       ),
   );
   keys.addCommand(
@@ -105,26 +110,32 @@ export function keysCommand(): Command {
   );
   for (const name of ['disable', 'enable'] as const) {
     keys.addCommand(
-      subcommand(
-        name,
-        name === 'disable' ? 'take a key out of use until it is enabled' : 'take a disabled key back into use',
+      brokerToo(
+        subcommand(
+          name,
+          name === 'disable' ? 'take a key out of use until it is enabled' : 'take a disabled key back into use',
+        ),
       )
         .addArgument(idArgument())
         .action(
-          action<StoreOptions>(async (context, options, [id = '']) =>
-            withStore(context, options, async (store) =>
+          action<StoreOptions>(async (context, options, [id = '']) => {
+            if (atBroker(options)) return await changeBrokerKey(context, { change: name, keyId: id }, options.url);
+            return await withStore(context, options, async (store) =>
               tell(context, `key-${name}d`, name === 'disable' ? 'Disabled' : 'Enabled', await store[name](id), store),
-            ),
-          ),
+            );
+          }),
         ),
     );
   }
   keys.addCommand(
-    subcommand('destroy', 'destroy a disabled key with all its versions, for good')
+    brokerToo(subcommand('destroy', 'destroy a disabled key with all its versions, for good'))
       .addArgument(idArgument())
       .requiredOption('--confirm <id>', 'the id once more: this cannot be undone')
       .addOption(
-        new Option('--after <duration>', 'how long it must have been disabled')
+        new Option(
+          '--after <duration>',
+          'how long it must have been disabled; at a broker, which disables it at once, how long it can still be cancelled',
+        )
           .argParser(duration)
           .default(parseDuration(defaultDelay), defaultDelay),
       )
@@ -133,7 +144,17 @@ export function keysCommand(): Command {
         action<StoreOptions & { confirm: string; after: number; now?: boolean }>(
           async (context, options, [id = '']) => {
             confirm(id, options.confirm);
-            await withStore(context, options, async (store) => {
+            if (atBroker(options)) {
+              if (options.now === true)
+                throw new FastnessError('CLI_USAGE', 'A broker destroys after a delay only: --after.');
+              const delaySeconds = Math.ceil(options.after / 1000);
+              return await changeBrokerKey(
+                context,
+                { change: 'schedule-destruction', keyId: id, delaySeconds },
+                options.url,
+              );
+            }
+            return await withStore(context, options, async (store) => {
               const key = (await store.list()).find((each) => each.id === id);
               if (key === undefined) throw new FastnessError('KEYS_ID_UNKNOWN', id);
               requireDelay(key, options.now === true ? 0 : options.after, new Date());
@@ -144,6 +165,17 @@ export function keysCommand(): Command {
               });
             });
           },
+        ),
+      ),
+  );
+  keys.addCommand(
+    new Command('cancel-destruction')
+      .description('call off a destruction that the broker has scheduled; the key stays disabled')
+      .addArgument(idArgument())
+      .option('--url <url>', "the broker (default: the home's)")
+      .action(
+        action<{ url?: string }>(async (context, { url }, [id = '']) =>
+          changeBrokerKey(context, { change: 'cancel-destruction', keyId: id }, url),
         ),
       ),
   );
@@ -164,6 +196,20 @@ function subcommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option('--store <store>', 'kek, owner, broker, approver:NAME (of the home), or a URI', 'kek');
+}
+
+/** A broker writes what it does to a key into its log, and stops giving out what the key wraps; a store alone does neither. */
+function brokerToo(command: Command): Command {
+  return command
+    .option('--at-broker', 'ask the running broker, which writes it into its log, instead of the store')
+    .option('--url <url>', "with --at-broker: its address (default: the home's)");
+}
+
+/** Errors: CLI_USAGE. */
+function atBroker({ atBroker: asked = false, store, url }: StoreOptions): boolean {
+  if (asked && store !== 'kek') throw new FastnessError('CLI_USAGE', "--at-broker has the broker's own store.");
+  if (!asked && url !== undefined) throw new FastnessError('CLI_USAGE', '--url belongs to --at-broker.');
+  return asked;
 }
 
 function idArgument(): Argument {

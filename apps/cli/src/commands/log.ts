@@ -57,7 +57,10 @@ interface VerifyOptions extends LogOptions {
 function verifyLogCommand(): Command {
   return withTrust(new Command('verify'))
     .description('verify a whole log (a folder or a URL), or an offline proof (a .tlog-proof file)')
-    .argument('[log]', "folder, URL or proof file (default: the home's broker)")
+    .argument(
+      '[log]',
+      "folder, address below which the log lies (of a broker: http://HOST/v1/log/), or proof file (default: the home's broker)",
+    )
     .option('--remember <file>', 'checkpoint of the last time: the log has to continue it; kept there when it does')
     .action(
       action<VerifyOptions>(async ({ home, output, signal }, options, [from]) => {
@@ -115,7 +118,7 @@ function proveCommand(): Command {
   return withTrust(new Command('prove'))
     .description('write an offline proof that an entry is in a log')
     .argument('<entry>', 'number of the entry, from 0 (number N of the audit log is entry N - 1)', wholeNumber())
-    .argument('[log]', "folder or URL (default: the home's broker)")
+    .argument('[log]', "folder, or address below which the log lies (default: the home's broker)")
     .option('--out <file>', 'where to (default: entry-N.tlog-proof)')
     .action(
       action<ProveOptions>(async ({ home, output, signal }, options, [number = '', from]) => {
@@ -146,7 +149,7 @@ interface TailOptions extends LogOptions {
 function tailCommand(): Command {
   return withTrust(new Command('tail'))
     .description('print the entries of a log, each checked to be in it')
-    .argument('[log]', "folder or URL (default: the home's broker)")
+    .argument('[log]', "folder, or address below which the log lies (default: the home's broker)")
     .option('--from <entry>', 'first entry, from 0 (default: the last ten)', wholeNumber())
     .option('--follow', 'go on as the log grows; a log that does not continue itself ends this with an error')
     .option('--interval <seconds>', 'how often to look', wholeNumber(1, 86_400), 5)

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { decodePem, toBase64Url, toHex } from '@fastness/codec';
 import type { KeyStore } from '@fastness/keys';
@@ -19,6 +18,7 @@ import {
 } from '@fastness/model/release';
 import { action } from '../support/command.ts';
 import { parseDuration, shortHex } from '../support/format.ts';
+import { logKeyOf } from '../support/log-source.ts';
 import { modelDirectory, readHomeConfig, readText, type Home } from '../support/home.ts';
 import { collect, duration, wholeNumber } from '../support/option-values.ts';
 import type { Context } from '../support/run.ts';
@@ -82,12 +82,13 @@ export function signCommand(): Command {
     .action(action<SignOptions>(async (context, options) => void (await signHome(context, options))));
 }
 
-/** The logs that a release names: without any given, that of a broker that was told no other name or key for it. */
+/** The logs that a release names: without any given, that of the home's broker. */
 async function logsOf(
+  home: Home,
   brokerKey: Uint8Array,
   given: readonly string[] | undefined,
 ): Promise<Pick<Release, 'logKey' | 'logKeys'>> {
-  const [first, ...more] = given ?? [(await brokerLogKey(brokerKey)).text];
+  const [first, ...more] = given ?? [(await logKeyOf(home, brokerKey)).text];
   for (const key of given ?? []) await parseVerifierKey(key);
   return first !== undefined && more.length === 0 ? { logKey: first } : { logKeys: [...(given ?? [])] };
 }
@@ -167,7 +168,7 @@ async function ownBroker(
 ): Promise<Pick<Release, 'brokerKey' | 'logKey' | 'logKeys'>> {
   await using broker = await openStore(home, 'broker');
   const brokerKey = await broker.publicKey(keyIds.broker);
-  return { brokerKey: toBase64Url(brokerKey), ...(await logsOf(brokerKey, logKeys)) };
+  return { brokerKey: toBase64Url(brokerKey), ...(await logsOf(home, brokerKey, logKeys)) };
 }
 
 async function measurementsFor(

@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { brokerLogKey } from '@fastness/broker';
 import { FastnessError } from '@fastness/codec/errors';
 import { httpLog, parseVerifierKey, type LogSource, type LogTrust } from '@fastness/log';
@@ -48,5 +49,16 @@ export async function logTrust(home: Home, options: LogOptions): Promise<LogTrus
 
 async function homeLogKey(home: Home): ReturnType<typeof brokerLogKey> {
   await using broker = await openStore(home, 'broker');
-  return await brokerLogKey(await broker.publicKey(keyIds.broker));
+  return await logKeyOf(home, await broker.publicKey(keyIds.broker));
+}
+
+/**
+ * The key of the log of the home's broker. A broker of a fleet has its own name behind that of the log (`--instance`): the
+ * checkpoint on this disk says which. Only the name is taken from there, never a key.
+ */
+export async function logKeyOf(home: Home, brokerKey: Uint8Array): ReturnType<typeof brokerLogKey> {
+  const own = await brokerLogKey(brokerKey);
+  const checkpoint = await readFile(join(home.brokerDirectory, 'audit.jsonl.tlog/checkpoint'), 'utf8').catch(() => '');
+  const [origin = ''] = checkpoint.split('\n', 1);
+  return origin.startsWith(`${own.name}/`) ? await brokerLogKey(brokerKey, origin) : own;
 }
