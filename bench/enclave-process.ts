@@ -27,8 +27,11 @@ export function enclaveBelow(ancestor: number): number {
     for (let at = pid; at > 1; at = parents.get(at) ?? 0) if (at === ancestor) return true;
     return false;
   };
+  // The program itself: the simulated TEE names the enclave's in its arguments.
   const found = [...parents.keys()].find(
-    (pid) => isBelow(pid) && /^[^\0]*node\0.*apps\/enclave\/(?:src|dist)\/main/su.test(read(`/proc/${pid}/cmdline`)),
+    (pid) =>
+      isBelow(pid) &&
+      /^[^\0]*node\0(?:--[^\0]*\0)*[^\0]*apps\/enclave\/(?:src|dist)\/main/u.test(read(`/proc/${pid}/cmdline`)),
   );
   if (found === undefined) throw new Error(`No enclave runs below process ${ancestor}.`);
   return found;

@@ -10,7 +10,7 @@ import { startPlain } from './plain-process.ts';
 import { alternate, median, medianRatio } from './support.ts';
 import { startTlsProxy } from './tls-proxy.ts';
 
-const rounds = Number(process.argv[2] ?? 5);
+const rounds = Number(process.argv[2] ?? 4);
 const profiles = ['off', 'balanced', 'strict'] as const;
 const goals: Readonly<Record<string, number>> = { off: 0.98, balanced: 0.97, strict: 0.95 };
 const counts = [1, 8, 32];
