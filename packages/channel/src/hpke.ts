@@ -1,3 +1,4 @@
+import { equalBytes } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import * as hpke from 'hpke';
 import { webPrimitives, type Primitives } from './primitives.ts';
@@ -76,14 +77,24 @@ export function isUnsupported(error: unknown): boolean {
   return error instanceof hpke.NotSupportedError;
 }
 
+/** Public keys that a suite imported last, the newest first: a client seals request after request to the same few. */
+const imported = new WeakMap<HpkeSuite, { readonly bytes: Uint8Array; readonly key: HpkeKey }[]>();
+const maxImported = 4;
+
 /**
- * Imports a recipient's public key.
+ * Imports a recipient's public key, or finds it among those that were imported last. Every use of one agrees on a key of its own.
  * @throws FastnessError `CHANNEL_SUITE_UNSUPPORTED` when the runtime lacks the KEM, `CHANNEL_KEY_CONFIG` when the bytes
  * are no public key of it.
  */
 export async function importPublicKey(suite: HpkeSuite, publicKey: Uint8Array): Promise<HpkeKey> {
+  const known = imported.get(suite) ?? [];
+  const found = known.find(({ bytes }) => equalBytes(bytes, publicKey));
+  if (found !== undefined) return found.key;
   try {
-    return await suite.DeserializePublicKey(publicKey);
+    const bytes = new Uint8Array(publicKey);
+    const key = await suite.DeserializePublicKey(bytes);
+    imported.set(suite, [{ bytes, key }, ...(imported.get(suite) ?? [])].slice(0, maxImported));
+    return key;
   } catch (error) {
     if (isUnsupported(error))
       throw new FastnessError('CHANNEL_SUITE_UNSUPPORTED', `This runtime lacks ${suite.KEM.name}.`);
