@@ -263,6 +263,7 @@ class Enclave {
     if (collector?.extend === undefined) return;
     if (configDigest !== undefined) await collector.extend({ kind: 'configuration', digest: configDigest });
     await collector.extend({ kind: 'release', digest: sealed.releaseDigest });
+    await collector.lock?.();
     this.#log('info', 'measured', { collector: collector.name });
   }
 

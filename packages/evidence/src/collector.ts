@@ -36,6 +36,8 @@ export interface Collector {
    * where the device has no such register or this collector does not use it.
    */
   readonly extend?: (event: RuntimeEvent) => Promise<void>;
+  /** Ends extending, for good: a further event is refused. Absent where the device cannot. */
+  readonly lock?: () => Promise<void>;
 }
 
 /** Throws EVIDENCE_REPORT_DATA unless the bytes are as many as evidence of the kind binds. */

@@ -100,13 +100,28 @@ describe.skipIf(!compilerInstalled)('documents of the Nitro security module', ()
         expect(fields?.get('user_data')).toEqual(userData);
         return new Map([['Attestation', new Map([['document', document]])]]);
       }
-      expect([name, fields?.get('index')]).toEqual(['ExtendPCR', NSM_RUNTIME_PCR]);
+      expect(fields?.get('index')).toBe(NSM_RUNTIME_PCR);
+      if (name === 'LockPCR') return 'LockPCR';
+      if (name === 'DescribePCR') {
+        return new Map([
+          [
+            'DescribePCR',
+            new Map<string, CborValue>([
+              ['lock', true],
+              ['data', value],
+            ]),
+          ],
+        ]);
+      }
+      expect(name).toBe('ExtendPCR');
       const data = fields?.get('data') as Uint8Array;
       value = new Uint8Array(createHash('sha384').update(value).update(data).digest());
       return new Map([['ExtendPCR', new Map([['data', value]])]]);
     });
     for (const event of events) await collector.extend?.(event);
     expect(toHex(value)).toBe(nsmRuntimeRegister(events));
+    await collector.lock();
+    expect(await collector.register(NSM_RUNTIME_PCR)).toEqual({ value, locked: true });
     const { evidence } = await collectSession({ cpu: collector }, session);
     const verify = (registers: Record<number, string[]>) =>
       verifyEvidence({
@@ -174,6 +189,27 @@ describe.skipIf(!compilerInstalled)('documents of the Nitro security module', ()
     const extending = await opened(() => new Map([['ExtendPCR', new Map()]]));
     const event = { kind: 'release' as const, digest: new Uint8Array(32) };
     expect(await codeOf(Promise.resolve(extending.extend?.(event)))).toBe('EVIDENCE_RESPONSE');
+    const locking = await opened(() => new Map([['Error', 'ReadOnlyIndex']]));
+    await expect(locking.lock()).rejects.toThrow('ReadOnlyIndex');
+    expect(await codeOf((await opened(() => 'ExtendPCR')).lock())).toBe('EVIDENCE_RESPONSE');
+    const shown = (fields: readonly (readonly [string, CborValue])[]) => async () =>
+      (await opened(() => new Map([['DescribePCR', new Map(fields)]]))).register(16);
+    expect(
+      await codeOf(
+        shown([
+          ['lock', true],
+          ['data', new Uint8Array(47)],
+        ])(),
+      ),
+    ).toBe('EVIDENCE_RESPONSE');
+    expect(
+      await codeOf(
+        shown([
+          ['lock', 1],
+          ['data', new Uint8Array(48)],
+        ])(),
+      ),
+    ).toBe('EVIDENCE_RESPONSE');
     expect(await codeOf(collector.collect(new Uint8Array(32)))).toBe('EVIDENCE_REPORT_DATA');
   });
 

@@ -47,11 +47,16 @@ export interface NsmDescription {
 
 export interface NsmCollector extends Collector {
   describe(): Promise<NsmDescription>;
+  /** A register's value, 48 bytes, and whether it is locked (DescribePCR). */
+  register(index: number): Promise<{ readonly value: Uint8Array; readonly locked: boolean }>;
+  /** Locks {@link NSM_RUNTIME_PCR} (LockPCR): documents state locked registers alone. */
+  lock(): Promise<void>;
 }
 
 /**
  * Collects attestation documents from `/dev/nsm`. The report data goes into `user_data`; `nonce` and `public_key` stay empty.
- * What the enclave measures of itself extends register {@link NSM_RUNTIME_PCR}: see {@link nsmRuntimeRegister}.
+ * What the enclave measures of itself extends register {@link NSM_RUNTIME_PCR}, see {@link nsmRuntimeRegister}, which has to be
+ * locked before a document states it ("map of all locked PCRs": AWS Nitro Enclaves user guide, attestation document).
  * @throws EVIDENCE_UNREACHABLE, EVIDENCE_NATIVE, EVIDENCE_TIMEOUT, EVIDENCE_REFUSED, EVIDENCE_RESPONSE
  */
 export async function openNsm(options: NsmOptions = {}): Promise<NsmCollector> {
@@ -76,6 +81,16 @@ export async function openNsm(options: NsmOptions = {}): Promise<NsmCollector> {
       if (!(document instanceof Uint8Array) || document.length === 0) throw malformed('no document');
       return { evidence: encodeNitroEvidence(document.slice()), endorsements: [] };
     },
+    register: async (index) => {
+      const answer = await ask(new Map([['DescribePCR', new Map([['index', index]])]]), 'DescribePCR');
+      const [value, locked] = [answer.get('data'), answer.get('lock')];
+      if (!(value instanceof Uint8Array) || value.length !== PCR_BYTES) throw malformed('no register');
+      if (typeof locked !== 'boolean') throw malformed('no word on its lock');
+      return { value: value.slice(), locked };
+    },
+    lock: async () => {
+      await exchange(path, options, new Map([['LockPCR', new Map([['index', NSM_RUNTIME_PCR]])]]), 'LockPCR', true);
+    },
     extend: async (event) => {
       const fields = new Map<string, CborValue>([
         ['index', NSM_RUNTIME_PCR],
@@ -98,7 +113,13 @@ export function nsmRuntimeRegister(events: readonly RuntimeEvent[]): string {
 }
 
 /** One request, one answer: CBOR both (aws-nitro-enclaves-nsm-api, as Rust's serde writes an enum). */
-async function exchange(path: string, options: IoctlOptions, request: CborValue, name: string): Promise<CborMap> {
+async function exchange(
+  path: string,
+  options: IoctlOptions,
+  request: CborValue,
+  name: string,
+  bare = false,
+): Promise<CborMap> {
   const asked = encodeCbor(request);
   if (asked.length > MAX_REQUEST_BYTES) throw new FastnessError('EVIDENCE_REFUSED', `${name}: ${asked.length} bytes.`);
   const answer = await withDevice(path, options, async (ioctl, allocate) => {
@@ -124,6 +145,8 @@ async function exchange(path: string, options: IoctlOptions, request: CborValue,
   } catch (cause) {
     throw new FastnessError('EVIDENCE_RESPONSE', `${name}: not CBOR.`, { cause });
   }
+  // What has no fields is a name alone.
+  if (bare && value === name) return new Map();
   if (!(value instanceof Map) || value.size !== 1) throw malformed(`the answer to ${name} is no map of one`);
   const error: unknown = value.get('Error');
   if (typeof error === 'string') {
