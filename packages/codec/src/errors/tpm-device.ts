@@ -15,7 +15,7 @@ export const tpmDeviceErrors = Object.freeze({
   TPM_DEVICE_TIMEOUT: {
     class: 'unavailable',
     message: 'The TPM did not answer in time.',
-    next: 'Open the TPM again; if it persists, restart the machine or the emulator.',
+    next: 'Open the TPM again; swtpm serves one program at a time, so stop a broker that has it. If it persists, restart the machine or the emulator.',
   },
   TPM_DEVICE_CLOSED: {
     class: 'unavailable',
