@@ -3,6 +3,7 @@ export type { CollectedEvidence, Collector, RuntimeEvent } from './collector.ts'
 export { detectCollector, SIMULATED_TEE_VARIABLE, type DetectCollectorOptions } from './detect.ts';
 export { errnoOf, readKernelFile } from './devices/kernel-file.ts';
 export { CONFIGFS_TSM, openConfigfsTsm, type ConfigfsTsmOptions } from './devices/configfs-tsm.ts';
+export { azureMaaCollector, type AzureMaaOptions } from './devices/azure-maa.ts';
 export { fetchTdQuote } from './devices/azure-td-quote.ts';
 export { azureIndices, gcpIndices, openAzureVtpm, openGcpVtpm, type AzureVtpmOptions } from './devices/cloud-vtpm.ts';
 export {

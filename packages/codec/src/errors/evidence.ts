@@ -17,6 +17,11 @@ export const evidenceErrors = Object.freeze({
     message: 'The TEE of this machine cannot be reached.',
     next: 'See the detail and `fastness doctor`; for the simulated TEE, check that it is running and that FASTNESS_SIMULATED_TEE names its socket.',
   },
+  EVIDENCE_INSTANCE: {
+    class: 'usage',
+    message: 'The address of an instance of Azure Attestation is not understood.',
+    next: 'Name it as its tokens name their issuer: https://, a host, nothing else.',
+  },
   EVIDENCE_PROVIDER_UNKNOWN: {
     class: 'not-mine',
     message: 'The kernel has a source of reports that this version does not know.',
