@@ -31,24 +31,21 @@ afterAll(async () => {
 /** Runs one rotation in a process of its own, which dies at its `killAt`-th write; 0: never. */
 async function rotate(killAt: number): Promise<{ signal: string | null; answer: unknown; stderr: string }> {
   const support = join(import.meta.dirname, 'support');
+  const killAtWrite = join(import.meta.dirname, '../../broker/test/kill-at-write.ts');
   const flags = ['--disable-warning=ExperimentalWarning', '--conditions=source'];
-  const child = spawn(
-    process.execPath,
-    [...flags, '--import', join(support, 'kill-at-write.ts'), join(support, 'rotate-once.ts')],
-    {
-      env: {
-        PATH: process.env['PATH'],
-        KILL_AT: String(killAt),
-        DIR: release.directory,
-        STORE: world.keyStorePath,
-        JOURNAL: journalPath,
-        BROKER: broker.url,
-        TOKEN: adminToken,
-        DIGEST: release.digestHex,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, [...flags, '--import', killAtWrite, join(support, 'rotate-once.ts')], {
+    env: {
+      PATH: process.env['PATH'],
+      KILL_AT: String(killAt),
+      DIR: release.directory,
+      STORE: world.keyStorePath,
+      JOURNAL: journalPath,
+      BROKER: broker.url,
+      TOKEN: adminToken,
+      DIGEST: release.digestHex,
     },
-  );
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const [stdout, stderr, signal] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
