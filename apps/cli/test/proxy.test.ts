@@ -23,9 +23,10 @@ afterAll(() => proxy.close());
 async function ask(
   headers: Record<string, string>,
   method = 'POST',
+  asked = proxy,
 ): Promise<{ status: number; code: string | undefined }> {
   const answer = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-    const outgoing = request(`${proxy.url}/v1/chat/completions`, { method, headers }, (incoming) => {
+    const outgoing = request(`${asked.url}/v1/chat/completions`, { method, headers }, (incoming) => {
       const parts: Buffer[] = [];
       incoming.on('data', (part: Buffer) => parts.push(part));
       incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(parts).toString() }));
@@ -63,4 +64,17 @@ it('sends nothing under a name that somebody else gave this machine', async () =
   const { port } = new URL(proxy.url);
   expect((await ask({ host: `rebound.evil.example:${port}` })).code).toBe('CLI_PROXY_ORIGIN');
   expect(sent).toEqual([]);
+});
+
+it('answers other machines, where it was told to, under its addresses and no other name', async () => {
+  const client = { fetch: () => Promise.resolve(Response.json({})) };
+  const remote = await startProxy({ client, listen: 'http://0.0.0.0:0', allowRemote: true });
+  try {
+    for (const host of ['192.0.2.7:8080', '[2001:db8::7]:8080', 'localhost'])
+      expect(await ask({ host }, 'POST', remote)).toEqual({ status: 200, code: undefined });
+    expect((await ask({ host: 'rebound.evil.example' }, 'POST', remote)).code).toBe('CLI_PROXY_ORIGIN');
+  } finally {
+    await remote.close();
+  }
+  expect((await ask({ host: '192.0.2.7:8080' })).code).toBe('CLI_PROXY_ORIGIN');
 });

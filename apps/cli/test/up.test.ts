@@ -134,7 +134,7 @@ describe('fastness up', () => {
 
   it('refuses a page that reaches the proxy under another host name', async () => {
     const { stdout } = await run('curl', ['-sS', '-H', 'host: attacker.example', `${baseUrl}/models`]);
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'CLI_USAGE' } });
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'CLI_PROXY_ORIGIN' } });
   });
 
   it('keeps a receipt that verifies offline, with the request, and fails with another request', async () => {

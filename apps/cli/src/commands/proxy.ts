@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { serve } from '@hono/node-server';
 import { Command } from 'commander';
 import type { FastnessClient } from '@fastness/client';
@@ -55,7 +56,7 @@ export interface Proxy {
  * Serves `/v1/*` on a loopback address and forwards it through `client`, which verifies and encrypts. Errors that arise
  * here have OpenAI's shape, because OpenAI clients read them. Pages of a browser are refused (`CLI_PROXY_ORIGIN`) before
  * anything is sent: that they could not read an answer would not keep them from spending what the API key pays for. So is a
- * foreign Host (DNS rebinding).
+ * foreign Host (DNS rebinding); with `allowRemote` any address is taken for one of this machine's, and no name.
  *
  * Does not protect against other users and programs of this machine: whoever reaches the port may ask.
  */
@@ -70,7 +71,8 @@ export async function startProxy(options: {
   const app = new Hono();
   app.use(async (context, next) => {
     const host = new URL(context.req.url).hostname;
-    if (!['127.0.0.1', 'localhost', '[::1]', listen.host].includes(host))
+    const asAddress = options.allowRemote === true && isIP(host.replace(/^\[|\]$/g, '')) !== 0;
+    if (!asAddress && !['127.0.0.1', 'localhost', '[::1]', listen.host].includes(host))
       return openAiError(new FastnessError('CLI_PROXY_ORIGIN', `Host ${host} is not this proxy.`));
     if (isFromPage(context.req.raw.headers)) return openAiError(new FastnessError('CLI_PROXY_ORIGIN'));
     return next();
