@@ -39,6 +39,8 @@ export function sealedSend(fetch: typeof globalThis.fetch): Send {
 }
 
 interface Event {
+  /** What went wrong after the answer had begun. */
+  readonly error?: { readonly message: string; readonly code?: string | null };
   readonly choices: readonly { readonly text?: string; readonly delta?: { readonly content?: string } }[];
   readonly usage?: { readonly completion_tokens: number } | null;
 }
@@ -68,7 +70,8 @@ export async function ask(send: Send, path: string, question: object): Promise<A
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (!line.startsWith('data: {')) continue;
-      const { choices, usage } = JSON.parse(line.slice(6)) as Event;
+      const { error, choices, usage } = JSON.parse(line.slice(6)) as Event;
+      if (error !== undefined) throw new Error(`${error.code ?? 'error'}: ${error.message}`);
       const piece = choices[0]?.text ?? choices[0]?.delta?.content ?? '';
       if (piece !== '') {
         lastTextMs = performance.now() - sent;

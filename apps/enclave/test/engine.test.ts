@@ -49,6 +49,29 @@ describe.skipIf(!hasModels)('llama on the triage model', () => {
     await runtime.close();
   });
 
+  it('answers a prompt alike, whoever is answered beside it', async () => {
+    const beside = 8;
+    const busy = await runtime.load({
+      files: triageFiles(),
+      task: 'generate',
+      limits: { ...limits, sequences: beside, queue: beside },
+    });
+    try {
+      const texts: string[] = [];
+      const lane = async (): Promise<void> => {
+        for (let turn = 0; turn < 30; turn += 1) {
+          const items = await busy.chat?.([{ role: 'user', content: note }], options());
+          texts.push((await textOf(items)).text);
+        }
+      };
+      await Promise.all(Array.from({ length: beside }, lane));
+      expect(texts).toHaveLength(30 * beside);
+      expect([...new Set(texts)]).toEqual([(await textOf(await chat())).text]);
+    } finally {
+      await busy.close();
+    }
+  });
+
   it('says what it is', () => {
     expect(engine.info).toMatchObject({ engine: 'llama', task: 'generate', contextLength: 512, threads: 1 });
     expect(engine.info.parameters).toBeGreaterThan(1_000_000);

@@ -1,6 +1,12 @@
 import { cpus } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
+import {
+  getLlama,
+  LlamaLogLevel,
+  type CustomBatchingPrioritizationStrategy,
+  type Llama,
+  type LlamaModel,
+} from 'node-llama-cpp';
 import { FastnessError } from '@fastness/codec/errors';
 import { chatPromptOf, withBeginning } from './chat-prompt.ts';
 import type { Embedding, Engine, EngineFiles, EngineInfo, EngineRuntime, ModelFile } from './engine.ts';
@@ -107,6 +113,14 @@ function infoOf(llama: Llama, model: LlamaModel, options: EngineFiles): Omit<Eng
   };
 }
 
+/**
+ * A batch holds tokens of one request, and requests take turns. With several in a batch node-llama-cpp 3.21.1 gave requests
+ * each other's next token: of 2500 answers to one prompt, eight at a time, 19 and 42 had a token doubled, skipped or exchanged,
+ * and none with this.
+ */
+const oneAtATime: CustomBatchingPrioritizationStrategy = ({ items, size }) =>
+  items.slice(0, 1).map((item) => ({ item, processAmount: Math.min(item.tokens.length, size) }));
+
 async function generator(llama: Llama, model: LlamaModel, options: EngineFiles): Promise<Engine> {
   const base = infoOf(llama, model, options);
   const context = await model.createContext({
@@ -114,6 +128,7 @@ async function generator(llama: Llama, model: LlamaModel, options: EngineFiles):
     contextSize: base.contextLength,
     threads: base.threads,
     flashAttention: (base.parameters ?? 0) < TINY_BELOW ? false : 'auto',
+    batching: { itemPrioritizationStrategy: oneAtATime },
   });
   const places = Array.from({ length: options.limits.sequences }, () => new LlamaSlot(context));
   const slots = new Slots(places, options.limits.queue);
