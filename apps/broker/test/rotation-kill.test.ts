@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { text } from 'node:stream/consumers';
 import { equalBytes } from '@fastness/codec/bytes';
 import { wrappedKeyFromJson } from '@fastness/keys';
 import { parseManifest, rootKeyContext } from '@fastness/model';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { modelKeysSchema, verifyAuditLog } from '../src/index.ts';
 import { admin } from './actors.ts';
+import { runUntilKilled } from './run-until-killed.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, sha256, type TestRelease, type World } from './world.ts';
 
@@ -29,32 +28,15 @@ beforeAll(async () => {
 /** Runs a broker that rotates the key once and dies at its `killAt`-th write from then on. */
 async function rotate(killAt: number): Promise<{ signal: string | null; said: object[]; stderr: string }> {
   rmSync(armed, { force: true });
-  const program = (name: string): string => join(import.meta.dirname, name);
-  const flags = ['--disable-warning=ExperimentalWarning', '--conditions=source'];
-  const child = spawn(
-    process.execPath,
-    [...flags, '--import', program('kill-at-write.ts'), program('rotate-until-killed.ts')],
-    {
-      env: {
-        PATH: process.env['PATH'],
-        KILL_AT: String(killAt),
-        KILL_ARMED: armed,
-        STATE: state,
-        STORE: world.keyStorePath,
-        NOW: dawn.toISOString(),
-        TOKEN: adminToken,
-        TOKEN_SHA256: sha256(adminToken),
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  const [stdout, stderr, signal] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<string | null>((resolve) => {
-      child.once('close', (_code, name) => resolve(name));
-    }),
-  ]);
+  const program = join(import.meta.dirname, 'rotate-until-killed.ts');
+  const { signal, stdout, stderr } = await runUntilKilled(program, killAt, {
+    KILL_ARMED: armed,
+    STATE: state,
+    STORE: world.keyStorePath,
+    NOW: dawn.toISOString(),
+    TOKEN: adminToken,
+    TOKEN_SHA256: sha256(adminToken),
+  });
   const lines = stdout.split('\n').filter((line) => line !== '');
   return { signal, said: lines.map((line) => JSON.parse(line) as object), stderr };
 }

@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { equalBytes } from '@fastness/codec';
 import { wrappedKeyToJson, type WrappedKey } from '@fastness/keys';
 import { readSealedModel, rootKeyContext } from '@fastness/model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Broker } from '@fastness/broker';
 import { admin, call, createEnclave, granted, requestKey } from '../../broker/test/actors.ts';
+import { runUntilKilled } from '../../broker/test/run-until-killed.ts';
 import { adminToken, createWorld, type TestRelease, type World } from '../../broker/test/world.ts';
 import { rotateModel } from '../src/support/rotation.ts';
 
@@ -30,29 +29,15 @@ afterAll(async () => {
 
 /** Runs one rotation in a process of its own, which dies at its `killAt`-th write; 0: never. */
 async function rotate(killAt: number): Promise<{ signal: string | null; answer: unknown; stderr: string }> {
-  const support = join(import.meta.dirname, 'support');
-  const killAtWrite = join(import.meta.dirname, '../../broker/test/kill-at-write.ts');
-  const flags = ['--disable-warning=ExperimentalWarning', '--conditions=source'];
-  const child = spawn(process.execPath, [...flags, '--import', killAtWrite, join(support, 'rotate-once.ts')], {
-    env: {
-      PATH: process.env['PATH'],
-      KILL_AT: String(killAt),
-      DIR: release.directory,
-      STORE: world.keyStorePath,
-      JOURNAL: journalPath,
-      BROKER: broker.url,
-      TOKEN: adminToken,
-      DIGEST: release.digestHex,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const program = join(import.meta.dirname, 'support/rotate-once.ts');
+  const { signal, stdout, stderr } = await runUntilKilled(program, killAt, {
+    DIR: release.directory,
+    STORE: world.keyStorePath,
+    JOURNAL: journalPath,
+    BROKER: broker.url,
+    TOKEN: adminToken,
+    DIGEST: release.digestHex,
   });
-  const [stdout, stderr, signal] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<string | null>((resolve) => {
-      child.once('close', (_code, name) => resolve(name));
-    }),
-  ]);
   return { signal, answer: stdout === '' ? undefined : JSON.parse(stdout), stderr };
 }
 
