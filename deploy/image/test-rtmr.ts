@@ -13,13 +13,13 @@ import { gzipSync } from 'node:zlib';
 import { EV_NO_ACTION, eventTypeName, parseEventLog, type LogEvent } from '@fastness/attest/event-log';
 import { predictDirectRtmrs, predictUkiRtmrs, type PredictedRtmr } from '@fastness/attest/reference-values';
 import { utf8Encode } from '@fastness/codec';
-import { rolldown } from 'rolldown';
 import { bootDisk } from './boot-disk.ts';
 import { PACKAGES } from './build.ts';
 import { fileOf, systemEntries, withFolders } from './contents.ts';
 import { writeCpio } from './cpio.ts';
 import { fetchDebianKernel, fetchDebianStub } from './debian-kernel.ts';
 import { packagesOf } from './engine-packages.ts';
+import { guestProgram } from './guest-program.ts';
 import { buildUki } from './uki.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -40,23 +40,6 @@ function check(what: string, holds: boolean, detail = ''): void {
   if (!holds) failures += 1;
   const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
   process.stdout.write(`${seconds} s  ${holds ? 'ok     ' : 'FAILED '} ${what}${detail === '' ? '' : `: ${detail}`}\n`);
-}
-
-async function guestProgram(): Promise<string> {
-  const bundle = await rolldown({
-    cwd: root,
-    platform: 'node',
-    input: join(import.meta.dirname, 'rtmr-guest.ts'),
-    resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
-    external: [/^node:/, 'koffi'],
-    logLevel: 'silent',
-  });
-  try {
-    const { output } = await bundle.generate({ format: 'esm', codeSplitting: false });
-    return output[0].code;
-  } finally {
-    await bundle.close();
-  }
 }
 
 /** The log of one boot, as the kernel that was booted shows it. */
@@ -148,7 +131,7 @@ const archive = new Uint8Array(
     writeCpio(
       withFolders([
         ...systemEntries([]),
-        fileOf('app/init.js', utf8Encode(await guestProgram())),
+        fileOf('app/init.js', utf8Encode(await guestProgram('rtmr-guest.ts'))),
         fileOf('app/package.json', utf8Encode('{"type":"module"}\n')),
         ...packagesOf(root, ['koffi']).files.map(({ path, source }) =>
           fileOf(`app/node_modules/${path}`, readFileSync(source)),

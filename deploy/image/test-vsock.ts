@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { gzipSync } from 'node:zlib';
 import { utf8Encode } from '@fastness/codec';
-import { rolldown } from 'rolldown';
 import { PACKAGES } from './build.ts';
 import { fileOf, systemEntries, withFolders } from './contents.ts';
 import { writeCpio } from './cpio.ts';
 import { fetchDebianKernel } from './debian-kernel.ts';
 import { packagesOf } from './engine-packages.ts';
+import { guestProgram } from './guest-program.ts';
 import { modulesOf } from './kernel-modules.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -22,29 +22,12 @@ const PATIENCE_MS = 600_000;
 const folder = mkdtempSync(join(tmpdir(), 'fastness-vsock-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-async function guestProgram(): Promise<string> {
-  const bundle = await rolldown({
-    cwd: root,
-    platform: 'node',
-    input: join(import.meta.dirname, 'vsock-guest.ts'),
-    resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
-    external: [/^node:/, 'koffi'],
-    logLevel: 'silent',
-  });
-  try {
-    const { output } = await bundle.generate({ format: 'esm', codeSplitting: false });
-    return output[0].code;
-  } finally {
-    await bundle.close();
-  }
-}
-
 const kernel = fetchDebianKernel(PACKAGES);
 const modules = modulesOf(kernel.modules, 'qemu', ['vsock_loopback']);
 const archive = writeCpio(
   withFolders([
     ...systemEntries(modules),
-    fileOf('app/init.js', utf8Encode(await guestProgram())),
+    fileOf('app/init.js', utf8Encode(await guestProgram('vsock-guest.ts'))),
     fileOf('app/package.json', utf8Encode('{"type":"module"}\n')),
     fileOf('modules.json', utf8Encode(JSON.stringify(modules.map(({ name }) => `/lib/modules/${name}.ko`)))),
     ...packagesOf(root, ['koffi']).files.map(({ path, source }) =>
