@@ -5,18 +5,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, Server as TcpServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { errorRegistry, FastnessError, provideErrors } from '@fastness/codec/errors';
 import { writeModelDisk } from '@fastness/model/disk';
 import { startVsockProxy } from '../../apps/cli/src/support/vsock-proxy.ts';
-import { openKernel } from '../../apps/enclave/src/init/kernel.ts';
+import type { Kernel } from '../../apps/enclave/src/init/kernel.ts';
 import { configureNetwork } from '../../apps/enclave/src/init/network.ts';
 import { openWays, receiveModel } from '../../apps/enclave/src/init/parent.ts';
 import { vsockStream, withStream } from '../../packages/evidence/src/devices/vsock-exchange.ts';
 import { ANY_CID, connectTo, HEARTBEAT_PORT, listenOn, vsockAddress } from '../../apps/enclave/src/vsock/index.ts';
-
-provideErrors(errorRegistry);
-const kernel = openKernel();
-process.on('exit', () => kernel.powerOff());
+import { refused, runTest, say, settingsOf } from './guest-say.ts';
 
 /** VMADDR_CID_LOCAL: this machine, where vsock_loopback is loaded. */
 const LOCAL = 1;
@@ -24,20 +20,6 @@ const QGS_PORT = 4050;
 const ports = { enclave: 7802, broker: 7801, model: 7803 };
 const outside = { clients: 8802, broker: 8801 };
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-function say(check: string, ok: boolean, detail = ''): void {
-  process.stdout.write(`${JSON.stringify({ check, ok, detail })}\n`);
-}
-
-async function refused(work: Promise<unknown>): Promise<FastnessError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof FastnessError) return error;
-    throw error;
-  }
-  throw new Error('It was not refused.');
-}
 
 async function http(port: number, answer: (body: Uint8Array) => Promise<Uint8Array>): Promise<Server> {
   const server = createServer((incoming, outgoing) => {
@@ -52,12 +34,10 @@ async function post(port: number, body: Uint8Array<ArrayBuffer>): Promise<Uint8A
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function main(): Promise<void> {
-  kernel.mount('proc', '/proc', 0, '');
-  kernel.mount('devtmpfs', '/dev', 0, '');
+async function main(kernel: Kernel): Promise<void> {
   const before = await refused(connectTo(vsockAddress(LOCAL, 1)));
   say('without the modules there are no virtual sockets', before.code === 'VSOCK_UNSUPPORTED', before.detail);
-  for (const path of JSON.parse(readFileSync('/modules.json', 'utf8')) as string[]) kernel.loadModule(path);
+  for (const path of settingsOf().modules) kernel.loadModule(path);
   configureNetwork(kernel, undefined);
 
   // Outside: the broker, the proxy, and what nitro-cli does.
@@ -127,12 +107,6 @@ async function main(): Promise<void> {
   const silent = await refused(withStream(vsockStream(LOCAL, 4242), 60_000, ({ receive }) => receive(1)));
   say('no service of the host', silent.code === 'EVIDENCE_UNREACHABLE', silent.detail);
   service.close();
-  say('done', true);
 }
 
-try {
-  await main();
-} catch (error) {
-  say('done', false, error instanceof Error ? `${error.message} ${error.stack ?? ''}` : String(error));
-}
-process.exit();
+await runTest(main);
