@@ -3,7 +3,7 @@
 // FASTNESS_LLAMA_SERVER names one that is built already; it must not need libraries outside the system's.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { childEnvironment, installDependencies, nodeBinary, root } from './install.mjs';
 
@@ -37,7 +37,9 @@ if (!existsSync(server)) {
     '-DLLAMA_BUILD_EXAMPLES=OFF',
     ...options.map((option) => `-D${option}`),
   ]);
-  run('nice', ['cmake', '--build', join(folder, 'build'), '--target', 'llama-server', '--parallel']);
+  // Without a number make starts as many compilers as there are files, and each of them takes up to 2 GiB.
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 2 ** 31)));
+  run('nice', ['cmake', '--build', join(folder, 'build'), '--target', 'llama-server', '--parallel', String(jobs)]);
 }
 run(nodeBinary(), [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'apps/enclave/test/upstream-real.test.ts'], {
   cwd: root,
