@@ -90,7 +90,13 @@ describe('fastness up', () => {
     const tools = [{ type: 'function' as const, function: { name: 'weather', parameters: { type: 'object' } } }];
     await expect(
       openai.chat.completions.create({ model: 'triage', messages: [{ role: 'user', content: note }], tools }),
-    ).rejects.toMatchObject({ status: 400, code: 'ENCLAVE_CAPABILITY', param: 'tools', type: 'invalid_request_error' });
+    ).rejects.toMatchObject({
+      status: 400,
+      code: 'unsupported_parameter',
+      param: 'tools',
+      type: 'invalid_request_error',
+      error: { fastness_code: 'ENCLAVE_CAPABILITY' },
+    });
     await expect(openai.embeddings.create({ model: 'triage', input: 'x' })).rejects.toMatchObject({ status: 400 });
   });
 
@@ -129,7 +135,7 @@ describe('fastness up', () => {
   it('gives errors in the shape that OpenAI clients read', async () => {
     const openai = new OpenAI({ apiKey: 'unused', baseURL: baseUrl, maxRetries: 0 });
     const attempt = openai.chat.completions.create({ model: 'nothing', messages: [{ role: 'user', content: note }] });
-    await expect(attempt).rejects.toMatchObject({ status: 404, type: 'invalid_request_error' });
+    await expect(attempt).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
   });
 
   it('refuses a page that reaches the proxy under another host name', async () => {

@@ -53,15 +53,23 @@ export async function ask(
   let text = '';
   let received = '';
   let rest = '';
+  let ended = false;
+  let failure: FastnessError | undefined;
   for await (const part of decoded(response)) {
     received += part;
     if (!streams) continue;
     const lines = (rest + part).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) text += contentOf(line);
+    for (const data of lines.map(dataOf)) {
+      if (data === '[DONE]') ended = true;
+      else if (data !== undefined) text += contentOf(data, (error) => (failure ??= error));
+    }
     onText(text);
   }
   if (!response.ok) throw refusalOf(response.status, received);
+  // The receipt proves that this is all the enclave sent, not that it came to an end.
+  if (failure !== undefined) throw failure;
+  if (streams && !ended) throw new FastnessError('CLIENT_ANSWER_UNFINISHED');
   if (!streams) text = received.trim();
   return { text, request, response: received, receipt: await client.getReceipt(response) };
 }
@@ -78,21 +86,25 @@ async function* decoded(response: Response): AsyncGenerator<string> {
 }
 
 const chunkSchema = z.object({ choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })) });
-const errorSchema = z.object({ error: z.object({ message: z.string(), code: z.unknown() }) });
+const errorSchema = z.object({ error: z.object({ message: z.string(), fastness_code: z.unknown() }) });
 
-/** The text in one line of an event stream; empty for lines of another kind. */
-function contentOf(line: string): string {
-  const data = /^data: ?(.*?)\r?$/.exec(line)?.[1];
-  if (data === undefined || data === '[DONE]') return '';
-  const chunk = chunkSchema.safeParse(jsonOf(data));
-  return chunk.data?.choices[0]?.delta.content ?? '';
+/** What a line of an event stream carries; undefined for lines of another kind. */
+function dataOf(line: string): string | undefined {
+  return /^data: ?(.*?)\r?$/.exec(line)?.[1];
+}
+
+/** The text in an event. What an event says went wrong goes to `onFailure`: the stream is read to its end all the same. */
+function contentOf(data: string, onFailure: (error: FastnessError) => void): string {
+  const event = jsonOf(data);
+  if (errorSchema.safeParse(event).success) onFailure(refusalOf(200, data));
+  return chunkSchema.safeParse(event).data?.choices[0]?.delta.content ?? '';
 }
 
 /** What the enclave refused a request with, by its own code where this page knows it: that says what to do. */
 function refusalOf(status: number, body: string): FastnessError {
   const { error } = errorSchema.safeParse(jsonOf(body)).data ?? {};
-  return isErrorCode(error?.code)
-    ? new FastnessError(error.code)
+  return isErrorCode(error?.fastness_code)
+    ? new FastnessError(error.fastness_code)
     : new FastnessError('CLIENT_REQUEST_REFUSED', `${status}: ${error?.message ?? 'no message'}`);
 }
 

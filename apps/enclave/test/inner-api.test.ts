@@ -1,4 +1,4 @@
-import OpenAI from 'openai';
+import OpenAI, { type APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FastnessError } from '@fastness/codec/errors';
 import { openGate, type Gate } from '../src/access/gate.ts';
@@ -71,7 +71,8 @@ describe.skipIf(!hasModels)('the inner API over llama', () => {
   it('lists the one model', async () => {
     const { sdk } = clientOf(engine);
     const models = await sdk.models.list();
-    expect(models.data).toMatchObject([{ id: 'triage', object: 'model', owned_by: 'fastness' }]);
+    const endpoints = ['/v1/chat/completions', '/v1/completions'];
+    expect(models.data).toMatchObject([{ id: 'triage', object: 'model', owned_by: 'fastness', endpoints }]);
     expect(await sdk.models.retrieve('triage')).toMatchObject({ id: 'triage' });
     await expect(sdk.models.retrieve('gpt')).rejects.toMatchObject({ status: 404 });
   });
@@ -187,22 +188,82 @@ describe.skipIf(!hasModels)('the inner API over llama', () => {
     expect(answer.choices[0]?.finish_reason).toBe('length');
   });
 
-  it.each([
-    ['another model', { model: 'gpt', messages: [user] }, 404, 'model'],
-    ['no messages', { model: 'triage', messages: [] }, 400, 'messages'],
-    ['too many messages', { model: 'triage', messages: Array.from({ length: 9 }, () => user) }, 400, 'messages'],
-    ['the assistant last', { model: 'triage', messages: [{ role: 'assistant', content: 'x' }] }, 400, 'messages'],
-    ['several answers', { model: 'triage', messages: [user], n: 2 }, 400, 'n'],
-    ['tools', { model: 'triage', messages: [user], tools: [] }, 400, 'tools'],
-    ['more tokens than allowed', { model: 'triage', messages: [user], max_tokens: 201 }, 400, 'max_tokens'],
-    ['an empty stop', { model: 'triage', messages: [user], stop: '' }, 400, 'stop'],
-    ['a temperature out of range', { model: 'triage', messages: [user], temperature: 3 }, 400, 'temperature'],
-  ])('refuses %s', async (_name, body, status, param) => {
-    const response = await clientOf(engine).post('/v1/chat/completions', body);
-    expect(response.status).toBe(status);
-    expect(await response.json()).toMatchObject({
-      error: { code: 'ENCLAVE_REQUEST', type: 'invalid_request_error', param },
+  const image = { type: 'image_url', image_url: { url: 'data:secret-content' } };
+  const tool = { type: 'function', function: { name: 'weather' } };
+  it.each<[string, object, string, string]>([
+    ['no messages', { messages: [] }, 'messages', 'invalid_value'],
+    ['messages left out', { messages: undefined }, 'messages', 'missing_required_parameter'],
+    ['messages that are none', { messages: 'secret-content' }, 'messages', 'invalid_type'],
+    ['too many messages', { messages: Array.from({ length: 9 }, () => user) }, 'messages', 'invalid_value'],
+    ['the assistant last', { messages: [{ role: 'assistant', content: 'x' }] }, 'messages', 'invalid_value'],
+    ['a role', { messages: [{ role: 'robot', content: 'x' }] }, 'messages[0].role', 'unsupported_value'],
+    [
+      'an image',
+      { messages: [{ role: 'user', content: [image] }] },
+      'messages[0].content[0].type',
+      'unsupported_value',
+    ],
+    ['content', { messages: [{ role: 'user', content: 7 }] }, 'messages[0].content', 'invalid_type'],
+    ['several answers', { n: 2 }, 'n', 'unsupported_value'],
+    ['probabilities', { logprobs: true, top_logprobs: 2 }, 'logprobs', 'unsupported_value'],
+    ['penalties', { presence_penalty: 0.5 }, 'presence_penalty', 'unsupported_value'],
+    ['biases', { logit_bias: { 5: -100 } }, 'logit_bias.5', 'unsupported_parameter'],
+    ['speech', { modalities: ['text', 'audio'] }, 'modalities', 'invalid_value'],
+    ['storing', { store: true }, 'store', 'unsupported_value'],
+    ['what it does not know', { reasoning_effort: 'low' }, 'reasoning_effort', 'unsupported_parameter'],
+    ['more tokens than allowed', { max_tokens: 201 }, 'max_tokens', 'invalid_value'],
+    ['more tokens, by the newer name', { max_completion_tokens: 201 }, 'max_completion_tokens', 'invalid_value'],
+    ['an empty stop', { stop: '' }, 'stop', 'invalid_value'],
+    ['a temperature out of range', { temperature: 3 }, 'temperature', 'invalid_value'],
+    ['tools', { tools: [tool] }, 'tools', 'unsupported_parameter'],
+    ['JSON', { response_format: { type: 'json_object' } }, 'response_format', 'unsupported_parameter'],
+  ])('refuses %s as OpenAI would, and quotes nothing', async (_name, changes, param, code) => {
+    const { sdk } = clientOf(engine);
+    const request = { model: 'triage', messages: [user], ...changes } as Parameters<
+      typeof sdk.chat.completions.create
+    >[0];
+    const refusal: APIError = await sdk.chat.completions.create(request).then(
+      () => expect.unreachable(),
+      (error: unknown) => error as APIError,
+    );
+    expect(refusal).toMatchObject({ status: 400, type: 'invalid_request_error', param, code });
+    expect(refusal.error).toMatchObject({ fastness_code: expect.stringMatching(/^ENCLAVE_(?:REQUEST|CAPABILITY)$/u) });
+    expect(refusal.message).not.toMatch(/secret-content|undefined/u);
+  });
+
+  it('takes what means nothing here as it is meant', async () => {
+    const neutral = {
+      n: 1,
+      tools: [],
+      modalities: ['text' as const],
+      service_tier: 'auto' as const,
+      top_logprobs: 0,
+      logit_bias: {},
+      prompt_cache_key: 'x',
+      safety_identifier: 'y',
+      store: false,
+    };
+    const { sdk } = clientOf(engine);
+    const answer = await sdk.chat.completions.create({ model: 'triage', messages: [user], ...neutral });
+    expect(answer.choices).toHaveLength(1);
+  });
+
+  it('names another model, another endpoint and another method as such', async () => {
+    const { sdk, api, post } = clientOf(engine);
+    await expect(sdk.chat.completions.create({ model: 'gpt', messages: [user] })).rejects.toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+      param: 'model',
+      error: { fastness_code: 'ENCLAVE_MODEL_UNKNOWN' },
     });
+    await expect(sdk.responses.create({ model: 'triage', input: 'x' })).rejects.toMatchObject({
+      status: 404,
+      code: 'ENCLAVE_ENDPOINT',
+      message: expect.stringContaining('/v1/chat/completions'),
+    });
+    for (const path of ['/v1/chat/completions', '/v1/embeddings'])
+      expect((await api(new Request(`https://enclave.invalid${path}`))).status).toBe(405);
+    expect((await post('/v1/models', {})).status).toBe(405);
   });
 
   it('refuses bodies that are too large, no JSON, or of another type', async () => {
@@ -211,14 +272,6 @@ describe.skipIf(!hasModels)('the inner API over llama', () => {
     expect((await post('/v1/chat/completions', '{')).status).toBe(400);
     expect((await post('/v1/chat/completions', '{}', { 'content-type': 'text/plain' })).status).toBe(415);
     expect((await post('/v1/audio/speech', {})).status).toBe(404);
-  });
-
-  it('quotes nothing of a refused request', async () => {
-    const response = await clientOf(engine).post('/v1/chat/completions', {
-      model: 'triage',
-      messages: 'secret-content',
-    });
-    expect(await response.text()).not.toContain('secret-content');
   });
 
   it('says that it does not embed or classify', async () => {
@@ -235,7 +288,8 @@ describe.skipIf(!hasModels)('the inner API over llama', () => {
     const long = { role: 'user', content: 'cough '.repeat(1000) } as const;
     await expect(sdk.chat.completions.create({ model: 'triage', messages: [long] })).rejects.toMatchObject({
       status: 400,
-      code: 'ENCLAVE_CONTEXT_LENGTH',
+      code: 'context_length_exceeded',
+      error: { fastness_code: 'ENCLAVE_CONTEXT_LENGTH' },
     });
   });
 

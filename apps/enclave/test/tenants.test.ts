@@ -217,10 +217,10 @@ describe.skipIf(!hasModels)('tenants through the channel', { timeout: 120_000 },
     expect(answers[0]?.seen.bytes.length).toBe(answers[1]?.seen.bytes.length);
     for (const { seen } of answers) expect([seen.status, seen.type]).toEqual([200, answers[0]?.seen.type]);
     expect(JSON.parse(answers[3]?.text ?? '')).toMatchObject({
-      error: { code: 'ENCLAVE_API_KEY', type: 'authentication_error' },
+      error: { code: 'invalid_api_key', fastness_code: 'ENCLAVE_API_KEY', type: 'authentication_error' },
     });
     expect(JSON.parse(answers[2]?.text ?? '')).toMatchObject({
-      error: { code: 'ENCLAVE_TENANT_REQUESTS', type: 'rate_limit_error' },
+      error: { code: 'rate_limit_exceeded', fastness_code: 'ENCLAVE_TENANT_REQUESTS', type: 'rate_limit_error' },
     });
     expect(answers[2]?.opened?.headers.get('retry-after')).toBe('60');
   });
@@ -287,7 +287,7 @@ describe.skipIf(!hasModels)('an enclave whose release lets in tenants alone', { 
     const models = async (apiKey: string) =>
       new OpenAI({ apiKey, baseURL: 'https://enclave.invalid/v1', maxRetries: 0, fetch: channel.fetch }).models.list();
     expect((await models(alice.key)).data).toHaveLength(1);
-    await expect(models(bob.key)).rejects.toMatchObject({ status: 401, code: 'ENCLAVE_API_KEY' });
+    await expect(models(bob.key)).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
     await enclave.close();
 
     const events: string[] = [];

@@ -111,7 +111,7 @@ describe.skipIf(server === undefined || !hasModels)('llama-server next to an enc
     const long = [{ role: 'user' as const, content: 'cough '.repeat(2000) }];
     await expect(openai.chat.completions.create({ ...request, messages: long })).rejects.toMatchObject({
       status: 400,
-      code: 'ENCLAVE_CONTEXT_LENGTH',
+      code: 'context_length_exceeded',
     });
   });
 

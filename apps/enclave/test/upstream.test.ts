@@ -179,7 +179,7 @@ describe('a server next to the enclave', { timeout: 120_000 }, () => {
   });
 
   it.each([
-    ['too long', 400, 'ENCLAVE_CONTEXT_LENGTH'],
+    ['too long', 400, 'context_length_exceeded'],
     ['wrong', 400, 'ENCLAVE_REQUEST'],
     ['busy', 429, 'ENCLAVE_BUSY'],
     ['broken', 500, 'ENCLAVE_ENGINE_FAILED'],

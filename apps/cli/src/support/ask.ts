@@ -33,14 +33,25 @@ export async function ask(
   if (!response.ok || response.body === null) throw await asError(response);
   let text = '';
   const received: Uint8Array[] = [];
+  let ended = false;
+  let failure: FastnessError | undefined;
   for await (const data of serverSentEvents(response.body.pipeThrough(keepingBytes(received)))) {
-    if (data === '[DONE]') continue;
-    const piece = contentOf(JSON.parse(data));
+    if (data === '[DONE]') {
+      ended = true;
+      continue;
+    }
+    const event: unknown = JSON.parse(data);
+    // A stream that has begun says in an event why it stops. It is read to its end all the same: there is its receipt.
+    failure ??= refusalIn(event);
+    if (failure !== undefined) continue;
+    const piece = contentOf(event);
     if (piece === '') continue;
     if (text === '') firstTokenMilliseconds = performance.now() - started;
     text += piece;
     onText(piece);
   }
+  if (failure !== undefined) throw failure;
+  if (!ended) throw new FastnessError('CLI_REQUEST_REFUSED', 'The answer has no end.');
   return { text, response, requestBody, responseBody: concatBytes(...received), firstTokenMilliseconds };
 }
 
@@ -65,7 +76,7 @@ async function* serverSentEvents(body: ReadableStream<Uint8Array>): AsyncGenerat
 }
 
 const chunkSchema = z.object({ choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })) });
-const errorSchema = z.object({ error: z.object({ message: z.string() }) });
+const errorSchema = z.object({ error: z.object({ message: z.string(), fastness_code: z.string().optional() }) });
 
 function contentOf(chunk: unknown): string {
   const parsed = chunkSchema.safeParse(chunk);
@@ -74,7 +85,17 @@ function contentOf(chunk: unknown): string {
   return parsed.data.choices[0]?.delta.content ?? '';
 }
 
+function refusalIn(event: unknown): FastnessError | undefined {
+  const { error } = errorSchema.safeParse(event).data ?? {};
+  return error === undefined ? undefined : refusedWith(error.message, error.fastness_code);
+}
+
 async function asError(response: Response): Promise<FastnessError> {
   const answer = errorSchema.safeParse(await response.json().catch(() => undefined));
-  return new FastnessError('CLI_REQUEST_REFUSED', `${response.status}: ${answer.data?.error.message ?? 'no message'}`);
+  const { message = 'no message', fastness_code } = answer.data?.error ?? {};
+  return refusedWith(`${response.status}: ${message}`, fastness_code);
+}
+
+function refusedWith(message: string, code: string | undefined): FastnessError {
+  return new FastnessError('CLI_REQUEST_REFUSED', code === undefined ? message : `${message} (${code})`);
 }

@@ -89,6 +89,11 @@ export const clientErrors = Object.freeze({
     message: 'The enclave answered the request with an error.',
     next: 'See its message in the detail; it came through the channel.',
   },
+  CLIENT_ANSWER_UNFINISHED: {
+    class: 'unavailable',
+    message: 'The answer stops before its end.',
+    next: 'Ask again. Its receipt proves that the enclave sent this much, not that it is all.',
+  },
   CLIENT_UNEXPECTED: {
     class: 'internal',
     message: 'The client met a fault that it does not know.',

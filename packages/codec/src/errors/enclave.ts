@@ -187,6 +187,16 @@ export const enclaveErrors = Object.freeze({
     message: 'The enclave has no such path.',
     next: 'Use POST /attestation, POST /ohttp or GET /health; the API of the model is inside the channel.',
   },
+  ENCLAVE_MODEL_UNKNOWN: {
+    class: 'usage',
+    message: 'The enclave does not serve that model.',
+    next: 'Ask for the one that GET /v1/models names.',
+  },
+  ENCLAVE_ENDPOINT: {
+    class: 'usage',
+    message: 'The API of the model has no such endpoint.',
+    next: 'Use GET /v1/models, or POST /v1/chat/completions, /v1/completions, /v1/embeddings or /v1/classifications.',
+  },
   ENCLAVE_CAPABILITY: {
     class: 'usage',
     message: 'The model that is being served cannot do this.',

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { z } from 'zod';
 import { FastnessError } from '@fastness/codec/errors';
 import type { Pass } from '../../access/pass.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { TenantLimit } from '../../access/tenant-usage.ts';
 import { isEventStream, shapedAnswer } from '../traffic/whole-answer.ts';
 import { ApiError, errorResponse } from './api-error.ts';
@@ -16,6 +17,9 @@ import {
   embeddingRequestSchema,
 } from './schema.ts';
 import { classifications, embeddings } from './vectors.ts';
+
+/** Of chat, completions, embeddings and classifications. */
+const paths = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/classifications'] as const;
 
 type Endpoint<T> = (context: ApiContext, request: T, scope: RequestScope) => Promise<Response>;
 
@@ -35,12 +39,18 @@ export function createInnerApi(
     owned_by: 'fastness',
     task: context.engine.info.task,
     context_length: context.engine.info.contextLength,
+    endpoints: endpointsOf(context.engine),
+    features: [...(context.engine.features ?? [])],
   };
   app.get('/v1/models', () => jsonResponse({ object: 'list', data: [model] }));
   app.get('/v1/models/:id', (c) =>
     c.req.param('id') === model.id ? jsonResponse(model) : errorResponse(noSuchModel()),
   );
-  const post = <T extends { model: string }>(path: string, schema: z.ZodType<T>, endpoint: Endpoint<T>): void => {
+  const post = <T extends { model: string }>(
+    path: (typeof paths)[number],
+    schema: z.ZodType<T>,
+    endpoint: Endpoint<T>,
+  ): void => {
     app.post(path, async (c) => {
       const scope = requestScope(c.req.raw, context, c.env.pass);
       try {
@@ -60,10 +70,8 @@ export function createInnerApi(
   post('/v1/completions', completionRequestSchema, textCompletion);
   post('/v1/embeddings', embeddingRequestSchema, embeddings);
   post('/v1/classifications', classificationRequestSchema, classifications);
-  app.notFound(() => {
-    const error = new FastnessError('ENCLAVE_REQUEST', 'The model has no such endpoint.');
-    return errorResponse(new ApiError(error, { status: 404 }));
-  });
+  for (const path of [...paths, '/v1/models', '/v1/models/:id']) app.all(path, () => errorResponse(wrongMethod()));
+  app.notFound(() => errorResponse(new ApiError(new FastnessError('ENCLAVE_ENDPOINT'), { status: 404 })));
   app.onError((error, c) => {
     // A client that went away is no trouble, and sees no answer.
     if (!(error instanceof ApiError) && !c.req.raw.signal.aborted) onError(error);
@@ -92,9 +100,16 @@ export function createInnerApi(
 }
 
 function noSuchModel(): ApiError {
-  const error = new FastnessError(
-    'ENCLAVE_REQUEST',
-    'This enclave does not serve that model; GET /v1/models names the one it serves.',
-  );
-  return new ApiError(error, { param: 'model', status: 404 });
+  return new ApiError(new FastnessError('ENCLAVE_MODEL_UNKNOWN'), { param: 'model', status: 404 });
+}
+
+function wrongMethod(): ApiError {
+  const error = new FastnessError('ENCLAVE_ENDPOINT', 'It is there for another method.');
+  return new ApiError(error, { status: 405, code: 'method_not_supported' });
+}
+
+/** What can be asked of the model, for the list of models. */
+function endpointsOf({ chat, complete, embed, classify }: Engine): string[] {
+  const able = [chat, complete, embed, classify];
+  return paths.filter((_, index) => able[index] !== undefined);
 }

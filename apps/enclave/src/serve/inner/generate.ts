@@ -101,7 +101,7 @@ async function* metered(
 export function cannot(engine: Engine, what: string, param?: string): ApiError {
   return new ApiError(new FastnessError('ENCLAVE_CAPABILITY', `It cannot ${what}; its task is ${engine.info.task}.`), {
     status: 400,
-    ...(param === undefined ? {} : { param }),
+    ...(param === undefined ? {} : { param, code: 'unsupported_parameter' }),
   });
 }
 
@@ -133,18 +133,24 @@ function extrasOf(engine: Engine, request: ChatRequest): ChatExtras | undefined 
     (message) => message.role === 'tool' || ('tool_calls' in message && message.tool_calls),
   );
   if (!can('tools')) {
-    if (tools !== null && tools !== undefined) throw cannot(engine, 'call tools', 'tools');
+    if ((tools ?? []).length > 0) throw cannot(engine, 'call tools', 'tools');
     if (aboutTools) throw cannot(engine, 'read calls of tools', 'messages');
   }
   const format = response_format?.type === 'text' ? undefined : (response_format ?? undefined);
   if (format !== undefined && !can('json')) throw cannot(engine, 'hold its answers to JSON', 'response_format');
+  const given = (tools ?? []).length > 0;
   const extras = {
-    ...(tools === null || tools === undefined ? {} : { tools }),
-    ...(tools && tool_choice ? { tool_choice } : {}),
-    ...(tools && typeof parallel_tool_calls === 'boolean' ? { parallel_tool_calls } : {}),
+    ...(given ? { tools: tools ?? [] } : {}),
+    ...(given && tool_choice ? { tool_choice } : {}),
+    ...(given && typeof parallel_tool_calls === 'boolean' ? { parallel_tool_calls } : {}),
     ...(format === undefined ? {} : { response_format: format }),
   };
   return Object.keys(extras).length === 0 ? undefined : extras;
+}
+
+function limitName(request: ChatRequest | CompletionRequest): string {
+  const newer = 'max_completion_tokens' in request && typeof request.max_completion_tokens === 'number';
+  return newer ? 'max_completion_tokens' : 'max_tokens';
 }
 
 /** The tokens that a request allows, where it says so. */
@@ -160,7 +166,7 @@ function optionsOf(
   { signal, pass: { tenant } }: RequestScope,
 ): GenerateOptions {
   const maxTokens = limitOf(request);
-  if ((maxTokens ?? 0) > limits.maxTokens) throw refused('max_tokens', `is more than ${limits.maxTokens}`);
+  if ((maxTokens ?? 0) > limits.maxTokens) throw refused(limitName(request), `is more than ${limits.maxTokens}`);
   const [random = 0] = globalThis.crypto.getRandomValues(new Uint32Array(1));
   return {
     maxTokens: maxTokens ?? limits.maxTokens,
@@ -178,7 +184,7 @@ function optionsOf(
 }
 
 function refused(param: string, why: string): ApiError {
-  return new ApiError(new FastnessError('ENCLAVE_REQUEST', `${param} ${why}.`), { param });
+  return new ApiError(new FastnessError('ENCLAVE_REQUEST', `${param} ${why}.`), { param, code: 'invalid_value' });
 }
 
 /** The two endpoints differ in the names of their objects and in where the text stands. */

@@ -7,6 +7,9 @@ import { z } from 'zod';
 
 const stop = z.union([z.string().min(1).max(256), z.array(z.string().min(1).max(256)).max(4)]).nullish();
 
+const only = <T extends string | number | boolean>(value: T, error: string) => z.literal(value, { error });
+const penalty = only(0, 'other values than 0 are not supported').nullish();
+
 const sampling = {
   model: z.string(),
   temperature: z.number().min(0).max(2).nullish(),
@@ -17,14 +20,20 @@ const sampling = {
   stream_options: z
     .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
     .nullish(),
-  n: z.literal(1).nullish(),
-  presence_penalty: z.literal(0).nullish(),
-  frequency_penalty: z.literal(0).nullish(),
-  logit_bias: z.strictObject({}).nullish(),
+  n: only(1, 'one answer a request: send the request again for another').nullish(),
+  presence_penalty: penalty,
+  frequency_penalty: penalty,
+  logit_bias: z.strictObject({}, { error: 'is not supported' }).nullish(),
   user: z.string().nullish(),
+  /** Hints that change no answer: who asks is known by the API key, and no cache is shared between requests. */
+  prompt_cache_key: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  service_tier: z.enum(['auto', 'default'], { error: 'there is one tier' }).nullish(),
 } as const;
 
-const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
+const textPart = z.discriminatedUnion('type', [z.strictObject({ type: z.literal('text'), text: z.string() })], {
+  error: 'only parts of type text are supported: images, audio and files are not read here',
+});
 const content = z.union([z.string(), z.array(textPart).max(64)]);
 
 const toolCall = z.strictObject({
@@ -33,18 +42,22 @@ const toolCall = z.strictObject({
   function: z.strictObject({ name: z.string().max(256), arguments: z.string() }),
 });
 
-const message = z.discriminatedUnion('role', [
-  z.strictObject({ role: z.enum(['system', 'developer', 'user']), content, name: z.string().optional() }),
-  z.strictObject({
-    role: z.literal('assistant'),
-    content: content.nullish(),
-    tool_calls: z.array(toolCall).min(1).max(128).nullish(),
-    name: z.string().optional(),
-    refusal: z.null().optional(),
-    annotations: z.array(z.never()).optional(),
-  }),
-  z.strictObject({ role: z.literal('tool'), content, tool_call_id: z.string().max(256) }),
-]);
+const message = z.discriminatedUnion(
+  'role',
+  [
+    z.strictObject({ role: z.enum(['system', 'developer', 'user']), content, name: z.string().optional() }),
+    z.strictObject({
+      role: z.literal('assistant'),
+      content: content.nullish(),
+      tool_calls: z.array(toolCall).min(1).max(128).nullish(),
+      name: z.string().optional(),
+      refusal: z.null().optional(),
+      annotations: z.array(z.never()).optional(),
+    }),
+    z.strictObject({ role: z.literal('tool'), content, tool_call_id: z.string().max(256) }),
+  ],
+  { error: 'must be an object whose role is system, developer, user, assistant or tool' },
+);
 
 /** JSON of anybody's making that is handed on as it is: bounded by the size of the body. */
 const schemaObject = z.record(z.string(), z.unknown());
@@ -78,9 +91,12 @@ export const chatRequestSchema = z.strictObject({
   messages: z.array(message).min(1),
   max_tokens: z.int().positive().nullish(),
   max_completion_tokens: z.int().positive().nullish(),
-  logprobs: z.literal(false).nullish(),
+  logprobs: only(false, 'is not supported').nullish(),
+  top_logprobs: only(0, 'is not supported').nullish(),
+  modalities: z.tuple([z.literal('text')], { error: 'answers are text: only ["text"] is supported' }).nullish(),
   response_format: responseFormat.nullish(),
-  tools: z.array(tool).min(1).max(128).nullish(),
+  /** None where the list is empty, as clients send it that add tools as they go. */
+  tools: z.array(tool).max(128).nullish(),
   tool_choice: z
     .union([
       z.enum(['none', 'auto', 'required']),
@@ -89,22 +105,26 @@ export const chatRequestSchema = z.strictObject({
     .nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
-  store: z.literal(false).nullish(),
+  store: only(false, 'nothing is stored here').nullish(),
 });
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 
 export const completionRequestSchema = z.strictObject({
   ...sampling,
-  prompt: z.union([z.string().min(1), z.tuple([z.string().min(1)])]),
+  prompt: z.union([z.string().min(1), z.tuple([z.string().min(1)])], {
+    error: 'must be one text: neither several nor tokens are read',
+  }),
   max_tokens: z.int().positive().nullish(),
-  best_of: z.literal(1).nullish(),
-  echo: z.literal(false).nullish(),
-  suffix: z.null().optional(),
-  logprobs: z.null().optional(),
+  best_of: only(1, 'other values than 1 are not supported').nullish(),
+  echo: only(false, 'is not supported').nullish(),
+  suffix: z.null({ error: 'is not supported' }).optional(),
+  logprobs: z.null({ error: 'is not supported' }).optional(),
 });
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;
 
-const input = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+const input = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+  error: 'must be a text or a list of texts: tokens are not read',
+});
 
 export const embeddingRequestSchema = z.strictObject({
   model: z.string(),
