@@ -24,6 +24,7 @@ const byType: Readonly<Record<string, string>> = {
   'application/vnd.fastness.sev-snp+cbor': 'snp',
   'application/vnd.veraison.tsm-report+json': 'snp-tsm',
   'application/vnd.fastness.tdx-quote': 'tdx',
+  'application/vnd.fastness.tdx+cbor': 'tdx-log',
   'application/vnd.fastness.sgx-quote': 'sgx',
   'application/vnd.fastness.aws-nitro+cose': 'nitro',
   'application/vnd.fastness.aws-nitrotpm+cose': 'nitrotpm',

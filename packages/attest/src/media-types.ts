@@ -36,6 +36,9 @@ export const VTPM_ENDORSEMENTS_TYPE = 'application/vnd.fastness.vtpm-endorsement
 /** Intel TDX evidence: the quote, version 4 or 5, as it came from the quoting enclave; zero padding may follow. */
 export const TDX_QUOTE_TYPE = 'application/vnd.fastness.tdx-quote';
 
+/** Intel TDX evidence with the event log of the boot: CBOR map {1: quote as in {@link TDX_QUOTE_TYPE}, 2: log (CCEL)}. */
+export const TDX_EVIDENCE_TYPE = 'application/vnd.fastness.tdx+cbor';
+
 /** Intel SGX evidence: the quote, version 3. */
 export const SGX_QUOTE_TYPE = 'application/vnd.fastness.sgx-quote';
 

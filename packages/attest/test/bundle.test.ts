@@ -36,6 +36,7 @@ const areasOf: Readonly<Record<string, readonly string[]>> = {
   arm: ['corim'],
   token: ['token', 'jws'],
   tpm: ['tpm', 'tpm-ak', 'event-log'],
+  tdx: ['tdx', 'event-log'],
 };
 
 type Bundle = Awaited<ReturnType<typeof build>>;

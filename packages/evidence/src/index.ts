@@ -28,6 +28,7 @@ export { NVATTEST_COMMAND, openNvattest, type NvattestOptions } from './devices/
 export type { NvmlGpu, NvmlOptions, NvmlSettings } from './devices/nvidia/nvml.ts';
 export { openSevGuest, SEV_GUEST_DEVICE, type SevGuestOptions } from './devices/sev-guest.ts';
 export { openTdxGuest, TDX_GUEST_DEVICE, type TdxGuestOptions } from './devices/tdx-guest.ts';
+export { CCEL_DATA, CCEL_TABLE, openTdxLog, type TdxLog, type TdxLogOptions } from './devices/tdx-log.ts';
 export type { StreamAddress } from './devices/vsock-exchange.ts';
 export {
   openTdxRtmr,

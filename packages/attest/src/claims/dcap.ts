@@ -41,6 +41,15 @@ export interface TdxClaims extends DcapClaimsBase {
   readonly tdAttributes: string;
   readonly xfam: string;
   readonly teeTcbSvn: readonly number[];
+  /** Present when the event log of the boot came with the quote. */
+  readonly eventLog?: {
+    /** How many events extend one of these registers. */
+    readonly events: number;
+    /** Registers that it replays to: their events are as genuine as the quote. Nothing is said of others. */
+    readonly replayedRtmrs: readonly number[];
+    /** By register: the events that the policy lists, in its words. Each of them was found. */
+    readonly named: Readonly<Record<string, readonly string[]>>;
+  };
 }
 
 /** Facts about an Intel SGX enclave that were authenticated and that the policy accepts. */

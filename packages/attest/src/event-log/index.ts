@@ -2,7 +2,7 @@
 import './errors.ts';
 export { firstDifference } from './compare.ts';
 export { EV_NO_ACTION, eventTypeName, logDigestBytes, type LogHash } from './layout.ts';
-export { parseEventLog, type EventLog, type LogEvent } from './parse.ts';
+export { parseEventLog, trimEventLog, type EventLog, type LogEvent } from './parse.ts';
 export { verifyPcrEventLog } from './pcr.ts';
 export { extendedDigests, replayDigests, replayToPcrs } from './replay.ts';
-export { replayToRtmrs, verifyEventLog, type RtmrIndex } from './rtmr.ts';
+export { replayToRtmrs, rtmrEvents, verifyEventLog, type ReplayedRtmrLog, type RtmrIndex } from './rtmr.ts';

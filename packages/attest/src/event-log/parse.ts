@@ -50,16 +50,34 @@ export function parseEventLog(
   bytes: Uint8Array,
   { padding = 'refused' }: { readonly padding?: 'refused' | 'accepted' } = {},
 ): EventLog {
+  return readBounded(bytes, padding === 'accepted').log;
+}
+
+/**
+ * The bytes of a log without those that fill up its area, as a view. What it was extended with since can follow.
+ * Throws as {@link parseEventLog}.
+ */
+export function trimEventLog(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, readBounded(bytes, true).end);
+}
+
+/** A log, and where its last event ends. */
+interface BoundedLog {
+  readonly log: EventLog;
+  readonly end: number;
+}
+
+function readBounded(bytes: Uint8Array, padded: boolean): BoundedLog {
   if (bytes.length > MAX_LOG_BYTES) throw new FastnessError('EVENT_LOG_TOO_LARGE', `${bytes.length} bytes.`);
   try {
-    return readLog(bytes.slice(), padding === 'accepted' ? fillerOf(bytes) : 0);
+    return readLog(bytes.slice(), padded ? fillerOf(bytes) : 0);
   } catch (cause) {
     if (!(cause instanceof FastnessError) || cause.code !== 'CODEC_TRUNCATED') throw cause;
     throw new FastnessError('EVENT_LOG_MALFORMED', 'It ends inside an event.', { cause });
   }
 }
 
-function readLog(bytes: Uint8Array, filler: number): EventLog {
+function readLog(bytes: Uint8Array, filler: number): BoundedLog {
   const reader = new ByteReader(bytes);
   const first = readLegacyEvent(reader);
   const sizes = readHeader(first);
@@ -69,11 +87,12 @@ function readLog(bytes: Uint8Array, filler: number): EventLog {
     events.push(sizes === undefined ? readLegacyEvent(reader) : readEvent(reader, sizes));
   }
   const banks = sizes === undefined ? (['SHA-1'] as const) : [...sizes.keys()].flatMap((id) => logHashes.get(id) ?? []);
-  return Object.freeze({
-    format: sizes === undefined ? 'sha-1' : 'crypto-agile',
+  const log = Object.freeze({
+    format: sizes === undefined ? ('sha-1' as const) : ('crypto-agile' as const),
     banks: Object.freeze(banks),
     events: Object.freeze(events),
   });
+  return { log, end: reader.offset };
 }
 
 /**

@@ -9,6 +9,17 @@ export type RtmrIndex = 0 | 1 | 2 | 3;
 /** CCEL counts MRTD as register 0, so RTMR0 is its register 1 (Intel TDX virtual firmware design guide, section 8.1). */
 const CC_OFFSET = 1;
 
+/** A log, and the run-time registers that it replays to. Says nothing until a quote has the same registers. */
+export interface ReplayedRtmrLog {
+  readonly log: EventLog;
+  readonly rtmrs: readonly [string, string, string, string];
+}
+
+/** The events of a log that extend a run-time register, in their order. */
+export function rtmrEvents(log: EventLog, index: RtmrIndex): readonly LogEvent[] {
+  return log.events.filter(({ register, type }) => type !== EV_NO_ACTION && register === index + CC_OFFSET);
+}
+
 /** Replays a CCEL to the run-time registers of a TD, RTMR0 first. Throws EVENT_LOG_BANK, EVENT_LOG_MALFORMED. */
 export async function replayToRtmrs(log: EventLog): Promise<readonly [string, string, string, string]> {
   const registers = extendedDigests(log, 'SHA-384');

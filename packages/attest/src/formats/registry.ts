@@ -6,7 +6,6 @@ import {
   NITRO_TPM_EVIDENCE_TYPE,
   SGX_QUOTE_TYPE,
   SNP_ENDORSEMENTS_TYPE,
-  TDX_QUOTE_TYPE,
   TPM_EVIDENCE_TYPE,
   GCP_VTPM_EVIDENCE_TYPE,
   AZURE_VTPM_EVIDENCE_TYPE,
@@ -50,6 +49,7 @@ import { tpmTrustworthiness } from './tpm/trustworthiness.ts';
 import { verify as verifyTpm } from './tpm/verify.ts';
 import { dcapTrustworthiness } from './dcap/trustworthiness.ts';
 import { verify as verifySgx } from './sgx/verify.ts';
+import { tdxEvidenceTypes } from './tdx/evidence.ts';
 import { verify as verifyTdx } from './tdx/verify.ts';
 import { snpEvidenceTypes } from './snp/evidence.ts';
 import { snpTrustworthiness } from './snp/trustworthiness.ts';
@@ -67,7 +67,7 @@ export const evidenceFormats: readonly EvidenceFormat[] = Object.freeze([
   }),
   Object.freeze({
     tee: 'tdx',
-    evidenceTypes: Object.freeze([TDX_QUOTE_TYPE]),
+    evidenceTypes: tdxEvidenceTypes,
     endorsementTypes: Object.freeze([DCAP_COLLATERAL_TYPE]),
     trustworthiness: dcapTrustworthiness,
     readsAtOnce: true,

@@ -13,7 +13,7 @@ import {
   type ForgeIntelChainOptions,
   type ForgeQuoteOptions,
 } from '@fastness/testkit';
-import { encodeDcapCollateral, type DcapCollateral } from '../../src/formats/tdx/index.ts';
+import { encodeDcapCollateral, encodeTdxEvidence, type DcapCollateral } from '../../src/formats/tdx/index.ts';
 import {
   CMW_EVIDENCE,
   parseAttestationPolicy,
@@ -53,6 +53,8 @@ export interface DcapScenario {
   ) => DcapCollateral | undefined | Promise<DcapCollateral | undefined>;
   readonly editQuote?: (quote: Uint8Array) => Uint8Array;
   readonly type?: string;
+  /** Of the boot, sent with the quote of a TD. */
+  readonly eventLog?: Uint8Array;
   /** Members of the section that replace those of a policy the evidence meets. */
   readonly section?: object;
   readonly waive?: readonly WaivableCheck[];
@@ -83,11 +85,11 @@ export async function prepareDcap(
   const quote = scenario.editQuote?.(forged) ?? forged;
   const collateral = await forgeCollateral({ chain, tee, now, ...scenario.collateral });
   const sent = scenario.sent === undefined ? collateral : await scenario.sent(collateral, chain);
-  const evidence: Cmw = {
-    type: scenario.type ?? (sgx ? SGX_QUOTE_TYPE : TDX_QUOTE_TYPE),
-    value: quote,
-    ind: CMW_EVIDENCE,
-  };
+  const { eventLog } = scenario;
+  const evidence: Cmw =
+    eventLog === undefined
+      ? { type: scenario.type ?? (sgx ? SGX_QUOTE_TYPE : TDX_QUOTE_TYPE), value: quote, ind: CMW_EVIDENCE }
+      : encodeTdxEvidence({ quote, eventLog });
   return {
     chain,
     collateral,

@@ -3,14 +3,16 @@ import { constants } from 'node:fs';
 import { mkdir, open, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CMW_EVIDENCE, TDX_QUOTE_TYPE, type Tee } from '@fastness/attest';
+import type { Tee } from '@fastness/attest';
 import { encodeCcaEvidence } from '@fastness/attest/formats/arm-cca';
 import { encodeSnpEndorsements, encodeSnpEvidence, readTsm } from '@fastness/attest/formats/snp';
+import { encodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { requireReportData, type CollectedEvidence, type Collector } from '../collector.ts';
 import { errnoOf, readKernelFile } from './kernel-file.ts';
-import { openTdxRtmr, type TdxRtmrOptions } from './tdx-rtmr.ts';
+import { openTdxLog, type TdxLogOptions } from './tdx-log.ts';
+import type { TdxRtmrOptions } from './tdx-rtmr.ts';
 
 /** Where Linux (from 6.7 on) hands out reports of SEV-SNP, TDX and CCA alike. */
 export const CONFIGFS_TSM = '/sys/kernel/config/tsm/report';
@@ -24,6 +26,8 @@ export interface ConfigfsTsmOptions {
   readonly makeEntry?: (path: string) => Promise<void>;
   /** The register of a trust domain that events of the run time go to. */
   readonly rtmr?: TdxRtmrOptions;
+  /** Where the event log of a trust domain is. */
+  readonly eventLog?: TdxLogOptions;
 }
 
 interface Blobs {
@@ -35,7 +39,8 @@ interface Blobs {
 interface Provider {
   readonly name: string;
   readonly tee: Tee;
-  wrap(blobs: Blobs): CollectedEvidence;
+  /** `eventLog`: of a trust domain, where there is one. */
+  wrap(blobs: Blobs, eventLog?: Uint8Array): CollectedEvidence;
 }
 
 const providers: readonly Provider[] = Object.freeze([
@@ -53,8 +58,8 @@ const providers: readonly Provider[] = Object.freeze([
   {
     name: 'tdx_guest',
     tee: 'tdx',
-    wrap: ({ outblob }: Blobs): CollectedEvidence => ({
-      evidence: { type: TDX_QUOTE_TYPE, value: outblob, ind: CMW_EVIDENCE },
+    wrap: ({ outblob }: Blobs, eventLog?: Uint8Array): CollectedEvidence => ({
+      evidence: encodeTdxEvidence({ quote: outblob, ...(eventLog === undefined ? {} : { eventLog }) }),
       endorsements: [],
     }),
   },
@@ -74,7 +79,8 @@ const ATTEMPTS = 8;
 /**
  * Collects through configfs-tsm (Documentation/ABI/testing/configfs-tsm-report): an entry of its own for each report, so that
  * nobody else writes to it; `generation` says whether somebody did all the same, and then the report is made anew.
- * In a trust domain of TDX events of the run time extend RTMR3, where the kernel lets this user do so.
+ * In a trust domain of TDX the event log of the boot goes with the quote, and events of the run time extend RTMR3, where the
+ * kernel lets this user do so.
  * The kernel that answers is the guest's own; what it answers is checked by whoever verifies it.
  * @returns undefined where the kernel has no such interface or no provider for it
  * @throws EVIDENCE_PROVIDER_UNKNOWN when there is one that is not known here
@@ -91,18 +97,23 @@ export async function openConfigfsTsm(options: ConfigfsTsmOptions = {}): Promise
   if (name === undefined) return undefined;
   const provider = providers.find((each) => each.name === name);
   if (provider === undefined) throw new FastnessError('EVIDENCE_PROVIDER_UNKNOWN', name);
-  const extend = provider.tee === 'tdx' ? await openTdxRtmr(options.rtmr) : undefined;
+  const log = provider.tee === 'tdx' ? await openTdxLog(options) : undefined;
   return Object.freeze<Collector>({
     name: `configfs-tsm ${provider.name}`,
     tee: provider.tee,
     simulated: false,
-    detect: async () => ({ present: true, detail: `${provider.name} at ${root}` }),
+    detect: async () => ({
+      present: true,
+      detail: [`${provider.name} at ${root}`, ...(log === undefined ? [] : [log.detail])].join(', '),
+    }),
     collect: async (reportData): Promise<CollectedEvidence> => {
       requireReportData(provider.tee, reportData);
-      const blobs = await withEntry((entry) => report(entry, provider, reportData, privilegeLevel));
-      return provider.wrap(blobs);
+      const ask = (): Promise<Blobs> => withEntry((entry) => report(entry, provider, reportData, privilegeLevel));
+      if (log === undefined) return provider.wrap(await ask());
+      const { made, eventLog } = await log.quoted(ask);
+      return provider.wrap(made, eventLog);
     },
-    ...(extend === undefined ? {} : { extend }),
+    ...(log?.extend === undefined ? {} : { extend: log.extend }),
   });
 }
 

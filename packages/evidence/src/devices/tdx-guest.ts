@@ -1,10 +1,11 @@
-import { CMW_EVIDENCE, TDX_QUOTE_TYPE } from '@fastness/attest';
+import { encodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { equalBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { requireReportData, type CollectedEvidence, type Collector } from '../collector.ts';
 import { errnoName, untilNotBusy, withDevice, type IoctlOptions } from './ioctl.ts';
 import { encodeQuoteRequest, messageLength, QGS_FRAME_BYTES, readQuoteResponse } from './qgs.ts';
-import { openTdxRtmr, type TdxRtmrOptions } from './tdx-rtmr.ts';
+import { openTdxLog, type TdxLogOptions } from './tdx-log.ts';
+import type { TdxRtmrOptions } from './tdx-rtmr.ts';
 import { vsockStream, withStream, type StreamAddress } from './vsock-exchange.ts';
 
 /** The guest's way to the TDX module. Quotes come through configfs-tsm from Linux 6.7 on; this is for older kernels. */
@@ -31,6 +32,8 @@ export interface TdxGuestOptions extends IoctlOptions {
   readonly timeoutMs?: number;
   /** The register that events of the run time go to. */
   readonly rtmr?: TdxRtmrOptions;
+  /** Where the event log of the boot is. */
+  readonly eventLog?: TdxLogOptions;
 }
 
 /**
@@ -41,22 +44,28 @@ export interface TdxGuestOptions extends IoctlOptions {
  */
 export async function openTdxGuest(options: TdxGuestOptions = {}): Promise<Collector> {
   const { path = TDX_GUEST_DEVICE, service = vsockStream(HOST_CID, QGS_PORT), timeoutMs = 30_000 } = options;
-  const extend = await openTdxRtmr(options.rtmr);
+  const log = await openTdxLog(options);
   return Object.freeze<Collector>({
     name: `tdx-guest ${path}`,
     tee: 'tdx',
     simulated: false,
-    detect: async () => ({ present: true, detail: `TDX guest device at ${path}, quotes from ${service.name}` }),
+    detect: async () => ({
+      present: true,
+      detail: `TDX guest device at ${path}, quotes from ${service.name}, ${log.detail}`,
+    }),
     collect: async (reportData): Promise<CollectedEvidence> => {
       requireReportData('tdx', reportData);
-      const report = await reportOf(path, options, reportData);
-      const quote = await withStream(service, timeoutMs, async ({ send, receive }) => {
-        await send(encodeQuoteRequest(report));
-        return readQuoteResponse(await receive(messageLength(await receive(QGS_FRAME_BYTES))));
+      const { made: quote, eventLog } = await log.quoted(async () => {
+        const report = await reportOf(path, options, reportData);
+        return await withStream(service, timeoutMs, async ({ send, receive }) => {
+          await send(encodeQuoteRequest(report));
+          return readQuoteResponse(await receive(messageLength(await receive(QGS_FRAME_BYTES))));
+        });
       });
-      return { evidence: { type: TDX_QUOTE_TYPE, value: quote, ind: CMW_EVIDENCE }, endorsements: [] };
+      const evidence = encodeTdxEvidence({ quote, ...(eventLog === undefined ? {} : { eventLog }) });
+      return { evidence, endorsements: [] };
     },
-    ...(extend === undefined ? {} : { extend }),
+    ...(log.extend === undefined ? {} : { extend: log.extend }),
   });
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { policySectionOf } from '@fastness/attest';
 import {
+  CCEL_DATA,
+  CCEL_TABLE,
   CONFIGFS_TSM,
   GRAMINE_ATTESTATION,
   NSM_DEVICE,
@@ -12,6 +14,7 @@ import {
   SEV_GUEST_DEVICE,
   TDX_GUEST_DEVICE,
   type Collector,
+  type TdxLogOptions,
 } from '@fastness/evidence';
 import { accessOf, faultOf, type DeviceFinding } from './device.ts';
 
@@ -27,8 +30,9 @@ const forRoot = (path: string): readonly string[] => [
 
 /** What protects memory: the kernel's common interface, and the older ones of single vendors. */
 export async function processorDevices(root: string): Promise<readonly DeviceFinding[]> {
+  const eventLog = { tablePath: join(root, CCEL_TABLE), dataPath: join(root, CCEL_DATA) };
   return await Promise.all([
-    configfsTsm(join(root, CONFIGFS_TSM)),
+    configfsTsm(join(root, CONFIGFS_TSM), eventLog),
     olderDevice({
       kind: 'SEV-SNP guest device',
       path: join(root, SEV_GUEST_DEVICE),
@@ -44,7 +48,7 @@ export async function processorDevices(root: string): Promise<readonly DeviceFin
       kind: 'TDX guest device',
       path: join(root, TDX_GUEST_DEVICE),
       open: async (path) => {
-        const collector = await openTdxGuest({ path });
+        const collector = await openTdxGuest({ path, eventLog });
         // Whether the host's service answers only a quote tells: this one is for nobody.
         await collector.collect(new Uint8Array(64));
         return collector;
@@ -63,7 +67,7 @@ export async function processorDevices(root: string): Promise<readonly DeviceFin
   ]);
 }
 
-async function configfsTsm(path: string): Promise<DeviceFinding> {
+async function configfsTsm(path: string, eventLog: TdxLogOptions): Promise<DeviceFinding> {
   const state = await accessOf(path);
   const finding = { kind: TSM_KIND, path };
   if (state === 'missing') return { ...finding, state, detail: 'The kernel has no such folder.', next: tsmMissing };
@@ -76,7 +80,7 @@ async function configfsTsm(path: string): Promise<DeviceFinding> {
     };
   }
   const noDriver = 'The folder is there, and no driver makes reports.';
-  return await opened(finding, () => openConfigfsTsm({ root: path }), { detail: noDriver, next: tsmMissing });
+  return await opened(finding, () => openConfigfsTsm({ root: path, eventLog }), { detail: noDriver, next: tsmMissing });
 }
 
 async function gramine(path: string): Promise<DeviceFinding> {

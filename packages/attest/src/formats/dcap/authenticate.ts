@@ -1,6 +1,7 @@
 import { equalBytes } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
+import type { EventLog, ReplayedRtmrLog } from '../../event-log/index.ts';
 import type { VerificationMeans } from '../../means.ts';
 import { parseAttestationPolicy, type AttestationPolicy } from '../../policy/policy.ts';
 import { issued, knownRoot, requireSignatures } from '../../signatures.ts';
@@ -27,6 +28,12 @@ export interface ModuleAssessment {
   readonly module?: TcbAssessment;
 }
 
+/** What is looked at beside the platform, where a flavour has it. */
+export interface FlavourParts<Body> {
+  readonly assessModule: (body: Body, info: TcbInfo, checks: Checklist) => ModuleAssessment;
+  readonly replay: (log: EventLog) => Promise<ReplayedRtmrLog>;
+}
+
 export interface AuthenticateOptions extends VerificationMeans {
   readonly policy: AttestationPolicy;
   readonly anchors: TrustAnchors;
@@ -43,7 +50,7 @@ export async function authenticateQuote<Body>(
   parsed: ParsedQuote<Body>,
   flavour: DcapFlavour,
   options: AuthenticateOptions,
-  assessModule?: (body: Body, info: TcbInfo, checks: Checklist) => ModuleAssessment,
+  parts?: FlavourParts<Body>,
 ): Promise<AuthenticQuote<Body>> {
   const quote = ParsedQuote.quoteOf(parsed, flavour);
   const policy = parseAttestationPolicy(options.policy);
@@ -97,16 +104,17 @@ export async function authenticateQuote<Body>(
 
   const info = tcbInfo.content;
   const qe = assessQe(parsed.qeReport, qeIdentity.content, checks);
-  const tdx = assessModule?.(parsed.body, info, checks);
+  const tdx = parts?.assessModule(parsed.body, info, checks);
   const platform = assessPlatform(pck, info, tdx, checks);
-  const parts = [platform, qe, ...(tdx?.module === undefined ? [] : [tdx.module])];
+  const assessed = [platform, qe, ...(tdx?.module === undefined ? [] : [tdx.module])];
   return new AuthenticQuote(
     {
       version: parsed.version,
       body: parsed.body,
       pck,
-      tcb: merge(parts),
+      tcb: merge(assessed),
       tcbEvaluationDataNumber: Math.min(info.tcbEvaluationDataNumber, qeIdentity.content.tcbEvaluationDataNumber),
+      eventLog: parsed.eventLog === undefined ? undefined : await parts?.replay(parsed.eventLog),
       at: now.getTime(),
       ...checks.results(),
     },

@@ -1,5 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 import { Checklist } from '../../checks.ts';
+import type { EventLog } from '../../event-log/index.ts';
 import { checkCmw, type Cmw } from '../../cmw.ts';
 import { readCertificate, readOnce, type VerificationMeans } from '../../means.ts';
 import { parseDcapCollateral, type ParsedCollateral } from './collateral.ts';
@@ -18,7 +19,7 @@ export function parseQuote<Body>(
   endorsements: readonly Cmw[],
   flavour: DcapFlavour & { readonly evidenceType: string },
   readBody: (body: Uint8Array, kind: BodyKind) => Body,
-  means: VerificationMeans,
+  means: VerificationMeans & { readonly eventLog?: EventLog | undefined },
 ): ParsedQuote<Body> {
   if (checkCmw(evidence).type !== flavour.evidenceType) {
     throw new FastnessError('ATTEST_EVIDENCE_UNSUPPORTED', `Type ${evidence.type}.`);
@@ -41,6 +42,7 @@ export function parseQuote<Body>(
       qeReport: readEnclaveReport(quote.qeReport),
       certificates: Object.freeze(certificates),
       collateral,
+      eventLog: means.eventLog,
       checks: checks.results().checks,
     },
     quote,

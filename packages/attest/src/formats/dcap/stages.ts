@@ -1,5 +1,6 @@
 import type { Certificate } from '@fastness/codec/x509';
 import type { CheckRecord } from '../../checks.ts';
+import type { EventLog, ReplayedRtmrLog } from '../../event-log/index.ts';
 import type { AppliedWaiver } from '../../waivers.ts';
 import type { PckReference } from './certification.ts';
 import type { ParsedCollateral } from './collateral.ts';
@@ -25,6 +26,8 @@ export class ParsedQuote<Body> {
   /** PCK certificate, its issuer, the root, as far as they came. */
   readonly certificates: readonly Certificate[];
   readonly collateral: ParsedCollateral | undefined;
+  /** Of a TD, where one was sent. Nothing vouches for it. */
+  readonly eventLog: EventLog | undefined;
   /** What names the PCK certificate, where the quote does not carry it. */
   readonly reference: PckReference | undefined;
   /** The quoting enclave's id for its platform, 16 bytes. */
@@ -32,7 +35,7 @@ export class ParsedQuote<Body> {
   readonly checks: readonly CheckRecord[];
 
   constructor(
-    fields: Pick<ParsedQuote<Body>, 'body' | 'qeReport' | 'certificates' | 'collateral' | 'checks'>,
+    fields: Pick<ParsedQuote<Body>, 'body' | 'qeReport' | 'certificates' | 'collateral' | 'eventLog' | 'checks'>,
     quote: Quote,
     flavour: DcapFlavour,
   ) {
@@ -41,6 +44,7 @@ export class ParsedQuote<Body> {
     this.qeReport = fields.qeReport;
     this.certificates = fields.certificates;
     this.collateral = fields.collateral;
+    this.eventLog = fields.eventLog;
     this.reference = quote.reference;
     this.qeId = quote.qeId;
     this.checks = fields.checks;
@@ -68,6 +72,8 @@ export class AuthenticQuote<Body> {
   readonly tcb: TcbAssessment;
   /** The lower one of TCB info and QE identity. */
   readonly tcbEvaluationDataNumber: number;
+  /** Not authentic by itself: its events are as good as the registers of the body, where the two agree. */
+  readonly eventLog: ReplayedRtmrLog | undefined;
   /** When authenticity was judged, in milliseconds since 1970. */
   readonly at: number;
   readonly checks: readonly CheckRecord[];
@@ -76,7 +82,7 @@ export class AuthenticQuote<Body> {
   constructor(
     fields: Pick<
       AuthenticQuote<Body>,
-      'version' | 'body' | 'pck' | 'tcb' | 'tcbEvaluationDataNumber' | 'at' | 'checks' | 'waivers'
+      'version' | 'body' | 'pck' | 'tcb' | 'tcbEvaluationDataNumber' | 'eventLog' | 'at' | 'checks' | 'waivers'
     >,
     flavour: DcapFlavour,
   ) {
@@ -85,6 +91,7 @@ export class AuthenticQuote<Body> {
     this.pck = fields.pck;
     this.tcb = fields.tcb;
     this.tcbEvaluationDataNumber = fields.tcbEvaluationDataNumber;
+    this.eventLog = fields.eventLog;
     this.at = fields.at;
     this.checks = fields.checks;
     this.waivers = fields.waivers;

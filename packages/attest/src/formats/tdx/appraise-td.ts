@@ -1,11 +1,19 @@
 import { anyOf, type Checklist } from '../../checks.ts';
+import type { TdxClaims } from '../../claims/dcap.ts';
 import type { TdxPolicy } from '../../policy/tdx.ts';
+import type { ReplayedRtmrLog } from '../../event-log/index.ts';
+import { appraiseRegisters } from './appraise-registers.ts';
 import { knownTdAttributes, tdAttributes, XFAM_ALLOWED, XFAM_FIXED_ONE, type TdBody } from './body.ts';
 
 const ZERO = '00'.repeat(48);
 
-/** How the TD was launched, what was measured into it, and what the host handed it. */
-export function appraiseTd(body: TdBody, policy: TdxPolicy, checks: Checklist): void {
+/** How the TD was launched, what was measured into it, and what the host handed it. Returns what a log said, if one came. */
+export function appraiseTd(
+  body: TdBody,
+  log: ReplayedRtmrLog | undefined,
+  policy: TdxPolicy,
+  checks: Checklist,
+): TdxClaims['eventLog'] {
   const set = (flag: bigint) => (body.tdAttributes & flag) !== 0n;
   const shown = (flag: bigint) => (set(flag) ? 'set' : 'clear');
   checks.requireUnlessWaived('TDX_DEBUG_ALLOWED', !set(tdAttributes.debug), {
@@ -28,9 +36,10 @@ export function appraiseTd(body: TdBody, policy: TdxPolicy, checks: Checklist): 
     });
   }
   appraiseServiceTd(body, policy, set(tdAttributes.migratable), checks);
-  appraiseRegisters(body, policy, checks);
+  const found = appraiseRegisters(body.rtmrs, log, policy, checks);
   listed('TDX_CONFIG_ID_NOT_ALLOWED', body.mrConfigId, policy.mrConfigIds, checks);
   listed('TDX_OWNER_NOT_ALLOWED', body.mrOwner, policy.mrOwners, checks);
+  return found;
 }
 
 /** A TD 1.0 body has no MRSERVICETD, so a TD that may migrate does not say to whose care. */
@@ -49,21 +58,6 @@ function appraiseServiceTd(body: TdBody, policy: TdxPolicy, migratable: boolean,
     expected: serviceTds.length === 0 ? 'none' : anyOf(serviceTds),
     actual: mrServiceTd,
   });
-}
-
-function appraiseRegisters(body: TdBody, policy: TdxPolicy, checks: Checklist): void {
-  for (const register of [0, 1, 2, 3] as const) {
-    const accepted = policy.rtmrs[register];
-    const actual = body.rtmrs[register];
-    if (accepted === undefined) {
-      checks.notApplicable('TDX_RTMR_NOT_ALLOWED', `the policy does not list RTMR${register}`);
-    } else {
-      checks.require('TDX_RTMR_NOT_ALLOWED', accepted.includes(actual), {
-        expected: `RTMR${register} ${anyOf(accepted)}`,
-        actual,
-      });
-    }
-  }
 }
 
 function listed(

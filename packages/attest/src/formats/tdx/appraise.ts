@@ -11,7 +11,7 @@ import { tdxFlavour } from './flavour.ts';
 /**
  * Applies a policy to an authentic quote. `expectedReportData` (64 bytes) is compared first of all, because a quote for
  * another session answers no question of this one.
- * Throws the TDX_ or DCAP_ code of the first requirement that is not met, ATTEST_....
+ * Throws the TDX_, DCAP_ or EVENT_LOG_ code of the first requirement that is not met, ATTEST_....
  */
 export function appraise(
   authentic: AuthenticQuote<TdBody>,
@@ -30,13 +30,16 @@ export function appraise(
     expected: anyOf(measurements),
     actual: body.mrTd,
   });
-  appraiseTd(body, section, checks);
+  const eventLog = appraiseTd(body, authentic.eventLog, section, checks);
   appraisePlatform(authentic, section, checks);
 
-  return verdictOf(claimsOf(authentic), checks, policy);
+  return verdictOf(claimsOf(authentic, eventLog), checks, policy);
 }
 
-function claimsOf({ body, version, pck, tcb, tcbEvaluationDataNumber, at }: AuthenticQuote<TdBody>): TdxClaims {
+function claimsOf(
+  { body, version, pck, tcb, tcbEvaluationDataNumber, at }: AuthenticQuote<TdBody>,
+  eventLog: TdxClaims['eventLog'],
+): TdxClaims {
   return Object.freeze({
     tee: 'tdx',
     simulated: false,
@@ -57,6 +60,7 @@ function claimsOf({ body, version, pck, tcb, tcbEvaluationDataNumber, at }: Auth
     xfam: bits(body.xfam),
     teeTcbSvn: body.teeTcbSvn,
     tcb: Object.freeze({ ...tcb, components: pck.components, pceSvn: pck.pceSvn, tcbEvaluationDataNumber }),
+    ...(eventLog === undefined ? {} : { eventLog }),
     reportData: body.reportData,
     verifiedAt: new Date(at).toISOString(),
   });

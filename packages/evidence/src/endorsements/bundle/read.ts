@@ -8,6 +8,7 @@ import {
   NVIDIA_NVSWITCH_EVIDENCE_TYPE,
   SGX_QUOTE_TYPE,
   SNP_EVIDENCE_TYPE,
+  TDX_EVIDENCE_TYPE,
   TDX_QUOTE_TYPE,
   TSM_REPORT_TYPE,
   type Cmw,
@@ -120,6 +121,7 @@ function wantedBy(evidence: Cmw, items: readonly EndorsementItem[]): Wanted {
     case TSM_REPORT_TYPE:
       return wantedBySnp(evidence);
     case TDX_QUOTE_TYPE:
+    case TDX_EVIDENCE_TYPE:
     case SGX_QUOTE_TYPE:
       return wantedByQuote(evidence, items);
     case NVIDIA_GPU_EVIDENCE_TYPE:
@@ -159,7 +161,7 @@ function wantedByNvidia(evidence: Cmw): Wanted {
 }
 
 function wantedByQuote(evidence: Cmw, items: readonly EndorsementItem[]): Wanted {
-  const tee = evidence.type === TDX_QUOTE_TYPE ? 'tdx' : 'sgx';
+  const tee = evidence.type === SGX_QUOTE_TYPE ? 'sgx' : 'tdx';
   const { certificates, reference } = tee === 'tdx' ? parseTdx(evidence) : parseSgx(evidence);
   const encrypted = reference?.encryptedPpid;
   const ppid = encrypted === undefined ? undefined : createHash('sha256').update(encrypted).digest('hex');

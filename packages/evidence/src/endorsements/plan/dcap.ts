@@ -1,4 +1,4 @@
-import { TDX_QUOTE_TYPE, type Cmw } from '@fastness/attest';
+import { SGX_QUOTE_TYPE, type Cmw } from '@fastness/attest';
 import { encodeDcapCollateral, readPckFacts, type DcapCollateral } from '@fastness/attest/formats/dcap';
 import { parse as parseSgx } from '@fastness/attest/formats/sgx';
 import { parse as parseTdx, type ParsedQuote } from '@fastness/attest/formats/tdx';
@@ -15,7 +15,7 @@ import type { Completed, CompleteOptions } from './types.ts';
 /** What a quote lacks: TCB info for its kind of platform, the identity of its quoting enclave, and both lists. */
 export async function completeDcap(options: CompleteOptions): Promise<Completed> {
   const { evidence, endorsements, source, now, prefer = 'given', update = 'standard', signal } = options;
-  const tee: IntelTee = evidence.type === TDX_QUOTE_TYPE ? 'tdx' : 'sgx';
+  const tee: IntelTee = evidence.type === SGX_QUOTE_TYPE ? 'sgx' : 'tdx';
   const parsed = tee === 'tdx' ? parseTdx(evidence, endorsements) : parseSgx(evidence, endorsements);
   const pck = parsed.certificates.length > 0 ? undefined : await fetchPck(parsed, options);
   const { leaf, ca, root } = rolesOf(pck === undefined ? parsed.certificates : pckCertificatesOf(pck.item));
