@@ -12,6 +12,12 @@ export {
   type ConfidentialSpaceOptions,
 } from './devices/confidential-space.ts';
 export { GRAMINE_ATTESTATION, openGramine, type GramineOptions } from './devices/gramine.ts';
+export {
+  intelTrustAuthorityCollector,
+  INTEL_TRUST_AUTHORITY,
+  type IntelTrustAuthorityOptions,
+} from './devices/intel-trust-authority.ts';
+export { NITRO_TPM_DEVICE, nitroTpmRuntimeRegister, openNitroTpm, type NitroTpmOptions } from './devices/nitro-tpm.ts';
 export { openPsaCommand, type PsaCommandOptions } from './devices/psa-command.ts';
 export {
   NSM_DEVICE,

@@ -1,10 +1,23 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { verifyEvidence, type Cmw } from '@fastness/attest';
 import { decodeSnpEndorsements, decodeSnpEvidence, encodeSnpEvidence } from '@fastness/attest/formats/snp';
-import { decodePem, fromBase64Url, toBase64Url, toHex, utf8Decode } from '@fastness/codec';
+import {
+  concatBytes,
+  decodePem,
+  equalBytes,
+  fromBase64,
+  fromBase64Url,
+  toBase64,
+  toBase64Url,
+  toHex,
+  utf8Decode,
+} from '@fastness/codec';
 import type { ErrorCode } from '@fastness/codec/errors';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { prepareDcap } from '../../attest/test/support/dcap-forge.ts';
@@ -13,11 +26,13 @@ import { preparePsa, nonce } from '../../attest/test/support/psa-forge.ts';
 import { MAA_ISSUER, prepareToken, reportData } from '../../attest/test/support/token-forge.ts';
 import {
   azureMaaCollector,
+  intelTrustAuthorityCollector,
   openConfidentialSpace,
   openPsaCommand,
   type AzureMaaOptions,
   type Collector,
   type ConfidentialSpaceOptions,
+  type IntelTrustAuthorityOptions,
   type PsaCommandOptions,
 } from '../src/index.ts';
 import { codeOf } from './support/tpm.ts';
@@ -127,14 +142,15 @@ describe('tokens of Confidential Space', () => {
   });
 });
 
+const hardwareOf = (tee: Collector['tee'], evidence: Cmw, simulated = false): Collector => ({
+  name: tee,
+  tee,
+  simulated,
+  detect: async () => ({ present: true, detail: '' }),
+  collect: async () => ({ evidence, endorsements: [] }),
+});
+
 describe('tokens of Azure Attestation', () => {
-  const hardwareOf = (tee: Collector['tee'], evidence: Cmw, simulated = false): Collector => ({
-    name: tee,
-    tee,
-    simulated,
-    detect: async () => ({ present: true, detail: '' }),
-    collect: async () => ({ evidence, endorsements: [] }),
-  });
   const answering = (status: number, body: string, asked: { url?: string; body?: string } = {}) =>
     (async (url: string, init: { body: string; signal: AbortSignal }) => {
       Object.assign(asked, { url, body: init.body });
@@ -212,5 +228,161 @@ describe('tokens of Azure Attestation', () => {
       expect(await codeOf((async () => void collectorOf(hardware, { instance }))())).toBe('EVIDENCE_INSTANCE');
     for (const other of [hardwareOf('aws-nitro', evidence), hardwareOf('sev-snp', evidence, true)])
       expect(await codeOf((async () => void collectorOf(other, {}))())).toBe('EVIDENCE_NO_TEE');
+  });
+});
+
+describe('tokens of Intel Trust Authority', () => {
+  const key = 'djE6forged-key-of-a-test';
+  const nonceOf = {
+    val: toBase64(new Uint8Array(32).fill(3)),
+    iat: toBase64(new Uint8Array(30).fill(4)),
+    signature: 'AQID',
+  };
+  interface Asked {
+    readonly method: string | undefined;
+    readonly url: string | undefined;
+    readonly apiKey: string | string[] | undefined;
+    readonly body: string;
+  }
+  let asked: Asked[];
+  let answers: (request: Asked) => { readonly status: number; readonly body: string } | undefined;
+  let port: number;
+  let stop: () => Promise<void>;
+  let apiKeyFile: string;
+
+  beforeEach(async () => {
+    asked = [];
+    apiKeyFile = join(folder, 'api-key');
+    writeFileSync(apiKeyFile, `${key}\n`, { mode: 0o600 });
+    const server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        const one = { method, url, apiKey: headers['x-api-key'], body };
+        asked.push(one);
+        const answer = answers(one);
+        if (answer !== undefined) response.writeHead(answer.status).end(answer.body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ({ port } = server.address() as AddressInfo);
+    stop = async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    };
+  });
+  afterEach(() => stop());
+
+  /** The service behind its address: what goes out is a request on a socket, headers and all. */
+  const toServer: typeof globalThis.fetch = async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    expect(url.origin).toBe('https://api.trustauthority.intel.com');
+    return await fetch(`http://127.0.0.1:${port}${url.pathname}`, init);
+  };
+  const collectorOf = (hardware: Collector, options: Partial<IntelTrustAuthorityOptions> = {}): Collector =>
+    intelTrustAuthorityCollector({ hardware, apiKeyFile, fetch: toServer, ...options });
+  /** Quotes over whatever they are asked for, as the hardware makes them. */
+  const quoting = (tee: 'tdx' | 'sgx'): Collector => ({
+    ...hardwareOf(tee, { type: 'x', value: new Uint8Array(0) }),
+    collect: async (bound) => ({
+      evidence: (
+        await prepareDcap(
+          tee === 'tdx' ? { td: { reportData: bound } } : { kind: 'sgx', enclave: { reportData: bound } },
+        )
+      ).evidence,
+      endorsements: [],
+    }),
+  });
+  const token = ({ evidence }: { readonly evidence: Cmw }): { status: number; body: string } => ({
+    status: 200,
+    body: JSON.stringify({ token: utf8Decode(evidence.value) }),
+  });
+
+  it('are accepted by the verifier, bound by the report data of the quote that the service was shown', async () => {
+    for (const [tee, path, version] of [
+      ['tdx', '/appraisal/v2/attest', 2],
+      ['sgx', '/appraisal/v1/attest', 1],
+    ] as const) {
+      asked = [];
+      const section = () => ({ binding: 'report-data' });
+      const prepared = await prepareToken({ service: 'intel-trust-authority', type: tee, version, section });
+      answers = () => token(prepared);
+      const policyIds = ['0a5f2b9e-2c2a-4b1e-8f3d-6d1e5a7c9b10'];
+      const { evidence } = await collectorOf(quoting(tee), { policyIds }).collect(reportData);
+      expect(asked.map(({ method, url, apiKey }) => [method, url, apiKey])).toEqual([['POST', path, key]]);
+      const sent = JSON.parse(asked[0]?.body ?? '') as Record<string, unknown>;
+      expect([sent['policy_ids'], sent['policy_must_match']]).toEqual([policyIds, true]);
+      const { quote } = (tee === 'tdx' ? sent['tdx'] : sent) as { quote: string };
+      const at = tee === 'tdx' ? 48 + 520 : 48 + 320;
+      expect(fromBase64(quote).slice(at, at + 64)).toEqual(reportData);
+      expect((await verifyEvidence({ ...prepared, evidence })).claims).toMatchObject({ attestedTee: tee });
+    }
+  });
+
+  it('are accepted by the verifier, with the report data as what the quote holds beside the nonce of the service', async () => {
+    const prepared = await prepareToken({ service: 'intel-trust-authority', type: 'tdx' });
+    answers = ({ method, url, body }) => {
+      if (method === 'GET' && url === '/appraisal/v2/nonce') return { status: 200, body: JSON.stringify(nonceOf) };
+      const { tdx } = JSON.parse(body) as {
+        tdx: { quote: string; runtime_data: string; verifier_nonce: typeof nonceOf };
+      };
+      expect(tdx.verifier_nonce).toEqual(nonceOf);
+      const held = fromBase64(tdx.runtime_data);
+      const bound = concatBytes(fromBase64(nonceOf.val), fromBase64(nonceOf.iat), held);
+      const expected = new Uint8Array(createHash('sha512').update(bound).digest());
+      const said = fromBase64(tdx.quote).slice(48 + 520, 48 + 584);
+      return equalBytes(said, expected) && equalBytes(held, reportData) ? token(prepared) : { status: 400, body: '{}' };
+    };
+    const collector = collectorOf(quoting('tdx'), { binding: 'held-data' });
+    const { evidence } = await collector.collect(reportData);
+    expect((await verifyEvidence({ ...prepared, evidence })).claims.tee).toBe('intel-trust-authority');
+    expect(asked.map(({ apiKey }) => apiKey)).toEqual([key, key]);
+    for (const body of ['{}', 'no JSON', JSON.stringify({ ...nonceOf, iat: 'no base64' })]) {
+      answers = () => ({ status: 200, body });
+      expect(await codeFor(collector, reportData)).toBe('EVIDENCE_RESPONSE');
+    }
+  });
+
+  it('are refused where the service gives none, without a usable key, and for hardware that it is not asked about', async () => {
+    const quoted = quoting('tdx');
+    const cases: readonly (readonly [ErrorCode, number, string])[] = [
+      ['EVIDENCE_REFUSED', 401, '{}'],
+      ['EVIDENCE_RESPONSE', 200, '{}'],
+      ['EVIDENCE_RESPONSE', 200, '{"token":"no token"}'],
+      ['EVIDENCE_RESPONSE', 200, 'a'.repeat(70_000)],
+    ];
+    for (const [code, status, body] of cases) {
+      answers = () => ({ status, body });
+      expect(await codeFor(collectorOf(quoted), reportData)).toBe(code);
+    }
+    answers = () => undefined;
+    expect(await codeFor(collectorOf(quoted, { timeoutMs: 100 }), reportData)).toBe('EVIDENCE_TIMEOUT');
+    await stop();
+    // The key is in no error, nor in what caused it.
+    const failed: unknown = await collectorOf(quoted)
+      .collect(reportData)
+      .catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'EVIDENCE_UNREACHABLE' });
+    expect(inspect(failed, { depth: 9, showHidden: true })).not.toContain(key);
+    const keyFiles: readonly (() => string)[] = [
+      () => join(folder, 'absent'),
+      () => folder,
+      () => (chmodSync(apiKeyFile, 0o640), apiKeyFile),
+      () => (chmodSync(apiKeyFile, 0o600), writeFileSync(apiKeyFile, ''), apiKeyFile),
+      () => (writeFileSync(apiKeyFile, 'two words'), apiKeyFile),
+      () => (writeFileSync(apiKeyFile, 'k'.repeat(2000)), apiKeyFile),
+    ];
+    for (const file of keyFiles)
+      expect(await codeFor(collectorOf(quoted, { apiKeyFile: file() }), reportData)).toBe('EVIDENCE_API_KEY');
+    for (const service of ['http://api.trustauthority.intel.com', 'https://api.trustauthority.intel.com/v1', 'x'])
+      expect(await codeOf((async () => void collectorOf(quoted, { service }))())).toBe('EVIDENCE_INSTANCE');
+    const { evidence } = await prepareDcap();
+    for (const [hardware, options] of [
+      [hardwareOf('sev-snp', evidence), {}],
+      [hardwareOf('tdx', evidence, true), {}],
+      [hardwareOf('sgx', evidence), { binding: 'held-data' as const }],
+    ] as const)
+      expect(await codeOf((async () => void collectorOf(hardware, options))())).toBe('EVIDENCE_NO_TEE');
   });
 });

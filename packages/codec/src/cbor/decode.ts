@@ -22,10 +22,15 @@ export interface DecodeCborOptions {
    * formats whose readers have to (RFC 9783, section 5.1.1). Both forms of a map key are one key.
    */
   readonly integers?: 'shortest' | 'any';
+  /**
+   * `refused` (default) wants the item to fill the bytes; `ignored` reads the first item of a buffer of fixed size, whose rest
+   * means nothing (the message buffer of NitroTPM).
+   */
+  readonly rest?: 'refused' | 'ignored';
 }
 
 /**
- * Reads one CBOR data item that fills `bytes`. The subset of RFC 8949: definite lengths, every length and integer in
+ * Reads one CBOR data item that fills `bytes` (unless `rest` says otherwise). The subset of RFC 8949: definite lengths, every length and integer in
  * its shortest form (unless `integers` says otherwise), well-formed UTF-8, map keys that are integers or text and occur
  * once, no floating point and of the simple values only false, true and null. Byte strings are views of the input.
  * @throws CODEC_TRUNCATED, CODEC_TRAILING, CODEC_MALFORMED, CODEC_NOT_CANONICAL, CODEC_LIMIT, CODEC_UNSUPPORTED
@@ -36,7 +41,7 @@ export function decodeCbor(bytes: Uint8Array, options: DecodeCborOptions = {}): 
   const reader = new ByteReader(bytes);
   const decoder = new Decoder(bytes, reader, limits, options);
   const value = decoder.item(0);
-  reader.end();
+  if (options.rest !== 'ignored') reader.end();
   return value;
 }
 

@@ -19,8 +19,13 @@ export const evidenceErrors = Object.freeze({
   },
   EVIDENCE_INSTANCE: {
     class: 'usage',
-    message: 'The address of an instance of Azure Attestation is not understood.',
+    message: 'The address of an attestation service is not understood.',
     next: 'Name it as its tokens name their issuer: https://, a host, nothing else.',
+  },
+  EVIDENCE_API_KEY: {
+    class: 'usage',
+    message: 'The file with the key of an attestation service cannot be used.',
+    next: 'Put the key, and nothing else, into a file of the user of the enclave with mode 0600, and name that file.',
   },
   EVIDENCE_PROVIDER_UNKNOWN: {
     class: 'not-mine',

@@ -6,6 +6,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 import { requireReportData, type Collector } from '../collector.ts';
 import { postJson, type PostJsonOptions } from './post-json.ts';
+import { requireService } from './service-address.ts';
 
 export interface AzureMaaOptions extends PostJsonOptions {
   /** The instance, as `iss` of its tokens names it, for instance `https://sharedweu.weu.attest.azure.net`. */
@@ -40,7 +41,7 @@ export function azureMaaCollector(options: AzureMaaOptions): Collector {
   const request = requests[hardware.tee];
   if (request === undefined || hardware.simulated)
     throw new FastnessError('EVIDENCE_NO_TEE', `${hardware.name}: the service attests SEV-SNP, TDX and SGX.`);
-  const url = new URL(`${request.path}?api-version=${encodeURIComponent(apiVersion)}`, rootOf(instance)).href;
+  const url = new URL(`${request.path}?api-version=${encodeURIComponent(apiVersion)}`, requireService(instance)).href;
   return Object.freeze<Collector>({
     name: `azure-maa ${instance}, ${hardware.name}`,
     tee: 'azure-maa',
@@ -55,13 +56,6 @@ export function azureMaaCollector(options: AzureMaaOptions): Collector {
     },
     ...(hardware.extend === undefined ? {} : { extend: hardware.extend }),
   });
-}
-
-function rootOf(instance: string): URL {
-  const url = URL.canParse(instance) ? new URL(instance) : undefined;
-  if (url?.protocol !== 'https:' || url.href !== `${url.origin}/`)
-    throw new FastnessError('EVIDENCE_INSTANCE', `${JSON.stringify(instance)}; expected https://HOST.`);
-  return url;
 }
 
 /** The report and the chain of its key, as the service wants them: JSON within JSON, base64url. */

@@ -3,6 +3,7 @@ import type { Collector } from '../collector.ts';
 import { openAzureVtpm, openGcpVtpm } from './cloud-vtpm.ts';
 import { CONFIGFS_TSM, openConfigfsTsm } from './configfs-tsm.ts';
 import { GRAMINE_ATTESTATION, openGramine } from './gramine.ts';
+import { openNitroTpm } from './nitro-tpm.ts';
 import { NSM_DEVICE, openNsm } from './nsm.ts';
 import { openSevGuest, SEV_GUEST_DEVICE } from './sev-guest.ts';
 import { openTdxGuest, TDX_GUEST_DEVICE } from './tdx-guest.ts';
@@ -42,6 +43,10 @@ export const cpuDevices: readonly DeviceKind[] = Object.freeze([
   {
     name: `virtual TPM of Google Compute Engine (${TPM_DEVICE})`,
     open: async () => ((await isUsable(TPM_DEVICE)) ? await openGcpVtpm() : undefined),
+  },
+  {
+    name: `NitroTPM of an EC2 instance (${TPM_DEVICE})`,
+    open: async () => ((await isUsable(TPM_DEVICE)) ? await openNitroTpm() : undefined),
   },
   {
     name: `TPM 2.0 (${TPM_DEVICE})`,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { encodeNitroEvidence } from '@fastness/attest/formats/nitro';
 import { toHex } from '@fastness/codec';
-import { decodeCbor, encodeCbor, type CborMap, type CborValue } from '@fastness/codec/cbor';
+import { encodeCbor, type CborMap, type CborValue } from '@fastness/codec/cbor';
 import { FastnessError } from '@fastness/codec/errors';
 import { requireReportData, type CollectedEvidence, type Collector, type RuntimeEvent } from '../collector.ts';
 import { errnoName, untilNotBusy, withDevice, type IoctlOptions } from './ioctl.ts';
+import { attestationRequest, documentOf, malformed, readNsmAnswer } from './nsm-messages.ts';
 import { encodeRuntimeEvent } from './tpm.ts';
 
 /** The Nitro security module of AWS, inside an enclave. */
@@ -18,18 +19,6 @@ const RAW_BYTES = 32;
 const MAX_REQUEST_BYTES = 0x1000;
 const MAX_RESPONSE_BYTES = 0x3000;
 const PCR_BYTES = 48;
-
-/** ErrorCode of aws-nitro-enclaves-nsm-api. */
-const errorCodes: ReadonlySet<string> = new Set([
-  'InvalidArgument',
-  'InvalidIndex',
-  'InvalidResponse',
-  'ReadOnlyIndex',
-  'InvalidOperation',
-  'BufferTooSmall',
-  'InputTooLarge',
-  'InternalError',
-]);
 
 export interface NsmOptions extends IoctlOptions {
   /** Default: {@link NSM_DEVICE}. */
@@ -72,14 +61,8 @@ export async function openNsm(options: NsmOptions = {}): Promise<NsmCollector> {
     describe,
     collect: async (reportData): Promise<CollectedEvidence> => {
       requireReportData('aws-nitro', reportData);
-      const fields = new Map<string, CborValue>([
-        ['user_data', reportData],
-        ['nonce', null],
-        ['public_key', null],
-      ]);
-      const document = (await ask(new Map([['Attestation', fields]]), 'Attestation')).get('document');
-      if (!(document instanceof Uint8Array) || document.length === 0) throw malformed('no document');
-      return { evidence: encodeNitroEvidence(document.slice()), endorsements: [] };
+      const document = documentOf(await ask(attestationRequest(reportData), 'Attestation'));
+      return { evidence: encodeNitroEvidence(document), endorsements: [] };
     },
     register: async (index) => {
       const answer = await ask(new Map([['DescribePCR', new Map([['index', index]])]]), 'DescribePCR');
@@ -139,25 +122,7 @@ async function exchange(
     if (length > BigInt(MAX_RESPONSE_BYTES)) throw malformed(`${length} bytes`);
     return response.bytes.slice(0, Number(length));
   });
-  let value: CborValue;
-  try {
-    value = decodeCbor(answer, { keyOrder: 'any', openMaps: 'accepted', integers: 'any' });
-  } catch (cause) {
-    throw new FastnessError('EVIDENCE_RESPONSE', `${name}: not CBOR.`, { cause });
-  }
-  // What has no fields is a name alone.
-  if (bare && value === name) return new Map();
-  if (!(value instanceof Map) || value.size !== 1) throw malformed(`the answer to ${name} is no map of one`);
-  const error: unknown = value.get('Error');
-  if (typeof error === 'string') {
-    throw new FastnessError(
-      'EVIDENCE_REFUSED',
-      `${path}, ${name}: ${errorCodes.has(error) ? error : 'unknown error'}.`,
-    );
-  }
-  const fields: unknown = value.get(name);
-  if (!(fields instanceof Map)) throw malformed(`not the answer to ${name}`);
-  return fields;
+  return readNsmAnswer(answer, { name, path, bare });
 }
 
 function describeFrom(fields: CborMap): NsmDescription {
@@ -176,8 +141,4 @@ function describeFrom(fields: CborMap): NsmDescription {
     registers: number('max_pcrs'),
     locked: locked.filter((index) => typeof index === 'number'),
   };
-}
-
-function malformed(what: string): FastnessError {
-  return new FastnessError('EVIDENCE_RESPONSE', `NSM: ${what}.`);
 }

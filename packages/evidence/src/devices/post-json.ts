@@ -10,21 +10,35 @@ export interface PostJsonOptions {
 
 const MAX_ANSWER = 65_536;
 
+/** Sends JSON to a service that has to do with evidence; otherwise as {@link askJson}. */
+export async function postJson(url: string, body: object, options: PostJsonOptions = {}): Promise<unknown> {
+  return await askJson(url, { method: 'POST', body: JSON.stringify(body) }, options);
+}
+
 /**
- * Sends JSON to a service that has to do with evidence and returns what it answers with, parsed and of no known shape: at most
- * 64 KiB, no redirects followed.
+ * Asks a service that has to do with evidence and returns what it answers with, parsed and of no known shape: at most 64 KiB, no
+ * redirects followed. Headers may hold a secret: no error repeats them.
  * @throws EVIDENCE_UNREACHABLE, EVIDENCE_TIMEOUT, EVIDENCE_REFUSED for any status but success, EVIDENCE_RESPONSE
  */
-export async function postJson(url: string, body: object, options: PostJsonOptions = {}): Promise<unknown> {
+export async function askJson(
+  url: string,
+  request: {
+    readonly method: 'GET' | 'POST';
+    readonly headers?: Readonly<Record<string, string>>;
+    /** JSON. */
+    readonly body?: string;
+  },
+  options: PostJsonOptions = {},
+): Promise<unknown> {
   const { timeoutMs = 20_000, fetch = globalThis.fetch } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   let answer: Response;
   let bytes: Uint8Array;
   try {
     answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      method: request.method,
+      headers: { ...(request.body === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers },
+      ...(request.body === undefined ? {} : { body: request.body }),
       redirect: 'error',
       signal,
     });

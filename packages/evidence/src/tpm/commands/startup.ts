@@ -56,7 +56,13 @@ const CAP_HANDLES = 1;
 const CAP_PROPERTIES = 6;
 
 /** TPM_PT: some of the properties that TPM2_GetCapability tells, by number. Text is four characters a number. */
-export const properties = Object.freeze({ manufacturer: 0x105, firmwareVersion1: 0x10b, nvCountersMax: 0x10a });
+export const properties = Object.freeze({
+  manufacturer: 0x105,
+  vendorString1: 0x106,
+  vendorString2: 0x107,
+  firmwareVersion1: 0x10b,
+  nvCountersMax: 0x10a,
+});
 
 /** One property of the TPM (TPM_PT), or undefined when it has no such property. */
 export async function getProperty(tpm: Tpm, property: number): Promise<number | undefined> {
