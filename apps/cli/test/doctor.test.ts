@@ -2,13 +2,23 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { forgeEventLog, forgeNvidiaChain, forgeNvidiaReport, startSwtpm, swtpmInstalled } from '@fastness/testkit';
+import {
+  forgeEventLog,
+  forgeNitroChain,
+  forgeNitroDocument,
+  forgeNvidiaChain,
+  forgeNvidiaReport,
+  startSwtpm,
+  swtpmInstalled,
+} from '@fastness/testkit';
 import { encodePem, toBase64, utf8Encode } from '@fastness/codec';
+import { encodeCbor } from '@fastness/codec/cbor';
 import { gcpIndices } from '@fastness/evidence';
 import { nvAttributes, nvDefineSpace, openSwtpmSocket, openTpm, pcrExtend } from '@fastness/evidence/tpm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CliResult } from '../../../attacks/support/cli.ts';
 import { compilerInstalled } from '../../../packages/evidence/test/support/fake-ioctl.ts';
+import { startFakeNitroTpm } from '../../../packages/evidence/test/support/fake-nitro-tpm.ts';
 import { buildFakeNvml, type FakeGpu } from '../../../packages/evidence/test/support/fake-nvml.ts';
 import { doctorCommand } from '../src/commands/doctor.ts';
 import type { DeviceFinding } from '../src/support/doctor/device.ts';
@@ -55,7 +65,10 @@ describe('fastness doctor', () => {
     const result = await runInProcess(doctorCommand, folder, ['doctor', '--root', folder]);
     expect(result).toMatchObject({ exitCode: 7, code: 'EVIDENCE_NO_TEE' });
     const devices = found(result);
-    expect(devices.length).toBe(12);
+    expect(devices.length).toBe(15);
+    // The TPM stands for four kinds, and is named once.
+    const problem = JSON.stringify(result.events.find(({ event }) => event === 'error'));
+    expect(problem.match(/tpmrm0/g)?.length).toBe(1);
     for (const { state, next } of devices) expect([state, next.length > 0]).toEqual(['missing', true]);
   });
 
@@ -118,9 +131,50 @@ describe('fastness doctor', () => {
       nvidiaDriver: '570.86.15',
       gpus: [{ bus: '0000:01:00.0', model: 'NVIDIA H100', firmware: '570.86.15', device: '/dev/nvidia0' }],
     });
-    expect(seen.concerns.length).toBe(3);
+    expect(seen.concerns.length).toBe(4);
     const lines = linesOf(seen).join('\n');
     for (const text of ['/dev/sda2', 'kvm-clock', 'NVIDIA H100', 'No evidence']) expect(lines).toContain(text);
+  });
+
+  it('says what a host could give to its guests, and that a trust domain cannot extend its register', async () => {
+    await put('/proc/cpuinfo', 'model name\t: A processor\nflags\t\t: fpu sev_snp sgx tdx_host_platform\n');
+    await put('/sys/module/kvm_amd/parameters/sev_snp', 'Y\n');
+    await put('/sys/module/kvm_intel/parameters/tdx', 'N\n');
+    const { machine, concerns } = await look();
+    expect(machine.hosts.map(({ tee, state }) => [tee, state])).toEqual([
+      ['SEV-SNP', 'on'],
+      ['TDX', 'off'],
+      ['SGX', 'off'],
+    ]);
+    expect(concerns.join('\n')).toContain('kvm_intel tdx=1');
+    await put('/proc/cpuinfo', 'flags\t\t: hypervisor sev_snp tdx_guest\n');
+    const guest = await look();
+    expect(guest.machine).toMatchObject({ hosts: [], processor: { runtimeRegister: 'missing' } });
+    expect(guest.concerns.join('\n')).toContain('RTMR3');
+    await put('/sys/class/misc/tdx_guest/measurements/rtmr3:sha384', new Uint8Array(48));
+    expect((await look()).concerns).toEqual([]);
+  });
+
+  it('says of a NitroTPM whether it makes documents', async () => {
+    const nitro = await startFakeNitroTpm(join(folder, 'nitro.sock'));
+    const rowOf = async (): Promise<DeviceFinding | undefined> =>
+      (await look({ tpm: nitro.path })).devices.find(({ kind }) => kind.startsWith('NitroTPM'));
+    try {
+      expect(await rowOf()).toMatchObject({
+        state: 'not-working',
+        detail: expect.stringContaining('TPM_DEVICE_UNSUPPORTED'),
+      });
+      const chain = await forgeNitroChain({ now: new Date() });
+      const userData = new Uint8Array(64);
+      const document = await forgeNitroDocument({ chain, kind: 'nitrotpm', timestamp: new Date(), userData });
+      nitro.module = async () => encodeCbor(new Map([['Attestation', new Map([['document', document]])]]));
+      const row = await rowOf();
+      expect(row).toMatchObject({ state: 'usable', policy: { section: 'nitroTpm' } });
+      nitro.vendor = 'IBM/SW__';
+      expect((await rowOf())?.state).toBe('missing');
+    } finally {
+      await nitro.stop();
+    }
   });
 
   it.skipIf(!compilerInstalled)(

@@ -37,7 +37,7 @@ export function doctorCommand(): Command {
         });
         output.result({ ...examination }, linesOf(examination));
         if (examination.used === undefined) {
-          const looked = examination.devices.map(({ path }) => path).join(', ');
+          const looked = [...new Set(examination.devices.map(({ path }) => path))].join(', ');
           throw new FastnessError('EVIDENCE_NO_TEE', `Looked at ${looked}.`);
         }
       }),

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import type { Tee } from '@fastness/attest';
 import { FastnessError } from '@fastness/codec/errors';
 import { errnoOf, readKernelFile } from '@fastness/evidence';
 
@@ -14,6 +15,8 @@ export interface DeviceFinding {
    * enclave does not take it unasked. Absent: it can be the root of trust.
    */
   readonly role?: 'device' | 'alone';
+  /** The kind of its evidence, where that is known. */
+  readonly tee?: Tee;
   /**
    * `usable`: evidence can be collected. `missing`: there is none, or its driver is not loaded. `not-permitted`: it is there,
    * and this user may not use it. `not-working`: it is there and does not do what it should.

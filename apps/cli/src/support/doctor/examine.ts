@@ -32,11 +32,15 @@ export async function examine(options: {
 }): Promise<Examination> {
   const { root, tpm, eventLog, nvml, nvattest, psa, environment = process.env } = options;
   const simulated = await simulatedTee(environment[SIMULATED_TEE_VARIABLE]);
+  const processors = await processorDevices(root);
+  const hardware = new Set(
+    processors.flatMap(({ state, tee }) => (state === 'usable' && tee !== undefined ? [tee] : [])),
+  );
   const devices = [
     ...simulated,
     // What protects memory before what only tells how the machine booted.
-    ...(await processorDevices(root)),
-    ...(await cloudVtpmDevices(tpm ?? join(root, TPM_DEVICE))),
+    ...processors,
+    ...(await cloudVtpmDevices({ root, path: tpm ?? join(root, TPM_DEVICE) })),
     await tpmDevice({
       root,
       ...(tpm === undefined ? {} : { path: tpm }),
@@ -47,7 +51,7 @@ export async function examine(options: {
       ...(nvml === undefined ? {} : { nvml }),
       ...(nvattest === undefined ? {} : { nvattest }),
     })),
-    ...(await tokenSources({ root, ...(psa === undefined ? {} : { psa }) })),
+    ...(await tokenSources({ root, hardware, ...(psa === undefined ? {} : { psa }) })),
   ];
   const machine = await machineFacts(root);
   return {
@@ -74,8 +78,14 @@ async function simulatedTee(socketPath: string | undefined): Promise<readonly De
   ];
 }
 
-function concernsOf({ swap, clockSource, lockableBytes }: MachineFacts): readonly string[] {
+function concernsOf({ swap, clockSource, lockableBytes, processor, hosts }: MachineFacts): readonly string[] {
   return [
+    ...hosts.map(({ tee, state, next }) => `This is no guest: as a host it has ${tee} ${state}. ${next}`),
+    ...(processor.runtimeRegister === 'missing'
+      ? [
+          'RTMR3 stays at zeros: only Linux 6.16 or later lets the enclave extend it, and a policy that lists `rtmrs` 3 refuses it here.',
+        ]
+      : []),
     ...(swap.length === 0
       ? []
       : [`Swap is on (${swap.join(', ')}): what is in memory can get to a disk. The enclave refuses; \`swapoff -a\`.`]),

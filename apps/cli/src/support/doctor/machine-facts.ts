@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TDX_RTMR_FILE } from '@fastness/evidence';
 import { readKernelText } from './device.ts';
 
 /** One GPU that NVIDIA's driver shows. */
@@ -11,11 +12,26 @@ export interface GpuFinding {
   readonly device: string | undefined;
 }
 
+/** What a machine that is no guest offers to its guests. */
+export interface HostFinding {
+  readonly tee: 'SEV-SNP' | 'TDX' | 'SGX';
+  readonly state: 'on' | 'off';
+  readonly next: string;
+}
+
 /** What decides about an enclave on this machine beside its devices. Absent members could not be read. */
 export interface MachineFacts {
   readonly kernel: string | undefined;
   /** `bare metal` as far as the processor says: it can be told to say so. */
-  readonly processor: { readonly model: string | undefined; readonly virtual: boolean; readonly tdxGuest: boolean };
+  readonly processor: {
+    readonly model: string | undefined;
+    readonly virtual: boolean;
+    readonly tdxGuest: boolean;
+    /** Whether a trust domain of TDX can extend RTMR3; absent outside of one. */
+    readonly runtimeRegister?: 'there' | 'missing';
+  };
+  /** What confidential guests this machine could start; empty in a guest. */
+  readonly hosts: readonly HostFinding[];
   readonly memoryBytes: number | undefined;
   readonly availableBytes: number | undefined;
   /** Names of active swap areas: what a process has in memory can be written there. */
@@ -53,7 +69,11 @@ export async function machineFacts(root: string): Promise<MachineFacts> {
       model: /^model name\s*:\s*(.*)$/m.exec(cpu)?.[1],
       virtual: flags.has('hypervisor'),
       tdxGuest: flags.has('tdx_guest'),
+      ...(flags.has('tdx_guest')
+        ? { runtimeRegister: (await exists(join(root, TDX_RTMR_FILE))) ? ('there' as const) : ('missing' as const) }
+        : {}),
     },
+    hosts: flags.has('hypervisor') ? [] : await hostsOf(root, flags),
     memoryBytes: kibibytes(memory, 'MemTotal'),
     availableBytes: kibibytes(memory, 'MemAvailable'),
     swap: swaps
@@ -68,6 +88,40 @@ export async function machineFacts(root: string): Promise<MachineFacts> {
     nvidiaDriver: /Kernel Module(?: for \S+)?\s+(\d[\d.]*)/.exec((await at(`${NVIDIA}/version`)) ?? '')?.[1],
     nvidiaDevices: devices.filter((name) => name.startsWith('nvidia')).map((name) => `/dev/${name}`),
   };
+}
+
+/** By the processor's flags and the parameters of KVM (Documentation/virt/kvm/x86, arch/x86/tdx.rst of Linux). */
+async function hostsOf(root: string, flags: ReadonlySet<string>): Promise<readonly HostFinding[]> {
+  const isOn = async (parameter: string): Promise<boolean> =>
+    ((await readKernelText(join(root, '/sys/module', parameter))) ?? 'N') === 'Y';
+  const guest = 'Run this command inside a guest.';
+  const findings: HostFinding[] = [];
+  if (flags.has('sev_snp')) {
+    const on = await isOn('kvm_amd/parameters/sev_snp');
+    const next =
+      'In the BIOS: SMEE, SNP memory coverage (RMP table), IOMMU; then Linux 6.11 and `modprobe kvm_amd sev_snp=1`.';
+    findings.push({ tee: 'SEV-SNP', state: on ? 'on' : 'off', next: on ? guest : next });
+  }
+  if (flags.has('tdx_host_platform')) {
+    const on = await isOn('kvm_intel/parameters/tdx');
+    const next = 'In the BIOS: TME, TME-MT, TDX, SEAM loader, SGX; then Linux 6.16 and `modprobe kvm_intel tdx=1`.';
+    findings.push({ tee: 'TDX', state: on ? 'on' : 'off', next: on ? guest : next });
+  }
+  if (flags.has('sgx')) {
+    const on = await exists(join(root, '/dev/sgx_enclave'));
+    const next = on
+      ? 'Run under Gramine (`gramine-sgx`).'
+      : 'Load the driver in the kernel (CONFIG_X86_SGX), with SGX on in the BIOS.';
+    findings.push({ tee: 'SGX', state: on ? 'on' : 'off', next });
+  }
+  return findings;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function gpusOf(root: string, devices: readonly string[]): Promise<readonly GpuFinding[]> {

@@ -88,7 +88,8 @@ async function describeGpus({
 async function switches({ root, nvattest }: NvidiaOptions): Promise<DeviceFinding> {
   const command = nvattest ?? NVATTEST_COMMAND;
   const finding = { kind: SWITCH_KIND, path: command, role: 'device' as const };
-  if (nvattest === undefined && !(await isInPath(command))) return { ...finding, ...absent('EVIDENCE_COMMAND_ABSENT') };
+  if (nvattest === undefined && !(await isInPath(command)))
+    return { ...finding, state: 'missing', detail: 'The command is not in PATH.', next: commandSteps };
   const nodes = (await readdir(join(root, '/dev')).catch(() => [])).filter((name) => /^nvidia-nvswitch\d+$/.test(name));
   if (nvattest === undefined && nodes.length === 0) {
     return { ...finding, state: 'missing', detail: 'The command is there, and no switch.', next: [switchStep] };
@@ -118,6 +119,11 @@ async function switches({ root, nvattest }: NvidiaOptions): Promise<DeviceFindin
 const switchStep =
   'Switches are passed to a guest together with all of their GPUs (protected PCIe), with NSCQ installed.';
 
+const commandSteps = Object.freeze([
+  "Needed with NVSwitches only (HGX boards). It is the command of NVIDIA's attestation SDK (github.com/NVIDIA/attestation-sdk);",
+  'where it is not in PATH: `fastness doctor --nvattest FILE`.',
+]);
+
 async function reportsOf(collectors: ReadonlyMap<string, Collector>) {
   const reports: ReturnType<typeof parse>['report'][] = [];
   for (const collector of collectors.values()) {
@@ -130,7 +136,7 @@ async function reportsOf(collectors: ReadonlyMap<string, Collector>) {
 type Outcome = Pick<DeviceFinding, 'state' | 'detail' | 'next'>;
 
 /** What is not there is no fault of this machine. */
-function absent(code: 'EVIDENCE_GPU_DRIVER' | 'EVIDENCE_COMMAND_ABSENT'): Outcome {
+function absent(code: 'EVIDENCE_GPU_DRIVER'): Outcome {
   const { next } = new FastnessError(code);
   return { state: 'missing', detail: 'There is none.', next: [next] };
 }

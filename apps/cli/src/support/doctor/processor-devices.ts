@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { policySectionOf } from '@fastness/attest';
 import {
   CCEL_DATA,
@@ -25,7 +25,8 @@ const tsmMissing = Object.freeze([
   'and the driver: `modprobe sev-guest`, `modprobe tdx_guest` or `modprobe arm-cca-guest`.',
 ]);
 const forRoot = (path: string): readonly string[] => [
-  `Run as root, or give the user of the enclave read and write access to ${path} with a udev rule.`,
+  `Run as root, or give a group of the enclave's user read and write access to ${path}. As /etc/udev/rules.d/70-fastness.rules:`,
+  `KERNEL=="${basename(path)}", GROUP="GROUP", MODE="0660"; then \`udevadm control --reload && udevadm trigger\`.`,
 ];
 
 /** What protects memory: the kernel's common interface, and the older ones of single vendors. */
@@ -116,6 +117,7 @@ async function opened(
       state: 'usable',
       detail: `${(await collector.detect()).detail}: evidence is ${collector.tee}.`,
       next: [],
+      tee: collector.tee,
       policy: { section: policySectionOf[collector.tee] },
     };
   } catch (error) {
