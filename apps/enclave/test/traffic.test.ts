@@ -4,6 +4,8 @@ import { nextStep, type Pace } from '../src/serve/traffic/pace.ts';
 import { leastFramesFor, roundedFrames, shapeOf, type TrafficShape } from '../src/serve/traffic/shape.ts';
 import { shapedStream, type EventSink } from '../src/serve/traffic/shaped-stream.ts';
 import { shapedAnswer } from '../src/serve/traffic/whole-answer.ts';
+import { allowedBy } from '../src/serve/inner/allowed.ts';
+import type { ApiLimits } from '../src/serve/inner/limits.ts';
 
 const strict = shapeOf('strict') as TrafficShape;
 const textEvent = (text: string): string => `data: ${JSON.stringify({ text })}\n\n`;
@@ -217,6 +219,50 @@ describe('a whole answer', () => {
       seen.add(`${bytes.length} at ${pace.now()}`);
     }
     expect([...seen]).toEqual(['4096 at 200']);
+  });
+
+  it('leaves when its stream would have ended, however long the engine took, and so does its refusal', async () => {
+    const times = new Map<string, Set<number>>();
+    for (const [allowed, took] of [
+      [64, 3],
+      [64, 549],
+      [65, 3],
+      [65, 949],
+      // No limit: the least is that of 256 tokens.
+      [undefined, 3],
+      [undefined, 1749],
+      // An engine that falls behind doubles it.
+      [64, 551],
+      [64, 900],
+    ] as const) {
+      const pace = virtualPace();
+      await pace.wait(took);
+      const options = { began: 0, shape: strict, signal: new AbortController().signal, pace };
+      await shapedAnswer(Response.json({}), { ...options, generated: { maxTokens: allowed } });
+      const name = `${allowed} ${took > 550 && allowed === 64 ? 'late' : 'in time'}`;
+      times.set(name, (times.get(name) ?? new Set()).add(pace.now()));
+    }
+    expect([...times].map(([name, seen]) => `${name}: ${[...seen].join()}`)).toEqual([
+      '64 in time: 550',
+      '65 in time: 950',
+      'undefined in time: 1750',
+      '64 late: 950',
+    ]);
+  });
+
+  it('reads what a request allows from a copy, whatever else is wrong with it', async () => {
+    const limits = { bodyBytes: 200, maxTokens: 100 } as ApiLimits;
+    const ask = (body: string, path = '/v1/chat/completions', method = 'POST') =>
+      new Request(`https://enclave.invalid${path}`, { method, ...(method === 'POST' ? { body } : {}) });
+    const request = ask('{"max_tokens":7,"n":9}');
+    expect(await allowedBy(request, limits)).toEqual({ maxTokens: 7 });
+    expect(await request.json()).toEqual({ max_tokens: 7, n: 9 });
+    expect(await allowedBy(ask('{"max_tokens":7,"max_completion_tokens":9}'), limits)).toEqual({ maxTokens: 9 });
+    expect(await allowedBy(ask('{"max_tokens":100000}'), limits)).toEqual({ maxTokens: 100 });
+    for (const body of ['{}', '{"max_tokens":-1}', '{', '[]', `"${'x'.repeat(300)}"`])
+      expect(await allowedBy(ask(body), limits), body).toEqual({ maxTokens: undefined });
+    expect(await allowedBy(ask('{}', '/v1/embeddings'), limits)).toBeUndefined();
+    expect(await allowedBy(ask('', '/v1/chat/completions', 'GET'), limits)).toBeUndefined();
   });
 
   it('never leaves in the past', () => {

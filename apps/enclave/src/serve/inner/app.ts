@@ -5,6 +5,7 @@ import type { Pass } from '../../access/pass.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TenantLimit } from '../../access/tenant-usage.ts';
 import { isEventStream, shapedAnswer } from '../traffic/whole-answer.ts';
+import { allowedBy } from './allowed.ts';
 import { ApiError, errorResponse } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 import { chatCompletion, textCompletion } from './generate.ts';
@@ -18,7 +19,7 @@ import {
 } from './schema.ts';
 import { classifications, embeddings } from './vectors.ts';
 
-/** Of chat, completions, embeddings and classifications. */
+/** Of chat, completions, embeddings and classifications. The first two generate: `allowedBy`. */
 const paths = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/classifications'] as const;
 
 type Endpoint<T> = (context: ApiContext, request: T, scope: RequestScope) => Promise<Response>;
@@ -95,7 +96,8 @@ export function createInnerApi(
   if (shape === undefined) return admitted;
   return async (request) => {
     const began = performance.now();
-    return shapedAnswer(await admitted(request), { began, shape, signal: request.signal });
+    const generated = await allowedBy(request, context.limits);
+    return shapedAnswer(await admitted(request), { began, shape, signal: request.signal, generated });
   };
 }
 
