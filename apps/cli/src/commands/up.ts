@@ -36,13 +36,16 @@ export function upCommand(): Command {
     .action(action<UpOptions>(async (context, options) => up(context, options)));
 }
 
-async function up(context: Context, options: UpOptions): Promise<void> {
+/** The whole chain. Every stage that was finished stays; the signal is asked between them. */
+export async function up(context: Context, options: UpOptions): Promise<void> {
   const { home, output, signal } = context;
   if (homeExists(home)) output.step('home-found', `Home ${home.path}`, { home: home.path });
   else await initHome(context, { approvers: [...defaultApprovers], threshold: 2, tee: 'simulated' });
+  signal.throwIfAborted();
   if ((await readHomeConfig(home)).defaultModel === null || (await listModels(home)).length === 0) {
     await sealHome(context, defaultModelFile, {});
   }
+  signal.throwIfAborted();
   await ensureRelease(context);
   const manifest = parseManifest(await readText(join(await modelDirectory(home, undefined), 'manifest.json')));
 
@@ -68,8 +71,10 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   const relay = await start('relay', ['--upstream', enclave.url, '--allow-origin', page.url], readyMilliseconds);
   relayUrl = relay.url;
 
+  signal.throwIfAborted();
   const client = await clientForHome(home, { url: relay.url });
   const verified = await client.verify();
+  signal.throwIfAborted();
   printVerifiedEnclave(output, verified);
   await demonstrate(context, client, manifest);
 

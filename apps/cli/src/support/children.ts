@@ -42,6 +42,7 @@ export async function startChild(options: {
   signal: AbortSignal;
 }): Promise<RunningChild> {
   const { home, name, signal } = options;
+  if (signal.aborted) throw new FastnessError('CLI_INTERRUPTED');
   const command = ownCommand(home, [name, ...options.args]);
   // The channel tells the child when this process is gone. A process group of its own: Ctrl-C reaches the parent only, which stops its children in order.
   const child = spawn(command.file, command.args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });

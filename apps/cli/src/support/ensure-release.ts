@@ -35,6 +35,7 @@ export async function ensureRelease(context: Context): Promise<void> {
   const { approvals } = await readReleasePackage(dir);
   if (approvals.length >= policy.quorum.threshold) return;
   for (const approver of policy.quorum.approvers.slice(0, policy.quorum.threshold)) {
+    context.signal.throwIfAborted();
     if (!existsSync(join(dir, 'approvals', `${approver.id}.json`))) await approveHome(context, { as: approver.id });
   }
 }
