@@ -1,5 +1,11 @@
-import type { Claims } from '@fastness/attest';
-import { hardwareOf, type ClientPolicy, type VerifiedEnclave } from '@fastness/client/portable';
+import type { AttestationVerdict, Claims } from '@fastness/attest';
+import {
+  devicesOf,
+  hardwareFactsOf,
+  hardwareOf,
+  type ClientPolicy,
+  type VerifiedEnclave,
+} from '@fastness/client/portable';
 import { toHex } from '@fastness/codec/bytes';
 import type { LoadedPolicy } from './policy-input.ts';
 
@@ -23,6 +29,7 @@ export function cardsOf(enclave: VerifiedEnclave, loaded: LoadedPolicy): readonl
   return [
     hardwareCard(enclave.claims),
     firmwareCard(enclave.claims),
+    ...deviceCards(enclave.verdict),
     releaseCard(enclave, loaded.policy),
     sessionCard(enclave, loaded),
   ];
@@ -56,6 +63,21 @@ function hardwareCard(claims: Claims): Card {
       { label: 'Debugging', value: debug ? 'ON, under a waiver' : 'off' },
     ],
   };
+}
+
+/** One for each device that was verified with the processor. */
+export function deviceCards(verdict: AttestationVerdict): readonly Card[] {
+  return devicesOf(verdict).map(({ label, claims }) => ({
+    title: `Device ${label}`,
+    facts: [
+      { label: 'Kind', value: hardwareOf(claims) },
+      { label: 'Vouched for by', value: `${claims.vendor}, root key pinned` },
+      { label: identityLabels[claims.identity.kind], value: claims.identity.value, mono: true },
+      { label: 'Measurement', value: claims.measurement, mono: true },
+      { label: 'Facts', value: hardwareFactsOf(claims).slice(1).join('; ') || 'none beside these' },
+      { label: 'Debugging', value: claims.debug ? 'ON, under a waiver' : 'off' },
+    ],
+  }));
 }
 
 function firmwareCard(claims: Claims): Card {

@@ -1,4 +1,4 @@
-import { hardwareOf, type VerifiedEnclave } from '@fastness/client/portable';
+import { machineOf, type VerifiedEnclave } from '@fastness/client/portable';
 import { checksTable } from './checks-view.ts';
 import { byId, el, short } from './dom.ts';
 import { cardsOf, classText, limitsOf, type Card, type Fact } from './facts.ts';
@@ -59,12 +59,12 @@ export function showAccepted(enclave: VerifiedEnclave, loaded: LoadedPolicy, foc
           'simulated',
           'SIMULATED: no hardware protects anything',
           'The chain verifies, as a demonstration. Send nothing that is secret: whoever runs the machine can read it.',
-          `${hardwareOf(enclave.claims)}, running ${what}. Class: ${classText(enclave)}.`,
+          `${machineOf(enclave.verdict)}, running ${what}. Class: ${classText(enclave)}.`,
         )
       : banner(
           'accepted',
           waived === 0 ? 'Verified' : `Verified, with ${waived} ${waived === 1 ? 'check' : 'checks'} waived`,
-          `${hardwareOf(enclave.claims)}, running ${what}.`,
+          `${machineOf(enclave.verdict)}, running ${what}.`,
           `Class: ${classText(enclave)}.`,
         ),
     focus,

@@ -23,7 +23,7 @@ export {
 export { verifyReceiptBundle, type VerifiedReceipt } from './receipt/verify-bundle.ts';
 export type { HeldLease } from './verify/check-lease.ts';
 export type { LoggedRelease } from './verify/check-logged.ts';
-export { hardwareFactsOf, hardwareOf } from './verify/describe.ts';
+export { devicesOf, hardwareFactsOf, hardwareOf, machineOf, type DescribedDevice } from './verify/describe.ts';
 export type { DeploymentScope, VerifiedEnclave } from './verify/verified-enclave.ts';
 /** What owner keys are called by: SHA-256 of the key in PEM, hex, as `fastness keys public` writes it. */
 export { keyIdOf } from '@fastness/model/release';

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { createTlsIdentity, type TlsIdentity, type TlsPeer } from '@fastness/channel/node/tls';
 import type { TlsPeerPolicy } from '@fastness/channel/tls';
-import { hardwareFactsOf, hardwareOf } from '@fastness/client';
+import { hardwareFactsOf, machineOf } from '@fastness/client';
 import { fromHex, toHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { collectSession, detectCollector } from '@fastness/evidence';
@@ -18,6 +18,7 @@ import { loadAnchors, warnOfAnchors } from '../support/attest/anchors-file.ts';
 import { policyPathOf } from '../support/attest/arguments.ts';
 import { loadPolicy } from '../support/attest/policy-file.ts';
 import { action } from '../support/command.ts';
+import { deviceFacts, deviceLines, waiverLines } from '../support/devices.ts';
 import { completeFor, withSourceOptions, type SourceOptions } from '../support/endorsements.ts';
 import { shortHex } from '../support/format.ts';
 import type { Output } from '../support/output.ts';
@@ -178,15 +179,16 @@ function toldBy(output: Output): Told {
     connected: (peer) =>
       output.step(
         'connected',
-        peer === undefined ? 'Connected' : `Connected: ${hardwareOf(peer.verdict.claims)}`,
-        peer === undefined ? {} : { key: toHex(peer.spki), claims: peer.verdict.claims },
+        peer === undefined ? 'Connected' : `Connected: ${machineOf(peer.verdict)}`,
+        peer === undefined ? {} : { key: toHex(peer.spki), claims: peer.verdict.claims, ...deviceFacts(peer.verdict) },
       ),
     failed: ({ code, detail }) =>
       output.warn(`Connection refused or cut: ${code}${detail === undefined ? '' : ` ${detail}`}`),
   };
 }
 
-function printPeer(
+/** What the other side is: its processor, its devices, what the policy waived, and what this rests on. */
+export function printPeer(
   output: Output,
   event: string,
   text: string,
@@ -195,19 +197,20 @@ function printPeer(
 ): void {
   const { claims, waivers, checks } = verdict;
   const { notBefore, notAfter } = certificate;
-  output.step(event, `${text} ${hardwareOf(claims)}`, {
+  output.step(event, `${text} ${machineOf(verdict)}`, {
     simulated: claims.simulated,
     claims,
+    ...deviceFacts(verdict),
     waivers,
     key: toHex(spki),
     certificate: { notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() },
     checks: checks.length + certificate.verdict.checks.length,
   });
   output.detail(`measurement ${shortHex(claims.measurement)}`);
-  for (const line of hardwareFactsOf(claims)) output.detail(line);
+  for (const line of [...hardwareFactsOf(claims), ...deviceLines(verdict)]) output.detail(line);
   output.detail(`debug ${claims.debug ? 'ON' : 'off'}; certificate until ${notAfter.toISOString()}`);
   output.detail('evidence covers the key of the certificate, a fresh nonce and this very connection');
   warnOfAnchors(output, options.anchors);
-  for (const { check, reason } of waivers) output.warn(`Waived by the policy: ${check} (${reason})`);
+  for (const line of waiverLines(verdict)) output.warn(line);
   if (claims.simulated) output.warn(simulatedBanner);
 }

@@ -1,4 +1,5 @@
-import { hardwareFactsOf, hardwareOf, type LoggedRelease, type VerifiedEnclave } from '@fastness/client';
+import { hardwareFactsOf, machineOf, type LoggedRelease, type VerifiedEnclave } from '@fastness/client';
+import { deviceFacts, deviceLines, waiverLines } from './devices.ts';
 import { shortHex } from './format.ts';
 import type { Output } from './output.ts';
 import { simulatedBanner } from './simulated.ts';
@@ -7,13 +8,14 @@ import { simulatedBanner } from './simulated.ts';
 export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave): void {
   const { claims, waivers } = verified.verdict;
   const { release, approvedBy } = verified.release;
-  const hardware = hardwareOf(claims);
+  const hardware = machineOf(verified.verdict);
   output.step(
     'enclave-verified',
     `Enclave verified: ${hardware}, running ${release.modelId} v${release.version}, approved by ${approvedBy.join(' and ')}`,
     {
       simulated: claims.simulated,
       claims,
+      ...deviceFacts(verified.verdict),
       waivers,
       release: {
         modelId: release.modelId,
@@ -33,7 +35,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
     },
   );
   output.detail(`measurement ${shortHex(claims.measurement)} is the one that the signed release names`);
-  for (const line of hardwareFactsOf(claims)) output.detail(line);
+  for (const line of [...hardwareFactsOf(claims), ...deviceLines(verified.verdict)]) output.detail(line);
   const { logged, owners } = verified;
   if (owners !== undefined) {
     const { version, threshold, keys, expires } = owners;
@@ -54,7 +56,7 @@ export function printVerifiedEnclave(output: Output, verified: VerifiedEnclave):
       : 'any deployment of this release: the policy pins the owner and the image, not the machine',
   );
   for (const weakness of verified.weaknesses) output.warn(`Given up by the policy: ${weakness}`);
-  for (const waiver of waivers) output.warn(`Waived by the policy: ${waiver.check} (${waiver.reason})`);
+  for (const line of waiverLines(verified.verdict)) output.warn(line);
   if (claims.simulated) output.warn(simulatedBanner);
 }
 

@@ -1,4 +1,4 @@
-import type { Claims, ClaimsBase } from '@fastness/attest';
+import { isCompositeVerdict, type AttestationVerdict, type Claims, type ClaimsBase } from '@fastness/attest';
 
 const names: Readonly<Record<Claims['tee'], string>> = Object.freeze({
   'sev-snp': 'AMD SEV-SNP',
@@ -20,8 +20,32 @@ const names: Readonly<Record<Claims['tee'], string>> = Object.freeze({
   'nvidia-nras': "token of NVIDIA's Remote Attestation Service",
 });
 
-/** "AMD SEV-SNP (Genoa)", "Intel TDX", ... */
+/** A device beside the processor, under its label in the collection: gpu0, nvswitch0, tpm0, ... */
+export interface DescribedDevice {
+  readonly label: string;
+  readonly claims: Claims;
+}
+
+/** The devices that were verified with the processor; none where its evidence came alone. */
+export function devicesOf(verdict: AttestationVerdict): readonly DescribedDevice[] {
+  if (!isCompositeVerdict(verdict)) return [];
+  return Object.entries(verdict.parts)
+    .filter(([label]) => !label.startsWith('cpu'))
+    .map(([label, { claims }]) => ({ label, claims }));
+}
+
+/** The processor and how many devices of which kind: "AMD SEV-SNP (Genoa) with 8 NVIDIA GPU (GH100)". */
+export function machineOf(verdict: AttestationVerdict): string {
+  const counts = new Map<string, number>();
+  for (const { claims } of devicesOf(verdict))
+    counts.set(hardwareOf(claims), (counts.get(hardwareOf(claims)) ?? 0) + 1);
+  const devices = [...counts].map(([kind, count]) => `${count} ${kind}`).join(' and ');
+  return `${hardwareOf(verdict.claims)}${devices === '' ? '' : ` with ${devices}`}`;
+}
+
+/** "AMD SEV-SNP (Genoa)", "Intel TDX", "NVIDIA GPU (GH100)", ... */
 export function hardwareOf(claims: Claims): string {
+  if (claims.tee === 'nvidia-gpu' || claims.tee === 'nvidia-nvswitch') return `${names[claims.tee]} (${claims.chip})`;
   if (claims.tee !== 'sev-snp') return names[claims.tee];
   return claims.simulated ? 'SIMULATED SEV-SNP' : `${names[claims.tee]} (${claims.product})`;
 }
@@ -41,6 +65,13 @@ export function hardwareFactsOf(claims: Claims): string[] {
     const { status, advisories } = claims.tcb;
     lines.push(`TCB ${status}${advisories.length === 0 ? '' : `, subject to ${advisories.join(', ')}`}`);
   }
+  if (claims.tee === 'nvidia-gpu') {
+    const { settings, driverVersion, mode } = claims;
+    const on = settings === undefined ? 'not collected' : settings.confidentialComputing ? 'on' : 'OFF';
+    lines.push(`driver ${driverVersion}, VBIOS ${claims.vbiosVersion}, mode ${mode}`);
+    lines.push(`confidential computing ${on}, as the driver in the guest says`);
+  }
+  if (claims.tee === 'nvidia-nvswitch') lines.push(`firmware ${claims.vbiosVersion}`);
   if (claims.tee === 'tpm')
     lines.push('NOT CONFIDENTIAL: a TPM says what booted; whoever operates the machine can read its memory');
   return lines;
