@@ -1,18 +1,16 @@
 import {
   cmwFromJson,
   cmwToJson,
-  CMW_EVIDENCE,
   deviceEvidenceDigestOf,
   deviceNonceOf,
   EVIDENCE_COLLECTION_TYPE,
   evidenceToJson,
   reportDataFor,
-  TDX_QUOTE_TYPE,
   type Cmw,
   type CmwCollection,
   type Tee,
 } from '@fastness/attest';
-import { encodeDcapCollateral } from '@fastness/attest/formats/tdx';
+import { encodeDcapCollateral, encodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { fromBase64Url, toHex } from '@fastness/codec/bytes';
 import type { Release } from '@fastness/model/release';
 import {
@@ -40,6 +38,7 @@ import {
   type TestEnclave,
 } from './actors.ts';
 import { prepareNvidia } from '../../../packages/attest/test/support/nvidia-forge.ts';
+import { bootWith, bootedTd, goodBoot, pinnedBoot } from '../../../packages/attest/test/support/tdx-boot.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { createWorld, dawn, type TestRelease, type World } from './world.ts';
 
@@ -58,6 +57,8 @@ let broker: Broker;
 let enclave: TestEnclave;
 let machines: Record<'tdx' | 'nitro', Machine>;
 let release: TestRelease;
+/** How the trust domain has booted. */
+let booted = goodBoot;
 
 beforeAll(async () => {
   world = await createWorld(directory);
@@ -68,11 +69,12 @@ beforeAll(async () => {
       tee: 'tdx',
       measurement: toHex(mrTd),
       attest: async (reportData) => {
-        const body = tdBody({ mrTd, reportData }, 'td-1.0');
-        const value = await forgeQuote({ chain: intel, version: 4, body });
+        const { td, eventLog } = await bootedTd(booted);
+        const body = tdBody({ ...td, mrTd, reportData }, 'td-1.0');
+        const quote = await forgeQuote({ chain: intel, version: 4, body });
         const collateral = await forgeCollateral({ chain: intel, tee: 'tdx', now: dawn });
         return {
-          evidence: { type: TDX_QUOTE_TYPE, value, ind: CMW_EVIDENCE },
+          evidence: encodeTdxEvidence({ quote, eventLog }),
           endorsements: [encodeDcapCollateral(collateral)],
         };
       },
@@ -93,7 +95,7 @@ beforeAll(async () => {
       ...attestation,
       tdx: {
         measurements: 'from-release' as const,
-        rtmrs: {},
+        ...(await pinnedBoot(goodBoot)),
         tcbStatuses: ['UpToDate' as const],
         minimumTcbEvaluationDataNumber: 0,
       },
@@ -139,6 +141,20 @@ describe('a release for several TEEs', () => {
     granted(await ask(machine));
     const entry = (await admin.audit(broker.url)).at(-1);
     expect(entry?.facts).toMatchObject({ tee: machine.tee, measurement: machine.measurement, simulated: false });
+  });
+
+  it.each([
+    ['kernel', 'event 1 of RTMR1, kernel: '],
+    ['command line', 'event 1 of RTMR2, command line: '],
+    ['archive', 'event 2 of RTMR2, archive: '],
+    ['release', 'event 2 of RTMR3, release: '],
+  ])('does not open for a trust domain that has booted another %s, and says so', async (name, event) => {
+    booted = bootWith(name, 'another');
+    const answer = await ask(machines.tdx).finally(() => {
+      booted = goodBoot;
+    });
+    expect(refusalOf(answer)).toBe('TDX_RTMR_NOT_ALLOWED');
+    expect(JSON.stringify(answer.body)).toContain(event);
   });
 
   it('does not open with the measurement of another TEE', async () => {

@@ -7,6 +7,7 @@ import { describeBytes } from '../src/support/describe.ts';
 import { prepareAzureVtpm } from '../../../packages/attest/test/support/azure-vtpm-forge.ts';
 import { prepareComposite } from '../../../packages/attest/test/support/composite-forge.ts';
 import { prepareDcap } from '../../../packages/attest/test/support/dcap-forge.ts';
+import { bootedTd, goodBoot } from '../../../packages/attest/test/support/tdx-boot.ts';
 import { prepareGcpVtpm } from '../../../packages/attest/test/support/gcp-vtpm-forge.ts';
 import { prepareNitro } from '../../../packages/attest/test/support/nitro-forge.ts';
 import { prepareToken } from '../../../packages/attest/test/support/token-forge.ts';
@@ -34,6 +35,15 @@ describe('evidence as a CMW', () => {
     expect(memberOf(described.facts, member)).toBeTypeOf('string');
     // It is for people and for JSON: no bytes, no bigint, nothing endless.
     expect(JSON.stringify(described.facts).length).toBeLessThan(16_000);
+  });
+
+  it('of a trust domain is shown with the events of its boot, in words', async () => {
+    const { evidence } = await prepareDcap(await bootedTd(goodBoot));
+    if (isCmwCollection(evidence)) throw new Error('a collection');
+    const { kind, facts } = describeText(JSON.stringify(cmwToJson(evidence)));
+    expect(kind).toBe('Intel TDX quote');
+    expect(facts['eventLog']).toMatchObject({ RTMR0: { 'event 1': expect.any(String) as unknown } });
+    expect(Object.keys(Object(memberOf(facts, 'eventLog.RTMR3')) as object)).toEqual(['event 1', 'event 2']);
   });
 
   it('is shown part by part where it is a collection', async () => {

@@ -1,18 +1,13 @@
 import { roleOf, type Cmw, type Tee } from '@fastness/attest';
+import type { RuntimeEvent } from '@fastness/attest/event-log';
 import { FastnessError } from '@fastness/codec/errors';
+
+export type { RuntimeEvent };
 
 /** What a TEE hands out: its evidence, and what a verifier needs to check it. Nothing of it has been verified. */
 export interface CollectedEvidence {
   readonly evidence: Cmw;
   readonly endorsements: Cmw[];
-}
-
-/** Something that happened after the boot and that a verifier should see. */
-export interface RuntimeEvent {
-  /** `configuration`: what the enclave was told. `release`: the release that it asks the key of. */
-  readonly kind: 'configuration' | 'release';
-  /** SHA-256 of the configuration file, or the release digest: 32 bytes. */
-  readonly digest: Uint8Array;
 }
 
 /** Collects evidence from one device of this machine. */

@@ -44,7 +44,6 @@ export {
   type TdxRtmrOptions,
 } from './devices/tdx-rtmr.ts';
 export {
-  encodeRuntimeEvent,
   FIRMWARE_EVENT_LOG,
   openTpmCollector,
   RUNTIME_PCR,
@@ -54,3 +53,4 @@ export {
 } from './devices/tpm.ts';
 export { collectSession, type Machine, type MachineEvidence } from './machine.ts';
 export { simulatedCollector, type SimulatedCollectorOptions } from './simulated.ts';
+export { encodeRuntimeEvent } from '@fastness/attest/event-log';

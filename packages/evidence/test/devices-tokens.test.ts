@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { verifyEvidence, type Cmw } from '@fastness/attest';
+import { encodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { decodeSnpEndorsements, decodeSnpEvidence, encodeSnpEvidence } from '@fastness/attest/formats/snp';
 import {
   concatBytes,
@@ -172,10 +173,11 @@ describe('tokens of Azure Attestation', () => {
       ['sgx', 'sgx', 'sgx', 'SgxEnclave'],
     ] as const) {
       const { evidence: quote } = await prepareDcap({ kind });
+      const collected = tee === 'tdx' ? encodeTdxEvidence({ quote: quote.value, eventLog: new Uint8Array(99) }) : quote;
       const prepared = await prepareToken({ service: 'azure-maa', type });
       const asked: { url?: string; body?: string } = {};
       const fetch = answering(200, JSON.stringify({ token: utf8Decode(prepared.evidence.value) }), asked);
-      const { evidence } = await collectorOf(hardwareOf(tee, quote), { fetch }).collect(reportData);
+      const { evidence } = await collectorOf(hardwareOf(tee, collected), { fetch }).collect(reportData);
       expect(asked.url).toBe(`${MAA_ISSUER}/attest/${path}?api-version=2025-06-01`);
       expect(JSON.parse(asked.body ?? '')).toEqual({ quote: toBase64Url(quote.value) });
       expect((await verifyEvidence({ ...prepared, evidence })).claims.tee).toBe('azure-maa');
@@ -288,7 +290,9 @@ describe('tokens of Intel Trust Authority', () => {
     collect: async (bound) => ({
       evidence: (
         await prepareDcap(
-          tee === 'tdx' ? { td: { reportData: bound } } : { kind: 'sgx', enclave: { reportData: bound } },
+          tee === 'tdx'
+            ? { td: { reportData: bound }, eventLog: new Uint8Array(99) }
+            : { kind: 'sgx', enclave: { reportData: bound } },
         )
       ).evidence,
       endorsements: [],

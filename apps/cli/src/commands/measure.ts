@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
@@ -7,9 +8,10 @@ import {
   type SnpMachine,
   type TdxOrder,
 } from '@fastness/attest/reference-values';
+import { fromHex } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { action } from '../support/command.ts';
-import { measureImage } from '../support/measure.ts';
+import { measureImage, type MeasureInput } from '../support/measure.ts';
 import { wholeNumber } from '../support/option-values.ts';
 
 interface MeasureOptions {
@@ -23,6 +25,9 @@ interface MeasureOptions {
   readonly append?: string;
   readonly tdx?: TdxOrder;
   readonly eventLog?: string;
+  readonly config?: string;
+  readonly release?: Uint8Array;
+  readonly quote?: string;
 }
 
 export function measureCommand(): Command {
@@ -31,7 +36,7 @@ export function measureCommand(): Command {
       'compute what an image will measure as, without booting it: reference values for a policy and a release. ' +
         'Reads unified kernel images (TPM registers 4, 9 and 11; with --tdx, RTMR 1 and 2), enclave images of AWS Nitro ' +
         '(EIF: registers 0, 1, 2 and 8), and OVMF firmware (launch digest of SEV-SNP; with --tdx, MRTD of Intel TDX and, with ' +
-        'the kernel that is started, RTMR 1 and 2)',
+        'the kernel that is started, RTMR 1 and 2). Reads the log of a boot in a trust domain as well (CCEL)',
     )
     .argument('<image>', 'the image, such as the fastness.efi that `npm run image` writes')
     .addOption(
@@ -76,9 +81,23 @@ export function measureCommand(): Command {
       'with --tdx and a kernel: log of a boot to compare (in the guest /sys/firmware/acpi/tables/data/CCEL); the first event that ' +
         'differs is named',
     )
+    .option(
+      '--config <file>',
+      'with --tdx and --release: configuration that the enclave is started with (enclave.json), which it extends RTMR3 with',
+    )
+    .addOption(
+      new Option('--release <digest>', 'with --tdx and --config: release digest that it asks the key of').argParser(
+        digest,
+      ),
+    )
+    .option(
+      '--quote <file>',
+      'log of a boot: the TDX quote of that boot, which has to have the registers it replays to',
+    )
     .action(
       action<MeasureOptions>(async ({ output }, options, [path = '']) => {
-        const { bank, tdx, eventLog } = options;
+        const { bank, tdx, eventLog, quote } = options;
+        const runtime = await runtimeOf(options);
         // A trust domain is measured as the same thing however many processors it has.
         const boot = tdx === undefined ? undefined : await bootOf(options);
         const machine = boot === undefined ? await machineOf(options) : undefined;
@@ -88,6 +107,8 @@ export function measureCommand(): Command {
           ...(boot === undefined ? {} : { boot }),
           ...(tdx === undefined ? {} : { tdx }),
           ...(eventLog === undefined ? {} : { log: await read(eventLog) }),
+          ...(runtime === undefined ? {} : { runtime }),
+          ...(quote === undefined ? {} : { quote: await read(quote) }),
         });
         output.result({ image: path, ...facts }, [`${path}:`, ...lines]);
       }),
@@ -124,12 +145,30 @@ async function bootOf({ kernel, initrd, append }: MeasureOptions): Promise<Direc
   };
 }
 
+/** What an enclave measures of itself, if the options say. Throws `CLI_USAGE`. */
+async function runtimeOf({ config, release }: MeasureOptions): Promise<MeasureInput['runtime']> {
+  if (config === undefined && release === undefined) return undefined;
+  if (config === undefined || release === undefined)
+    throw new FastnessError('CLI_USAGE', '--config and --release go together: RTMR3 is of both.');
+  const configuration = new Uint8Array(
+    createHash('sha256')
+      .update(await read(config))
+      .digest(),
+  );
+  return { configuration, release };
+}
+
 async function read(path: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (cause) {
     throw new FastnessError('CLI_FILE_UNREADABLE', path, { cause });
   }
+}
+
+function digest(text: string): Uint8Array {
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new InvalidArgumentError('Expected 32 bytes in lower-case hex.');
+  return fromHex(text);
 }
 
 function bits(text: string): bigint {

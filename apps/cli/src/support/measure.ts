@@ -4,18 +4,22 @@ import {
   imageKindOf,
   predictDirectRtmrs,
   predictNitro,
+  predictRuntimeRtmr,
   predictSnp,
   predictTdx,
   predictUki,
   predictUkiRtmrs,
+  rtmrPolicyOf,
   unpredictedRtmrs,
   type DirectBoot,
   type PredictedRegisters,
+  type PredictedRtmr,
   type PredictedRtmrs,
   type SnpMachine,
   type TdxOrder,
 } from '@fastness/attest/reference-values';
 import { FastnessError } from '@fastness/codec/errors';
+import { isEventLog, measureLog } from './measure-log.ts';
 
 /** What an image will be measured as, to be printed. */
 export interface Measured {
@@ -36,6 +40,10 @@ export interface MeasureInput {
   readonly boot?: DirectBoot;
   /** Log of a boot in a trust domain (CCEL), to be compared. */
   readonly log?: Uint8Array;
+  /** What an enclave extends RTMR3 of a trust domain with: SHA-256 of its configuration, and the release digest. */
+  readonly runtime?: { readonly configuration: Uint8Array; readonly release: Uint8Array };
+  /** Quote of the boot whose log is measured. */
+  readonly quote?: Uint8Array;
 }
 
 /**
@@ -43,8 +51,15 @@ export interface MeasureInput {
  * Throws `CLI_USAGE` when the options do not go with the kind, `IMAGE_*`.
  */
 export async function measureImage(image: Uint8Array, input: MeasureInput): Promise<Measured> {
-  const { bank, machine, tdx, boot, log } = input;
+  const { bank, machine, tdx, boot, log, runtime, quote } = input;
+  if (isEventLog(image)) {
+    if ([bank, machine, tdx, boot, log, runtime].some((each) => each !== undefined))
+      throw usage('Only --quote goes with the log of a boot.');
+    return measureLog(image, quote);
+  }
   const kind = imageKindOf(image);
+  if (quote !== undefined) throw usage('--quote goes with the log of a boot.');
+  if (runtime !== undefined && tdx === undefined) throw usage('--config and --release go with --tdx.');
   if (bank !== undefined && kind !== 'uki') throw usage('--bank goes with unified kernel images only.');
   if ((machine !== undefined || boot !== undefined) && kind !== 'ovmf')
     throw usage('Processors and a kernel go with an OVMF firmware only.');
@@ -54,13 +69,13 @@ export async function measureImage(image: Uint8Array, input: MeasureInput): Prom
     throw usage('--event-log goes with --tdx and a kernel: with --kernel, or a unified kernel image.');
   switch (kind) {
     case 'uki':
-      return tdx === undefined ? measureUki(image, bank ?? 'SHA-256') : measureUkiInTd(image, log);
+      return tdx === undefined ? measureUki(image, bank ?? 'SHA-256') : measureUkiInTd(image, input);
     case 'eif':
       return measureEif(image);
     case 'ovmf':
       break;
   }
-  if (tdx !== undefined) return measureTdvf(image, tdx, boot, log);
+  if (tdx !== undefined) return measureTdvf(image, tdx, input);
   if (machine === undefined) {
     throw usage(
       'Say what the firmware starts: --cpus, --cpu-type, and --kernel unless it boots from a disk; or --tdx.',
@@ -133,13 +148,13 @@ async function measureOvmf(image: Uint8Array, machine: SnpMachine): Promise<Meas
 async function measureTdvf(
   image: Uint8Array,
   order: TdxOrder,
-  boot: DirectBoot | undefined,
-  log: Uint8Array | undefined,
+  { boot, log, runtime }: MeasureInput,
 ): Promise<Measured> {
   const predicted = await predictTdx(image, { order });
-  const rtmrs = boot === undefined ? undefined : await predictDirectRtmrs(boot);
-  const booted = compared(rtmrs, log);
-  const policy = { measurements: 'from-release', ...(rtmrs === undefined ? {} : { rtmrs: acceptedOf(rtmrs) }) };
+  const booting = boot === undefined ? undefined : await predictDirectRtmrs(boot);
+  const booted = compared(booting, log);
+  const rtmrs = await withRuntime(booting, runtime);
+  const policy = { measurements: 'from-release', ...(rtmrs === undefined ? {} : pinnedBy(rtmrs)) };
   return {
     facts: { ...predicted, ...(rtmrs === undefined ? {} : { rtmrs }), ...booted.facts, policy },
     lines: [
@@ -154,10 +169,11 @@ async function measureTdvf(
   };
 }
 
-async function measureUkiInTd(image: Uint8Array, log: Uint8Array | undefined): Promise<Measured> {
-  const rtmrs = await predictUkiRtmrs(image);
-  const booted = compared(rtmrs, log);
-  const policy = { measurements: 'from-release', rtmrs: acceptedOf(rtmrs) };
+async function measureUkiInTd(image: Uint8Array, { log, runtime }: MeasureInput): Promise<Measured> {
+  const booting = await predictUkiRtmrs(image);
+  const booted = compared(booting, log);
+  const rtmrs = { ...booting, ...(await withRuntime(undefined, runtime)) };
+  const policy = { measurements: 'from-release', ...pinnedBy(rtmrs) };
   return {
     facts: { rtmrs, ...booted.facts, policy },
     lines: [
@@ -183,25 +199,33 @@ function compared(rtmrs: PredictedRtmrs | undefined, log: Uint8Array | undefined
   };
 }
 
-function acceptedOf(rtmrs: PredictedRtmrs): Readonly<Record<string, readonly string[]>> {
-  return Object.fromEntries(Object.entries(rtmrs).map(([index, list]) => [index, valuesOf(list)]));
+/** Predicted registers, as many of them as the options lead to. */
+type Registers = Partial<PredictedRtmrs> & { readonly 3?: readonly PredictedRtmr[] };
+
+async function withRuntime(
+  booting: PredictedRtmrs | undefined,
+  runtime: MeasureInput['runtime'],
+): Promise<Registers | undefined> {
+  return runtime === undefined ? booting : { ...booting, 3: [await predictRuntimeRtmr(runtime)] };
 }
 
-function valuesOf(list: PredictedRtmrs[1]): readonly string[] {
-  return [...new Set(list.map(({ value }) => value))];
+/** The events explain a register that differs; for them the evidence has to bring the log. */
+function pinnedBy(rtmrs: Registers): Readonly<Record<string, unknown>> {
+  return { ...rtmrPolicyOf(rtmrs), eventLog: 'required' };
 }
 
-function linesOfRtmrs(rtmrs: PredictedRtmrs): string[] {
+function linesOfRtmrs(rtmrs: Registers): string[] {
+  const linesOfOne = (index: 1 | 2 | 3): string[] =>
+    (rtmrs[index] ?? []).flatMap(({ value, events, names, holdsFor }) => {
+      const explained = events.map((digest, place) => `         ${digest}  ${names[place] ?? ''}`);
+      return [`  RTMR${index}  ${value}${holdsFor === undefined ? '' : `  (${holdsFor})`}`].concat(explained);
+    });
   return [
     'Run-time registers, once it has booted; each value with its events (SHA-384):',
     `  RTMR0  not predicted: ${unpredictedRtmrs[0]}`,
-    ...([1, 2] as const).flatMap((index) =>
-      rtmrs[index].flatMap(({ value, events, names, holdsFor }) => [
-        `  RTMR${index}  ${value}${holdsFor === undefined ? '' : `  (${holdsFor})`}`,
-        ...events.map((digest, place) => `         ${digest}  ${names[place] ?? ''}`),
-      ]),
-    ),
-    `  RTMR3  not predicted: ${unpredictedRtmrs[3]}`,
+    ...(rtmrs[1] === undefined ? ['  RTMR1, RTMR2  give --kernel, --initrd and --append'] : []),
+    ...([1, 2] as const).flatMap(linesOfOne),
+    ...(rtmrs[3] === undefined ? [`  RTMR3  not predicted: ${unpredictedRtmrs[3]}`] : linesOfOne(3)),
   ];
 }
 

@@ -5,4 +5,6 @@ export { EV_NO_ACTION, eventTypeName, logDigestBytes, type LogHash } from './lay
 export { parseEventLog, trimEventLog, type EventLog, type LogEvent } from './parse.ts';
 export { verifyPcrEventLog } from './pcr.ts';
 export { extendedDigests, replayDigests, replayToPcrs } from './replay.ts';
+export { encodeRuntimeEvent, type RuntimeEvent } from './runtime-event.ts';
+export { eventWords } from './words.ts';
 export { replayToRtmrs, rtmrEvents, verifyEventLog, type ReplayedRtmrLog, type RtmrIndex } from './rtmr.ts';

@@ -15,6 +15,7 @@ export {
   type PredictedRtmrs,
 } from './rtmr.ts';
 export { compareRtmrLog } from './rtmr-log.ts';
+export { predictRuntimeRtmr, rtmrPolicyOf, rtmrPolicyOfLog, type RtmrPolicy } from './rtmr-policy.ts';
 export { predictSnp, type PredictedSnp, type SnpMachine } from './snp.ts';
 export type { SnpHypervisor } from './vmsa.ts';
 export { predictTdx, type PredictedTdx, type TdxOrder } from './tdx.ts';

@@ -39,7 +39,7 @@ export interface PredictedRtmrs {
 /** Registers that are not computed, and why. */
 export const unpredictedRtmrs: Readonly<Record<'0' | '3', string>> = Object.freeze({
   0: 'memory map, ACPI tables and boot variables, which the host makes',
-  3: 'nothing while booting; software extends it later',
+  3: 'nothing while booting; an enclave extends it with its configuration and release (--config, --release)',
 });
 
 interface Event {

@@ -1,4 +1,10 @@
-import { isCompositeVerdict, type AttestationVerdict, type Claims, type ClaimsBase } from '@fastness/attest';
+import {
+  isCompositeVerdict,
+  type AttestationVerdict,
+  type Claims,
+  type ClaimsBase,
+  type TdxClaims,
+} from '@fastness/attest';
 
 const names: Readonly<Record<Claims['tee'], string>> = Object.freeze({
   'sev-snp': 'AMD SEV-SNP',
@@ -50,6 +56,16 @@ export function hardwareOf(claims: Claims): string {
   return claims.simulated ? 'SIMULATED SEV-SNP' : `${names[claims.tee]} (${claims.product})`;
 }
 
+/** What the event log of a trust domain said, as far as it was verified. */
+function logFactsOf(log: TdxClaims['eventLog']): string[] {
+  if (log === undefined) return [];
+  const { events, replayedRtmrs, named } = log;
+  return [
+    `event log: ${events} events, replayed to ${replayedRtmrs.map((index) => `RTMR${index}`).join(', ')}`,
+    ...Object.entries(named).map(([index, names]) => `RTMR${index} has what the policy lists: ${names.join(', ')}`),
+  ];
+}
+
 /** Who signed the evidence and what firmware it ran on. */
 export function hardwareFactsOf(claims: Claims): string[] {
   const { identity, simulated, vendor }: ClaimsBase = claims;
@@ -72,6 +88,7 @@ export function hardwareFactsOf(claims: Claims): string[] {
     lines.push(`confidential computing ${on}, as the driver in the guest says`);
   }
   if (claims.tee === 'nvidia-nvswitch') lines.push(`firmware ${claims.vbiosVersion}`);
+  if (claims.tee === 'tdx') lines.push(...logFactsOf(claims.eventLog));
   if (claims.tee === 'tpm')
     lines.push('NOT CONFIDENTIAL: a TPM says what booted; whoever operates the machine can read its memory');
   return lines;

@@ -1,5 +1,6 @@
 import type { Cmw, Tee } from '@fastness/attest';
 import { encodeAzureMaaEvidence } from '@fastness/attest/formats/azure-maa';
+import { decodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { decodeSnpEvidence } from '@fastness/attest/formats/snp';
 import { encodePem, toBase64Url, utf8Encode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
@@ -21,7 +22,11 @@ export interface AzureMaaOptions extends PostJsonOptions {
 const requests: Partial<Record<Tee, { readonly path: string; readonly body: (evidence: Cmw) => object }>> =
   Object.freeze({
     'sev-snp': { path: 'attest/SevSnpVm', body: (evidence: Cmw) => ({ report: snpReport(evidence) }) },
-    tdx: { path: 'attest/TdxVm', body: ({ value }: Cmw) => ({ quote: toBase64Url(value) }) },
+    // The quote alone: the service reads no event log.
+    tdx: {
+      path: 'attest/TdxVm',
+      body: (evidence: Cmw) => ({ quote: toBase64Url(decodeTdxEvidence(evidence).quote.value) }),
+    },
     sgx: { path: 'attest/SgxEnclave', body: ({ value }: Cmw) => ({ quote: toBase64Url(value) }) },
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Cmw, Tee } from '@fastness/attest';
 import { encodeIntelTrustAuthorityEvidence } from '@fastness/attest/formats/intel-trust-authority';
+import { decodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { fromBase64, toBase64 } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
@@ -70,14 +71,17 @@ export function intelTrustAuthorityCollector(options: IntelTrustAuthorityOptions
         : ({ method: 'POST', headers, body: JSON.stringify(body) } as const);
     return await askJson(new URL(path, root).href, call, options);
   };
+  /** The quote alone: the service reads no event log. */
+  const quoteOver = async (bound: Uint8Array): Promise<string> =>
+    toBase64(decodeTdxEvidence((await hardware.collect(bound)).evidence).quote.value);
   const quoted = async (reportData: Uint8Array): Promise<QuoteMembers> => {
-    if (binding === 'report-data') return { quote: toBase64((await hardware.collect(reportData)).evidence.value) };
+    if (binding === 'report-data') return { quote: await quoteOver(reportData) };
     const nonce = nonceSchema.safeParse(await ask('appraisal/v2/nonce'));
     if (!nonce.success) throw new FastnessError('EVIDENCE_RESPONSE', `${service} gave no nonce.`);
     const { val, iat } = nonce.data;
     const bound = createHash('sha512').update(fromBase64(val)).update(fromBase64(iat)).update(reportData).digest();
-    const { evidence } = await hardware.collect(new Uint8Array(bound));
-    return { quote: toBase64(evidence.value), runtime_data: toBase64(reportData), verifier_nonce: nonce.data };
+    const quote = await quoteOver(new Uint8Array(bound));
+    return { quote, runtime_data: toBase64(reportData), verifier_nonce: nonce.data };
   };
   const matching = policyIds.length === 0 ? {} : { policy_ids: policyIds, policy_must_match: true };
   return Object.freeze<Collector>({

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encodeNitroEvidence, parse } from '@fastness/attest/formats/nitro';
+import { encodeRuntimeEvent } from '@fastness/attest/event-log';
 import { concatBytes, equalBytes, toHex } from '@fastness/codec';
 import { encodeCbor } from '@fastness/codec/cbor';
 import { FastnessError } from '@fastness/codec/errors';
@@ -23,7 +24,7 @@ import {
   type Tpm,
 } from '../tpm/index.ts';
 import { attestationRequest, documentOf, readNsmAnswer } from './nsm-messages.ts';
-import { encodeRuntimeEvent, RUNTIME_PCR, TPM_DEVICE } from './tpm.ts';
+import { RUNTIME_PCR, TPM_DEVICE } from './tpm.ts';
 
 /** The TPM without the kernel's resource manager, which AWS's own tool sends AWS's command to. One program at a time may open it. */
 export const NITRO_TPM_DEVICE = '/dev/tpm0';

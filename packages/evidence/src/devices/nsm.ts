@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encodeRuntimeEvent } from '@fastness/attest/event-log';
 import { encodeNitroEvidence } from '@fastness/attest/formats/nitro';
 import { toHex } from '@fastness/codec';
 import { encodeCbor, type CborMap, type CborValue } from '@fastness/codec/cbor';
@@ -6,7 +7,6 @@ import { FastnessError } from '@fastness/codec/errors';
 import { requireReportData, type CollectedEvidence, type Collector, type RuntimeEvent } from '../collector.ts';
 import { errnoName, untilNotBusy, withDevice, type IoctlOptions } from './ioctl.ts';
 import { attestationRequest, documentOf, malformed, readNsmAnswer } from './nsm-messages.ts';
-import { encodeRuntimeEvent } from './tpm.ts';
 
 /** The Nitro security module of AWS, inside an enclave. */
 export const NSM_DEVICE = '/dev/nsm';

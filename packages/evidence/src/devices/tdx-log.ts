@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
-import { logDigestBytes, parseEventLog, trimEventLog, type LogHash } from '@fastness/attest/event-log';
+import {
+  encodeRuntimeEvent,
+  logDigestBytes,
+  parseEventLog,
+  trimEventLog,
+  type LogHash,
+} from '@fastness/attest/event-log';
 import { concatBytes, u16le, u32le, utf8Decode } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { RuntimeEvent } from '../collector.ts';
 import { errnoOf, readKernelFile } from './kernel-file.ts';
 import { openTdxRtmr, TDX_RUNTIME_RTMR, type TdxRtmrOptions } from './tdx-rtmr.ts';
-import { encodeRuntimeEvent } from './tpm.ts';
 
 /** The ACPI table that says whose log it is (ACPI 6.5, section 5.2.34), and the log, as Linux shows them; root reads them. */
 export const CCEL_TABLE = '/sys/firmware/acpi/tables/CCEL';

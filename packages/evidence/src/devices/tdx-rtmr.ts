@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { access, constants, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { concatBytes, equalBytes, toHex } from '@fastness/codec';
+import { encodeRuntimeEvent } from '@fastness/attest/event-log';
 import { FastnessError } from '@fastness/codec/errors';
 import type { RuntimeEvent } from '../collector.ts';
 import { errnoOf, readKernelFile } from './kernel-file.ts';
-import { encodeRuntimeEvent } from './tpm.ts';
 
 /** Register of what the enclave measures of itself: firmware and kernel leave it at zero. */
 export const TDX_RUNTIME_RTMR = 3;

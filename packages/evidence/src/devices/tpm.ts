@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { concatBytes, toHex, u16le, u32le, utf8Encode } from '@fastness/codec';
+import { concatBytes, toHex, u16le, u32le } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import { attestationKeyOf, encodeTpmEvidence } from '@fastness/attest/formats/tpm';
-import { parseEventLog, type LogHash } from '@fastness/attest/event-log';
+import { encodeRuntimeEvent, parseEventLog, type LogHash } from '@fastness/attest/event-log';
 import type { Cmw } from '@fastness/attest';
 import { requireReportData, type CollectedEvidence, type Collector, type RuntimeEvent } from '../collector.ts';
 import { readKernelFile } from './kernel-file.ts';
@@ -36,8 +36,6 @@ export const RUNTIME_PCR = 15;
 const QUOTED = Object.freeze([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, RUNTIME_PCR]);
 const MAX_LOG_BYTES = 4 << 20;
 const EV_EVENT_TAG = 6;
-/** taggedEventID of our events ("FAST"); TCG assigns none. */
-const RUNTIME_EVENT_ID = 0x5453_4146;
 const ATTEMPTS = 5;
 
 const nodeHashes: Readonly<Record<LogHash, string>> = Object.freeze({
@@ -177,12 +175,6 @@ async function extend(tpm: Tpm, event: RuntimeEvent, log: Uint8Array | undefined
     u32le(data.length),
     data,
   );
-}
-
-/** TCG_PCClientTaggedEvent: identifier, size, and the event as `fastness/runtime-event/v1`, kind and digest, one a line. */
-export function encodeRuntimeEvent({ kind, digest }: RuntimeEvent): Uint8Array {
-  const text = utf8Encode(`fastness/runtime-event/v1\n${kind}\n${toHex(digest)}\n`);
-  return concatBytes(u32le(RUNTIME_EVENT_ID), u32le(text.length), text);
 }
 
 function banksOf(log: Uint8Array): readonly LogHash[] {

@@ -1,4 +1,5 @@
 import { formatOf, isCmwCollection, type Cmw, type CmwCollection, type Tee } from '@fastness/attest';
+import { eventWords, rtmrEvents, type LogEvent } from '@fastness/attest/event-log';
 import { parse as parseAndroidKey } from '@fastness/attest/formats/android-key';
 import { parse as parseCca } from '@fastness/attest/formats/arm-cca';
 import { parse as parsePsa } from '@fastness/attest/formats/arm-psa';
@@ -16,6 +17,9 @@ import { parse as parseTdx } from '@fastness/attest/formats/tdx';
 import { parse as parseTpm } from '@fastness/attest/formats/tpm';
 import { plainFacts } from './plain-facts.ts';
 
+/** Events of a register that are shown; a boot has some thirty in RTMR0. */
+const MAX_EVENTS = 30;
+
 /** What a file says of itself. None of it is authenticated. */
 export interface EvidenceDescription {
   readonly kind: string;
@@ -30,7 +34,7 @@ interface Reader {
 /** How each kind of evidence is named and read, before anything of it is verified. */
 const readers: Readonly<Record<Tee, Reader>> = Object.freeze({
   'sev-snp': { kind: 'SEV-SNP attestation report', parse: (evidence) => parseSnp(evidence) },
-  tdx: { kind: 'Intel TDX quote', parse: (evidence) => parseTdx(evidence) },
+  tdx: { kind: 'Intel TDX quote', parse: (evidence) => inWords(parseTdx(evidence)) },
   sgx: { kind: 'Intel SGX quote', parse: (evidence) => parseSgx(evidence) },
   'aws-nitro': { kind: 'AWS Nitro Enclaves attestation document', parse: (evidence) => parseNitro(evidence) },
   'aws-nitrotpm': { kind: 'AWS NitroTPM attestation document', parse: (evidence) => parseNitro(evidence) },
@@ -50,6 +54,25 @@ const readers: Readonly<Record<Tee, Reader>> = Object.freeze({
   },
   'nvidia-nras': { kind: 'NVIDIA NRAS detached EAT', parse: (evidence) => parseNras(evidence) },
 } satisfies Record<Tee, Reader>);
+
+/** A quote with its log, event by event; whether the log leads to the registers only a verification says. */
+function inWords(parsed: ReturnType<typeof parseTdx>): object {
+  const { eventLog, ...rest } = parsed;
+  if (eventLog === undefined) return rest;
+  const events = Object.fromEntries(
+    ([0, 1, 2, 3] as const).map((index) => [`RTMR${index}`, listOf(rtmrEvents(eventLog, index))]),
+  );
+  return { ...rest, eventLog: { banks: eventLog.banks, ...events } };
+}
+
+function listOf(events: readonly LogEvent[]): object {
+  const shown = events.slice(0, MAX_EVENTS).map((event, place) => {
+    const digest = event.digests['SHA-384']?.slice(0, 16) ?? 'no SHA-384';
+    return [`event ${place + 1}`, `${digest}  ${eventWords(event)}`] as const;
+  });
+  const more = events.length - shown.length;
+  return Object.fromEntries(more > 0 ? [...shown, ['more', `${more}`]] : shown);
+}
 
 /** Says what evidence is and what it claims. Throws what the reader of its kind throws: it may be no evidence at all. */
 export function describeEvidence(evidence: Cmw | CmwCollection): EvidenceDescription {

@@ -123,10 +123,10 @@ const intel: Rule = (policy) =>
 
 const tdx: Rule = ({ tdx: section }) => {
   if (section === undefined) return [];
-  const { rtmrs } = section;
+  const { rtmrs, events = {} } = section;
   return [
     warning(
-      rtmrs[1] === undefined || rtmrs[2] === undefined,
+      ([1, 2] as const).some((index) => rtmrs[index] === undefined && events[index] === undefined),
       'tdx.rtmrs',
       'RTMR 1 and 2 are not both compared: MRTD covers the firmware alone, so any kernel or command line is accepted.',
     ),

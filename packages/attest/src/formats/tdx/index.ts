@@ -6,5 +6,5 @@ export type { TcbAssessment } from '../dcap/tcb.ts';
 export { appraise } from './appraise.ts';
 export { authenticate } from './authenticate.ts';
 export { tdAttributes, type TdBody } from './body.ts';
-export { encodeTdxEvidence } from './evidence.ts';
+export { decodeTdxEvidence, encodeTdxEvidence } from './evidence.ts';
 export { parse } from './parse.ts';
