@@ -10,6 +10,7 @@ import { initCommand } from '../src/commands/init.ts';
 import { sealCommand } from '../src/commands/seal.ts';
 import { signCommand } from '../src/commands/sign.ts';
 import { tenantsCommand } from '../src/commands/tenants.ts';
+import { upCommand } from '../src/commands/up.ts';
 import { clientForHome } from '../src/support/client.ts';
 import { homeAt } from '../src/support/home.ts';
 import { runInProcess } from './support/in-process.ts';
@@ -92,6 +93,13 @@ describe('fastness tenants', () => {
     [['remove', 'nobody']],
   ])('%j is refused', async (args) => {
     expect(await tenants(...args)).toMatchObject({ code: 'CLI_USAGE' });
+  });
+
+  it('are told of before `fastness up` starts anything that would refuse it', async () => {
+    const refused = await runInProcess(upCommand, home, ['up', '--any-port']);
+    expect(refused).toMatchObject({ code: 'CLI_USAGE' });
+    expect(JSON.stringify(refused.events)).toContain('--api-key-file');
+    expect(refused.events.map(({ event }) => event)).not.toContain('broker-started');
   });
 
   it('clients take a key from a file, and only a key', async () => {

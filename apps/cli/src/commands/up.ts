@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseManifest } from '@fastness/model';
+import { parseRelease } from '@fastness/model/release';
 import { startChild, type RunningChild } from '../support/children.ts';
 import { clientForHome } from '../support/client.ts';
 import { action } from '../support/command.ts';
@@ -20,6 +21,7 @@ import { sealHome } from './seal.ts';
 interface UpOptions {
   readonly once?: boolean;
   readonly anyPort?: boolean;
+  readonly apiKeyFile?: string;
 }
 
 const defaultModelFile: string = join(repositoryRoot, 'models/triage/triage.gguf');
@@ -33,6 +35,7 @@ export function upCommand(): Command {
     )
     .option('--once', 'stop after the receipt has been checked; exit code 0 only if everything verified')
     .option('--any-port', 'listen on free ports instead of those of the home')
+    .option('--api-key-file <file>', 'an API key, where the release lets in nobody without one')
     .action(action<UpOptions>(async (context, options) => up(context, options)));
 }
 
@@ -47,7 +50,15 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   }
   signal.throwIfAborted();
   await ensureRelease(context);
-  const manifest = parseManifest(await readText(join(await modelDirectory(home, undefined), 'manifest.json')));
+  const dir = await modelDirectory(home, undefined);
+  const manifest = parseManifest(await readText(join(dir, 'manifest.json')));
+  const { apiKeyFile } = options;
+  // Before anything runs: it would end with the first question.
+  if (apiKeyFile === undefined && parseRelease(await readText(join(dir, 'release.json'))).access !== undefined)
+    throw new FastnessError(
+      'CLI_USAGE',
+      'The release lets in tenants only: name a file with an API key by --api-key-file.',
+    );
 
   await using children = new AsyncDisposableStack();
   const config = await readHomeConfig(home);
@@ -72,7 +83,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   relayUrl = relay.url;
 
   signal.throwIfAborted();
-  const client = await clientForHome(home, { url: relay.url });
+  const client = await clientForHome(home, { url: relay.url, ...(apiKeyFile === undefined ? {} : { apiKeyFile }) });
   const verified = await client.verify();
   signal.throwIfAborted();
   printVerifiedEnclave(output, verified);

@@ -92,17 +92,17 @@ export function parseRequest<T>(schema: z.ZodType<T>, value: unknown): T {
 type Issue = z.core.$ZodIssue;
 
 function faultOf(issue: Issue | undefined, value: unknown): { path: string; why: string; code: string } {
-  if (issue === undefined) return { path: '', why: 'is not as expected', code: 'invalid_value' };
+  if (issue === undefined) return { path: '', why: 'not as expected', code: 'invalid_value' };
   const { found, path } = deepest(issue);
   if (found.code === 'unrecognized_keys') {
     const key = found.keys[0] ?? '';
-    return { path: written([...path, key]), why: 'is not supported', code: 'unsupported_parameter' };
+    return { path: written([...path, key]), why: 'not supported', code: 'unsupported_parameter' };
   }
   const at = written(path);
-  if (valueAt(value, path) === undefined) return { path: at, why: 'is missing', code: 'missing_required_parameter' };
+  if (valueAt(value, path) === undefined) return { path: at, why: 'missing', code: 'missing_required_parameter' };
   // Of a union that is told by types alone, none fits.
   const untold = found.code === 'invalid_union' && found.message === 'Invalid input';
-  const why = untold ? 'is of a type that is not read here' : found.message.replace(/^Invalid input: /u, '');
+  const why = untold ? 'of a type that is not read here' : found.message.replace(/^Invalid input: /u, '');
   if (untold || found.code === 'invalid_type') return { path: at, why, code: 'invalid_type' };
   const unsupported = found.code === 'invalid_value' || found.code === 'invalid_union';
   return { path: at, why, code: unsupported ? 'unsupported_value' : 'invalid_value' };
@@ -114,13 +114,18 @@ function deepest(issue: Issue): { found: Issue; path: PropertyKey[] } {
   const path = [...issue.path];
   while (found.code === 'invalid_union') {
     const [best] = found.errors
-      .flatMap(([first]) => (first === undefined || first.path.length === 0 ? [] : [first]))
+      .flatMap(([first]) => (first === undefined || isOtherType(first) ? [] : [first]))
       .toSorted((a, b) => b.path.length - a.path.length);
     if (best === undefined) break;
     found = best;
     path.push(...best.path);
   }
   return { found, path };
+}
+
+/** The alternative is for values of another type, and says nothing about this one. */
+function isOtherType({ code, path }: Issue): boolean {
+  return code === 'invalid_type' && path.length === 0;
 }
 
 /** As OpenAI writes it: messages[0].content. */

@@ -20,10 +20,10 @@ const sampling = {
   stream_options: z
     .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
     .nullish(),
-  n: only(1, 'one answer a request: send the request again for another').nullish(),
+  n: only(1, 'only 1 is supported: send the request again for another answer').nullish(),
   presence_penalty: penalty,
   frequency_penalty: penalty,
-  logit_bias: z.strictObject({}, { error: 'is not supported' }).nullish(),
+  logit_bias: z.strictObject({}, { error: 'not supported' }).nullish(),
   user: z.string().nullish(),
   /** Hints that change no answer: who asks is known by the API key, and no cache is shared between requests. */
   prompt_cache_key: z.string().nullish(),
@@ -91,8 +91,8 @@ export const chatRequestSchema = z.strictObject({
   messages: z.array(message).min(1),
   max_tokens: z.int().positive().nullish(),
   max_completion_tokens: z.int().positive().nullish(),
-  logprobs: only(false, 'is not supported').nullish(),
-  top_logprobs: only(0, 'is not supported').nullish(),
+  logprobs: only(false, 'not supported').nullish(),
+  top_logprobs: only(0, 'not supported').nullish(),
   modalities: z.tuple([z.literal('text')], { error: 'answers are text: only ["text"] is supported' }).nullish(),
   response_format: responseFormat.nullish(),
   /** None where the list is empty, as clients send it that add tools as they go. */
@@ -116,9 +116,9 @@ export const completionRequestSchema = z.strictObject({
   }),
   max_tokens: z.int().positive().nullish(),
   best_of: only(1, 'other values than 1 are not supported').nullish(),
-  echo: only(false, 'is not supported').nullish(),
-  suffix: z.null({ error: 'is not supported' }).optional(),
-  logprobs: z.null({ error: 'is not supported' }).optional(),
+  echo: only(false, 'not supported').nullish(),
+  suffix: z.null({ error: 'not supported' }).optional(),
+  logprobs: z.null({ error: 'not supported' }).optional(),
 });
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;
 
