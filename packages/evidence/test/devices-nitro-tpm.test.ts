@@ -16,7 +16,7 @@ import { codeOf, startTestTpm } from './support/tpm.ts';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const SHA384 = 0x0c;
-const INDEX = 0x018f_a571;
+const INDEX = 0x018f_a590;
 const now = new Date();
 const events = ['configuration', 'release'].map((kind, index) => ({
   kind: kind === 'release' ? ('release' as const) : ('configuration' as const),

@@ -33,8 +33,8 @@ export const NITRO_TPM_DEVICE = '/dev/tpm0';
 const NSM_REQUEST = 0x2000_0001;
 /** What the TPM calls itself: TPM_PT_VENDOR_STRING_1 and _2. */
 const VENDOR = Object.freeze([0x4e69_7472, 0x6f54_504d]); // "Nitr", "oTPM"
-/** The index that requests and answers pass through: no other program of Fastness uses it. */
-const BUFFER_INDEX = 0x018f_a571;
+/** The index that requests and answers pass through; those of counters and sealed states begin at 0x018fa570 and 0x018fa580. */
+const BUFFER_INDEX = 0x018f_a590;
 /** As large as AWS's tool makes it: a document has almost 5 KiB. */
 const BUFFER_BYTES = 8192;
 const BUFFER_ATTRIBUTES = nvAttributes.authRead | nvAttributes.authWrite;
