@@ -9,7 +9,7 @@ import { obtainKey, type ObtainedKey, type ObtainKeyOptions } from './boot/obtai
 import { readSealed, type SealedModel } from './boot/sealed-model.ts';
 import { openSealedState, type SealedState } from './boot/sealed-state.ts';
 import type { EnclaveConfig } from './config.ts';
-import type { EngineRuntime } from './engine/engine.ts';
+import type { EngineName, EngineRuntime } from './engine/engine.ts';
 import { engineRuntime } from './engine/select.ts';
 import { healthOf, type HealthFacts } from './health.ts';
 import { backOffMs, isFinal, pause, type Clock } from './lease.ts';
@@ -32,6 +32,8 @@ export interface EnclaveOptions {
   /** From `hardenProcess`; undefined where the process was not hardened, which the log then says. */
   readonly hardening: HardeningFacts | undefined;
   readonly log: Log;
+  /** Called with the engine that the release names, when it is loaded and before a key is asked for. */
+  readonly confine?: (engine: EngineName) => void;
   /** Default: CLOCK_BOOTTIME. */
   readonly clock?: Clock;
   readonly fetch?: typeof globalThis.fetch;
@@ -176,6 +178,7 @@ class Enclave {
     state?.checkAccess(sealed.release.modelId, tenants?.version);
     const runtime = await engineRuntime(sealed.manifest.engine);
     try {
+      this.#options.confine?.(sealed.manifest.engine);
       await this.#findCollector();
       await this.#measure(sealed);
       await this.#direct?.certify((session) => this.#collect(session), sealed.releaseDigest);

@@ -190,4 +190,39 @@ describe('process hardening', () => {
       child.kill();
     },
   );
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'keeps debuggers of the same unprivileged user and readers of another one out, who get into a plain process',
+    async () => {
+      const user = { uid: 65534, gid: 65534 };
+      // PTRACE_SEIZE, process_vm_readv of the first page of a mapping, and /proc/PID/mem, as they are called.
+      const attack = (pid: number, as: { uid: number; gid: number }): Promise<string> => {
+        const script = `
+          import fs from 'node:fs';
+          import koffi from 'koffi';
+          const libc = koffi.load('libc.so.6');
+          koffi.struct('iovec_t', { base: 'uint64', length: 'size_t' });
+          const seize = libc.func('long ptrace(int request, int pid, void *address, void *data)');
+          const read = libc.func('long process_vm_readv(int pid, iovec_t *local, unsigned long count, iovec_t *remote, unsigned long others, unsigned long flags)');
+          const errno = (result) => (Number(result) === -1 ? koffi.errno() : 'done');
+          let memory = 'done';
+          try { fs.closeSync(fs.openSync('/proc/${pid}/mem', 'r')); } catch (error) { memory = error.code; }
+          const room = koffi.address(koffi.alloc('uint8', 8));
+          const vm = errno(read(${pid}, { base: room, length: 8 }, 1, { base: 4096n, length: 8 }, 1, 0));
+          console.log(JSON.stringify([errno(seize(0x4206, ${pid}, null, null)), vm, memory]));`;
+        return startNode(script, as).output();
+      };
+      const idle = `console.log('ready'); setInterval(() => {}, 1000);`;
+      const plain = startNode(idle, user);
+      await plain.line('ready');
+      // EFAULT: nothing is mapped there, and nobody minds that it was asked for.
+      expect(JSON.parse(await attack(plain.pid, user))).toEqual(['done', 14, 'done']);
+      plain.kill();
+      const child = startNode(hardened(idle), user);
+      await child.line('ready');
+      for (const as of [user, { uid: 65533, gid: 65533 }])
+        expect(JSON.parse(await attack(child.pid, as))).toEqual([1, 1, 'EACCES']);
+      child.kill();
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { kernelCalls } from '../src/confine/kernel-calls.ts';
 import type { EnclaveConfigInput } from '../src/config.ts';
 import { hasModels, heldOut, triageFile } from './models.ts';
 import { connect } from './running.ts';
@@ -91,8 +92,16 @@ describe.skipIf(!hasModels)('the process of an enclave', () => {
   it('hardens itself, serves, writes nothing but JSON lines, and ends on SIGTERM', async () => {
     const enclave = startProcess(world);
     expect(await enclave.event('hardened')).toMatchObject({ dumpable: false, coreLimit: 0, debuggable: false });
+    expect(await enclave.event('confined')).toMatchObject({
+      calls: true,
+      files: kernelCalls().landlockVersion(),
+    });
+    expect(await enclave.event('confined-to-engine')).toMatchObject({ engine: 'llama', noPrograms: true });
     const { url } = await enclave.event('listening');
     await enclave.event('serving');
+    // Filters of calls are in force in every thread, the engine's among them.
+    for (const task of readdirSync(`/proc/${enclave.pid}/task`))
+      expect(readFileSync(`/proc/${enclave.pid}/task/${task}/status`, 'utf8')).toMatch(/^Seccomp:\t2$/mu);
     const answer = await ask(String(url));
     expect(answer.choices[0]?.message.content).toMatch(/^level=/u);
     enclave.kill('SIGTERM');
