@@ -11,7 +11,14 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { EV_NO_ACTION, eventTypeName, parseEventLog, type LogEvent } from '@fastness/attest/event-log';
-import { predictDirectRtmrs, predictUkiRtmrs, type PredictedRtmr } from '@fastness/attest/reference-values';
+import {
+  predictDirectRtmrs,
+  predictRuntimeRtmr,
+  predictUkiRtmrs,
+  rtmrPolicyOf,
+  type PredictedRtmr,
+  type PredictedRtmrs,
+} from '@fastness/attest/reference-values';
 import { utf8Encode } from '@fastness/codec';
 import { bootDisk } from './boot-disk.ts';
 import { PACKAGES } from './build.ts';
@@ -20,6 +27,7 @@ import { writeCpio } from './cpio.ts';
 import { fetchDebianKernel, fetchDebianStub } from './debian-kernel.ts';
 import { packagesOf } from './engine-packages.ts';
 import { guestProgram } from './guest-program.ts';
+import { refusalOf, type TdEvent, type TdRuntime } from './td-evidence.ts';
 import { buildUki } from './uki.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -122,6 +130,44 @@ function compare(name: string, log: readonly LogEvent[], rtmr: 1 | 2, candidates
   );
 }
 
+const runtime: TdRuntime = { configuration: new Uint8Array(32).fill(1), release: new Uint8Array(32).fill(2) };
+
+/**
+ * Evidence of a trust domain with the events of this boot is accepted under the policy of what was started, and refused under that
+ * of anything else, by the event that differs.
+ */
+async function judge(
+  name: string,
+  log: readonly LogEvent[],
+  good: PredictedRtmrs,
+  others: readonly (readonly [what: string, event: string, predicted: PredictedRtmrs])[],
+): Promise<void> {
+  const boot = ([1, 2] as const).flatMap((rtmr) => eventsOf(log, rtmr).map((event): TdEvent => ({ rtmr, event })));
+  const policyOf = async (predicted: PredictedRtmrs, release = runtime.release): Promise<object> =>
+    rtmrPolicyOf({ ...predicted, 3: [await predictRuntimeRtmr({ ...runtime, release })] });
+  const accepted = await refusalOf(boot, runtime, await policyOf(good));
+  check(`${name}: accepted under the policy that is computed from its files`, accepted === undefined, accepted?.detail);
+  const release = await policyOf(good, new Uint8Array(32).fill(3));
+  const cases: [string, string, object][] = [['release', 'event 2 of RTMR3, release: ', release]];
+  for (const [what, event, predicted] of others) cases.push([what, event, await policyOf(predicted)]);
+  for (const [what, event, section] of cases) {
+    const refusal = await refusalOf(boot, runtime, section);
+    const named = refusal?.code === 'TDX_RTMR_NOT_ALLOWED' && refusal.detail.includes(event);
+    check(
+      `${name}: refused by its event under the policy of another ${what}`,
+      named,
+      named ? event.slice(0, -2) : refusal?.detail,
+    );
+  }
+}
+
+function changed(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  const middle = copy.length >> 1;
+  copy[middle] = (copy[middle] ?? 0) ^ 1;
+  return copy;
+}
+
 const { values } = parseArgs({ options: { 'kernel-package': { type: 'string' }, kernel: { type: 'string' } } });
 const kernelFile =
   values.kernel ?? fetchDebianKernel(PACKAGES, values['kernel-package'] ?? 'linux-image-6.12-cloud-amd64').image;
@@ -146,13 +192,33 @@ writeFileSync(initrd, archive);
 const direct = await predictDirectRtmrs({ image, archive, commandLine: COMMAND_LINE });
 const directLog = await logOfBoot('direct', ['-kernel', kernelFile, '-initrd', initrd, '-append', COMMAND_LINE]);
 for (const rtmr of [1, 2] as const) compare('kernel started directly', directLog, rtmr, direct[rtmr]);
-
-const uki = buildUki(new Uint8Array(readFileSync(fetchDebianStub(PACKAGES))), [
-  { name: '.osrel', bytes: utf8Encode('ID=fastness\n') },
-  { name: '.cmdline', bytes: utf8Encode(COMMAND_LINE) },
-  { name: '.initrd', bytes: archive },
-  { name: '.linux', bytes: image },
+await judge('kernel started directly', directLog, direct, [
+  [
+    'kernel',
+    'event 1 of RTMR1, kernel: ',
+    await predictDirectRtmrs({ image: changed(image), archive, commandLine: COMMAND_LINE }),
+  ],
+  [
+    'archive',
+    'event 2 of RTMR2, archive: ',
+    await predictDirectRtmrs({ image, archive: changed(archive), commandLine: COMMAND_LINE }),
+  ],
+  [
+    'command line',
+    'event 1 of RTMR2, command line: ',
+    await predictDirectRtmrs({ image, archive, commandLine: `${COMMAND_LINE} debug` }),
+  ],
 ]);
+
+const stub = new Uint8Array(readFileSync(fetchDebianStub(PACKAGES)));
+const ukiOf = (line: string, files: Uint8Array, kernel: Uint8Array): Uint8Array =>
+  buildUki(stub, [
+    { name: '.osrel', bytes: utf8Encode('ID=fastness\n') },
+    { name: '.cmdline', bytes: utf8Encode(line) },
+    { name: '.initrd', bytes: files },
+    { name: '.linux', bytes: kernel },
+  ]);
+const uki = ukiOf(COMMAND_LINE, archive, image);
 const disk = join(folder, 'boot.img');
 writeFileSync(disk, bootDisk(uki));
 const predicted = await predictUkiRtmrs(uki);
@@ -166,5 +232,19 @@ compare('unified kernel image', log, 1, predicted[1]);
 // With a TPM the stub measures sections into register 11; without one it measures nothing.
 const kernels = log.filter(({ register }) => register !== 11);
 compare('unified kernel image', kernels, 2, predicted[2]);
+await judge('unified kernel image', kernels, predicted, [
+  // The image covers all of its parts, so its event is the first that differs.
+  [
+    'kernel',
+    'event 3 of RTMR1, unified kernel image: ',
+    await predictUkiRtmrs(ukiOf(COMMAND_LINE, archive, changed(image))),
+  ],
+  ['archive', 'event 2 of RTMR2, archive: ', await predictUkiRtmrs(ukiOf(COMMAND_LINE, changed(archive), image))],
+  [
+    'command line',
+    'event 1 of RTMR2, command line: ',
+    await predictUkiRtmrs(ukiOf(`${COMMAND_LINE} debug`, archive, image)),
+  ],
+]);
 process.stdout.write(failures === 0 ? 'all as it must be\n' : `${failures} failed\n`);
 process.exit(failures === 0 ? 0 : 1);

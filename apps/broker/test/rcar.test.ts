@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { readEar, TDX_QUOTE_TYPE } from '@fastness/attest';
+import { isCmwCollection, formatOf, readEar } from '@fastness/attest';
 import { encodeDcapCollateral } from '@fastness/attest/formats/tdx';
 import { encodeSnpEndorsements } from '@fastness/attest/formats/snp';
 import { toBase64, toBase64Url, toHex, utf8Encode } from '@fastness/codec/bytes';
@@ -31,12 +31,21 @@ import {
   type GuestAnswer,
   type GuestKeys,
 } from './rcar-guest.ts';
+import {
+  bootedTd,
+  bootWith,
+  goodBoot,
+  logOf,
+  pinnedBoot,
+  type Boot,
+} from '../../../packages/attest/test/support/tdx-boot.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { adminToken, createWorld, dawn, keyStoreWith, measurement, type World } from './world.ts';
 
 const directory = temporaryDirectory();
 const secret = 'the resource 🔑';
 const mrTd = new Uint8Array(48).fill(0x7d);
+const [pinned, goodLog] = await Promise.all([pinnedBoot(goodBoot, [2]), logOf(goodBoot)]);
 let world: World;
 let broker: Broker;
 let intel: ForgedIntelChain;
@@ -78,6 +87,8 @@ beforeAll(async () => {
         tdx: {
           measurements: 'from-release',
           rtmrs: {},
+          eventLogRtmrs: [0, 1, 2],
+          requiredEvents: { 2: pinned.events[2] ?? [] },
           tcbStatuses: ['UpToDate'],
           minimumTcbEvaluationDataNumber: 0,
         },
@@ -103,7 +114,7 @@ beforeAll(async () => {
     completeEndorsements: (evidence, given) =>
       Promise.resolve([
         ...given,
-        'type' in evidence && evidence.type === TDX_QUOTE_TYPE
+        !isCmwCollection(evidence) && formatOf(evidence).tee === 'tdx'
           ? encodeDcapCollateral(collateral)
           : encodeSnpEndorsements({
               certificates: [world.chain.intermediate.certificate, world.chain.ark.certificate],
@@ -172,14 +183,37 @@ describe('a guest', () => {
     }
   });
 
-  it('of a TD fetches the same resource', async () => {
-    const keys = ecKeys();
-    const session = await guest.auth({ tee: 'tdx' });
-    const body = tdBody({ mrTd, reportData: guestReportData(session.nonce, keys.jwk) }, 'td-1.0');
-    const quote = toBase64(await forgeQuote({ chain: intel, version: 4, body }));
-    const answer = await guest.attest(session, keys, { quote, cc_eventlog: null });
-    const { text } = await openResource(await guest.send('GET', resource, bearer(tokenOf(answer))), keys);
-    expect(text).toBe(secret);
+  describe('of a TD', () => {
+    /** Evidence of a TD that has booted this way, with the log that it sends. */
+    const attestTd = async (
+      boot: Boot,
+      log: (area: Uint8Array) => string | null,
+    ): Promise<[GuestAnswer, GuestKeys]> => {
+      const keys = ecKeys();
+      const session = await guest.auth({ tee: 'tdx' });
+      const { td, eventLog } = await bootedTd(boot);
+      const body = tdBody({ ...td, mrTd, reportData: guestReportData(session.nonce, keys.jwk) }, 'td-1.0');
+      const quote = toBase64(await forgeQuote({ chain: intel, version: 4, body }));
+      return [await guest.attest(session, keys, { quote, cc_eventlog: log(eventLog) }), keys];
+    };
+
+    it('fetches the same resource, with the log of its boot', async () => {
+      const [answer, keys] = await attestTd(goodBoot, toBase64);
+      const { text } = await openResource(await guest.send('GET', resource, bearer(tokenOf(answer))), keys);
+      expect(text).toBe(secret);
+    });
+
+    it.each<[string, Boot, (area: Uint8Array) => string | null, string]>([
+      ['another archive', bootWith('archive', 'another'), toBase64, 'no archive'],
+      ['no log', goodBoot, () => null, 'EVENT_LOG_MISSING'],
+      ['an empty log', goodBoot, () => '', 'EVENT_LOG_MISSING'],
+      ['a log that is no base64', goodBoot, () => '?', 'cc_eventlog'],
+      ['a log of another boot', bootWith('kernel', 'another'), () => toBase64(goodLog), 'EVENT_LOG_MISMATCH'],
+    ])('with %s gets nothing', async (_, boot, log, said) => {
+      const [answer] = await attestTd(boot, log);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(JSON.stringify(answer.body)).toContain(said);
+    });
   });
 
   it('gets challenge and cookie in the form of the protocol', async () => {

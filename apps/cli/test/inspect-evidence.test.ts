@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cmwCollectionToJson, cmwToJson, isCmwCollection } from '@fastness/attest';
+import { hardwareFactsOf } from '@fastness/client';
 import { utf8Encode } from '@fastness/codec';
 import { describe, expect, it } from 'vitest';
 import { describeBytes } from '../src/support/describe.ts';
 import { prepareAzureVtpm } from '../../../packages/attest/test/support/azure-vtpm-forge.ts';
 import { prepareComposite } from '../../../packages/attest/test/support/composite-forge.ts';
-import { prepareDcap } from '../../../packages/attest/test/support/dcap-forge.ts';
-import { bootedTd, goodBoot } from '../../../packages/attest/test/support/tdx-boot.ts';
+import { judgeDcap, prepareDcap } from '../../../packages/attest/test/support/dcap-forge.ts';
+import { bootedTd, goodBoot, pinnedBoot } from '../../../packages/attest/test/support/tdx-boot.ts';
 import { prepareGcpVtpm } from '../../../packages/attest/test/support/gcp-vtpm-forge.ts';
 import { prepareNitro } from '../../../packages/attest/test/support/nitro-forge.ts';
 import { prepareToken } from '../../../packages/attest/test/support/token-forge.ts';
@@ -44,6 +45,16 @@ describe('evidence as a CMW', () => {
     expect(kind).toBe('Intel TDX quote');
     expect(facts['eventLog']).toMatchObject({ RTMR0: { 'event 1': expect.any(String) as unknown } });
     expect(Object.keys(Object(memberOf(facts, 'eventLog.RTMR3')) as object)).toEqual(['event 1', 'event 2']);
+  });
+
+  it('of a trust domain is said to have the events that the policy lists, once it was verified', async () => {
+    const { claims } = await judgeDcap({ ...(await bootedTd(goodBoot)), section: await pinnedBoot(goodBoot) });
+    expect(hardwareFactsOf(claims)).toEqual(
+      expect.arrayContaining([
+        'event log: 7 events, replayed to RTMR0, RTMR1, RTMR2, RTMR3',
+        'RTMR2 has what the policy lists: command line, archive',
+      ]),
+    );
   });
 
   it('is shown part by part where it is a collection', async () => {

@@ -51,7 +51,7 @@ export async function attestGuest(
   if (nonce !== session.nonce) throw new FastnessError('RCAR_NONCE_MISMATCH');
   readGuestKey(key);
   refuseAdditionalEvidence(additionalEvidence);
-  const { evidence, endorsements } = readGuestEvidence(tee, primary);
+  const { evidence, endorsements } = readGuestEvidence(tee, primary, context.policy.policy.attestation);
   const verdict = await verifyGuest(context, session, { evidence, endorsements }, { nonce, key, additionalEvidence });
   const { claims } = verdict;
   trail.simulated = claims.simulated;

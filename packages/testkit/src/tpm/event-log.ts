@@ -5,6 +5,8 @@ export interface ForgedEvent {
   readonly pcr: number;
   readonly type: number;
   readonly data: Uint8Array;
+  /** In place of that digest of `data`: events of programs are of their files. */
+  readonly sha384?: Uint8Array;
 }
 
 const banks = [
@@ -46,9 +48,12 @@ export async function forgeEventLog(
   return concatBytes(...(legacy ? [] : [first]), ...written, padding);
 }
 
-async function writeEvent({ pcr, type, data }: ForgedEvent): Promise<Uint8Array> {
+async function writeEvent({ pcr, type, data, sha384 }: ForgedEvent): Promise<Uint8Array> {
   const digests = await Promise.all(
-    banks.map(async ([name, id]) => concatBytes(u16le(id), await digestOf(name, data))),
+    banks.map(async ([name, id]) => {
+      const given = name === 'SHA-384' ? sha384 : undefined;
+      return concatBytes(u16le(id), given ?? (await digestOf(name, data)));
+    }),
   );
   return concatBytes(u32le(pcr), u32le(type), u32le(digests.length), ...digests, u32le(data.length), data);
 }
