@@ -16,12 +16,18 @@ interface RoleFacts {
   readonly label: string;
   /** Bytes of the value that the evidence binds: 64 of report data, or what a TPM of today takes as qualifying data. */
   readonly boundBytes: 32 | 64;
+  /**
+   * Nothing in it is about the software of a machine: whoever can reach the device has it sign any value, so by itself it
+   * says nothing about who holds the keys of a session.
+   */
+  readonly accessory?: true;
 }
 
 const cpu: RoleFacts = Object.freeze({ role: 'cpu', label: 'cpu', boundBytes: 64 });
 const virtualTpm: RoleFacts = Object.freeze({ role: 'cpu', label: 'cpu', boundBytes: 32 });
 const alone: RoleFacts = Object.freeze({ role: 'alone', label: '', boundBytes: 64 });
 const device = (label: string): RoleFacts => Object.freeze({ role: 'device', label, boundBytes: 32 });
+const accessory = (facts: RoleFacts): RoleFacts => Object.freeze({ ...facts, accessory: true });
 
 /** Kinds by name. A kind that is not listed can only stand alone. */
 const roles: ReadonlyMap<string, RoleFacts> = new Map([
@@ -33,10 +39,11 @@ const roles: ReadonlyMap<string, RoleFacts> = new Map([
   ['arm-cca', cpu],
   ['azure-vtpm', virtualTpm],
   ['gcp-vtpm', virtualTpm],
-  ['nvidia-gpu', device('gpu')],
-  ['nvidia-nvswitch', device('nvswitch')],
+  ['nvidia-gpu', accessory(device('gpu'))],
+  ['nvidia-nvswitch', accessory(device('nvswitch'))],
+  // Its registers are about the software of its machine.
   ['tpm', device('tpm')],
-  ['nvidia-nras', Object.freeze({ ...alone, boundBytes: 32 })],
+  ['nvidia-nras', accessory({ ...alone, boundBytes: 32 })],
 ]);
 
 /** Kinds of device that a policy can ask for. */

@@ -23,7 +23,8 @@ import { formatOf, verifyOne } from './verify-one.ts';
  * What the evidence must be bound to is either given as bytes (`expectedReportData`) or derived from the `session`, with the
  * functions that the attester uses. With a session the evidence may be a collection (CPU, GPUs, switches, TPM; RFC 9999):
  * exactly one processor, whose report data carries the digest of all device evidence, and devices that the policy lists,
- * each with a nonce of its own and an identity of its own. The result then has a verdict for each part.
+ * each with a nonce of its own and an identity of its own. The result then has a verdict for each part. Evidence of GPUs or
+ * switches alone is refused for a session: they sign what anybody asks of them, and run none of the software that has the keys.
  *
  * Not protected against: physical attacks on the processor, keys extracted from it before the vendor revokes them, a revocation
  * later than the lists that came with the evidence, and whatever the measured software itself does wrong. Nor does a
@@ -52,9 +53,15 @@ export async function verifyEvidence(
     return verifyComposite({ ...options, evidence, policy, now, session: sessionOf(session) });
   }
   requireDevices(policy, []);
-  if (roleOf(formatOf(evidence).tee).role === 'device' && policy.devices !== undefined) {
+  const { tee } = formatOf(evidence);
+  const { role, accessory } = roleOf(tee);
+  if (role === 'device' && policy.devices !== undefined) {
     // A policy that speaks of devices is about machines, not about one device by itself.
     throw new FastnessError('ATTEST_CPU_NOT_ONE', `Policy ${policy.id} asks for a processor with devices.`);
+  }
+  if (accessory === true && session !== undefined) {
+    // A host without any TEE could have a genuine GPU sign what binds keys of its own.
+    throw new FastnessError('ATTEST_CPU_NOT_ONE', `Evidence of ${tee} alone says nothing about who holds the keys.`);
   }
   return verifyOne(
     { ...options, evidence, policy, now },

@@ -7,7 +7,9 @@ import {
   cmwCollectionToCbor,
   cmwCollectionFromJson,
   isCompositeVerdict,
+  parseAttestationPolicy,
   readEar,
+  reportDataFor,
   toEar,
   verifyEvidence,
   type CmwCollection,
@@ -154,6 +156,21 @@ describe('evidence without a collection', () => {
     expect(await codeOf(verifyEvidence({ ...device, policy: { ...device.policy, devices } }))).toBe(
       'ATTEST_CPU_NOT_ONE',
     );
+  });
+});
+
+describe('evidence of a device alone', () => {
+  // A policy without `devices` may judge devices one by one; that must not let a GPU stand in for the machine.
+  it.each([
+    ['gpu', 'nvidia-gpu'],
+    ['nvswitch', 'nvidia-nvswitch'],
+  ] as const)('binds no session: %s', async (kind, tee) => {
+    const machine = await prepare();
+    const nonce = await reportDataFor(tee, { ...session, deviceEvidenceDigest: null });
+    const { expectedReportData: _, ...device } = await prepareNvidia({ kind, report: { nonce } });
+    const policy = parseAttestationPolicy({ ...machine.policy, ...device.policy });
+    expect(await codeOf(verifyEvidence({ ...device, policy, expectedReportData: nonce }))).toBe('accepted');
+    expect(await codeOf(verifyEvidence({ ...device, policy, session }))).toBe('ATTEST_CPU_NOT_ONE');
   });
 });
 

@@ -17,11 +17,11 @@ describe('tokens in a session', () => {
     releaseDigest: new Uint8Array(32).fill(3),
   } as const;
 
-  it.each(['azure-maa', 'intel-trust-authority', 'gcp-confidential-space', 'nvidia-nras'] as const)(
+  it.each(['azure-maa', 'intel-trust-authority', 'gcp-confidential-space'] as const)(
     'carry what is derived from it: %s',
     async (service) => {
       const bound = await reportDataFor(service, { ...session, deviceEvidenceDigest: null });
-      expect(bound.length).toBe(service === 'nvidia-nras' ? 32 : 64);
+      expect(bound.length).toBe(64);
       const { evidence, endorsements, policy, anchors } = await prepareToken({ service, bound });
       const judge = async (purpose: 'client' | 'key-release') =>
         verifyEvidence({ evidence, endorsements, policy, anchors, now, session: { ...session, purpose } });
@@ -29,6 +29,15 @@ describe('tokens in a session', () => {
       expect(await codeOf(judge('key-release'))).toBe('TOKEN_NONCE_MISMATCH');
     },
   );
+
+  it('are refused where they are about GPUs alone, which say nothing about who holds the keys', async () => {
+    const bound = await reportDataFor('nvidia-nras', { ...session, deviceEvidenceDigest: null });
+    expect(bound.length).toBe(32);
+    const { evidence, endorsements, policy, anchors } = await prepareToken({ service: 'nvidia-nras', bound });
+    const options = { evidence, endorsements, policy, anchors, now };
+    expect((await verifyEvidence({ ...options, expectedReportData: bound })).claims.reportData).toBe(toHex(bound));
+    expect(await codeOf(verifyEvidence({ ...options, session }))).toBe('ATTEST_CPU_NOT_ONE');
+  });
 });
 
 describe('signatures under tokens', () => {
