@@ -1,5 +1,5 @@
 import { der } from '@fastness/codec/der';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { verifyOmsBundle, type CertificateTrust } from '../src/release/index.ts';
 import {
   authority,
@@ -72,6 +72,32 @@ describe('a certificate signature', () => {
   it('is refused when a link is forged by a key of its own', async () => {
     const forged: Subject = { name: 'middle', key: testKey() };
     await expectCode(verifyChain({ signer: { issuer: forged } }), 'OMS_CERTIFICATE_CHAIN');
+  });
+
+  it('is refused, and soon, where nine certificates have issued each other and none leads to a root', async () => {
+    const ring: Subject = { name: 'ring', key: testKey() };
+    const others = Array.from({ length: 9 }, (_, seconds) =>
+      makeCertificate({
+        subject: ring,
+        issuer: ring,
+        extensions: [authority(), certSign],
+        notAfter: new Date(Date.UTC(2027, 0, 1, 0, 0, seconds)),
+      }),
+    );
+    const signing = makeCertificate({ ...signerSpec, issuer: ring });
+    const certificates = [signing, ...others].map((each) => ({ rawBytes: Buffer.from(each).toString('base64') }));
+    const bundle = forgeBundle({
+      payload: makeStatement({ file: 'content' }),
+      keys: [signer.key],
+      material: { x509CertificateChain: { certificates }, tlogEntries: [] },
+    });
+    const verify = vi.spyOn(globalThis.crypto.subtle, 'verify');
+    try {
+      await expectCode(verifyOmsBundle({ bundle, roots: [rootCertificate], now }), 'OMS_CERTIFICATE_CHAIN');
+      expect(verify.mock.calls.length).toBeLessThan(100);
+    } finally {
+      verify.mockRestore();
+    }
   });
 
   it('is refused when the intermediate is no authority', async () => {

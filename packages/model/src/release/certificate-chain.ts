@@ -26,7 +26,7 @@ export async function verifyCertificateChain(options: CertificateChainOptions): 
   const [signing, ...others] = parseAll(options.certificates);
   const roots = parseAll(options.roots);
   if (signing === undefined) throw new FastnessError('OMS_CERTIFICATE_CHAIN', 'There is no certificate.');
-  const chain = await findChain([signing], others, roots);
+  const chain = await findChain(signing, others, roots);
   if (chain === undefined) throw new FastnessError('OMS_CERTIFICATE_CHAIN');
   try {
     await verifyChain({ chain, now: options.at, understood: [extendedKeyUsageOid] });
@@ -39,23 +39,33 @@ export async function verifyCertificateChain(options: CertificateChainOptions): 
   return signing;
 }
 
-/** Depth first over every candidate whose signature really made the last certificate; names alone prove nothing. */
+/**
+ * The shortest way to a root over candidates whose signature really made the certificate below them; names alone prove
+ * nothing. Each candidate is taken once: certificates that vouch for each other would make a search of all ways endless.
+ */
 async function findChain(
-  chain: readonly Certificate[],
+  signing: Certificate,
   others: readonly Certificate[],
   roots: readonly Certificate[],
 ): Promise<Certificate[] | undefined> {
-  const last = chain.at(-1);
-  if (last === undefined || chain.length > maxIntermediates + 1) return undefined;
-  for (const root of roots) {
-    if (equalBytes(root.raw, last.raw)) return [...chain];
-    if (await isIssuedBy(last, root)) return [...chain, root];
-  }
-  for (const candidate of others) {
-    if (chain.some((each) => equalBytes(each.raw, candidate.raw))) continue;
-    if (!(await isIssuedBy(last, candidate))) continue;
-    const found = await findChain([...chain, candidate], others, roots);
-    if (found !== undefined) return found;
+  let left = others.filter((each) => !equalBytes(each.raw, signing.raw));
+  let ways = [[signing]];
+  for (let length = 0; length <= maxIntermediates && ways.length > 0; length += 1) {
+    const further: Certificate[][] = [];
+    for (const way of ways) {
+      const last = way.at(-1) ?? signing;
+      for (const root of roots) {
+        if (equalBytes(root.raw, last.raw)) return way;
+        if (await isIssuedBy(last, root)) return [...way, root];
+      }
+      const rest: Certificate[] = [];
+      for (const candidate of left) {
+        if (await isIssuedBy(last, candidate)) further.push([...way, candidate]);
+        else rest.push(candidate);
+      }
+      left = rest;
+    }
+    ways = further;
   }
   return undefined;
 }
