@@ -173,6 +173,19 @@ describe('a server next to the enclave', { timeout: 120_000 }, () => {
     expect(answer.choices[0]?.message.content).toBe('The tool said sunny to call-1.');
   });
 
+  it('is not handed a schema that nests without end', async () => {
+    const nested = (levels: number): Record<string, unknown> =>
+      levels === 0 ? { type: 'string' } : { type: 'array', items: nested(levels - 1) };
+    const asked = async (levels: number) =>
+      openai.chat.completions.create({
+        ...user('weather?'),
+        tools: [{ type: 'function', function: { name: 'weather', parameters: nested(levels) } }],
+      });
+    // Body, list, tool and function are around it, and the schema of the innermost value within.
+    expect((await asked(59)).choices[0]?.finish_reason).toBe('tool_calls');
+    await expect(asked(60)).rejects.toMatchObject({ status: 400, code: 'ENCLAVE_REQUEST' });
+  });
+
   it('holds answers to JSON', async () => {
     const answer = await openai.chat.completions.create({ ...user('x'), response_format: { type: 'json_object' } });
     expect(JSON.parse(answer.choices[0]?.message.content ?? '')).toEqual({ answered: 'x' });

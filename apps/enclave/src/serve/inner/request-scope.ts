@@ -1,4 +1,5 @@
 import { collect } from '@fastness/channel';
+import { nestsDeeper } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
 import { ApiError, parseRequest } from './api-error.ts';
@@ -51,6 +52,16 @@ export async function started<T>(work: () => Promise<T>, { signal, pass }: Reque
   }
 }
 
+/**
+ * Arrays and objects inside each other. Schemas of tools and answers are handed on as they are, and what reads them calls
+ * itself for every level: a server whose stack ends there ends with it, and with the requests of everybody.
+ */
+const MAX_DEPTH = 64;
+
+function tooDeep(): ApiError {
+  return new ApiError(new FastnessError('ENCLAVE_REQUEST', `The body nests deeper than ${MAX_DEPTH} levels.`));
+}
+
 /** Reads, bounds and checks a JSON body. */
 export async function readRequest<T>(
   request: Request,
@@ -67,8 +78,11 @@ export async function readRequest<T>(
   }
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (nestsDeeper(text, MAX_DEPTH)) throw tooDeep();
+    value = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
     throw new ApiError(new FastnessError('ENCLAVE_REQUEST', 'The body is not JSON in UTF-8.'));
   }
   pass.bytes = bytes.length;
