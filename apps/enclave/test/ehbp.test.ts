@@ -167,6 +167,9 @@ describe('EHBP at the enclave', () => {
     expect((await post(gateway.url, enc, u32be(0))).code).toBe('CHANNEL_TRUNCATED');
     expect((await post(gateway.url, enc, u32be(5))).code).toBe('CHANNEL_CHUNK_SIZE');
     expect((await post(gateway.url, enc, u32be(2 ** 31))).code).toBe('CHANNEL_REQUEST_TOO_LARGE');
+    // Frames that hold nothing cost their reader all the same.
+    expect((await post(gateway.url, enc, new Uint8Array(4 * 65_536))).code).toBe('CHANNEL_TRUNCATED');
+    expect((await post(gateway.url, enc, new Uint8Array(4 * 65_537))).code).toBe('CHANNEL_REQUEST_TOO_LARGE');
     expect(asked).toBe(0);
   });
 

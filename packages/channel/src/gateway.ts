@@ -9,6 +9,7 @@ import type { ReplayCache } from './replay-cache.ts';
 export const defaultGatewayLimits: GatewayLimits = Object.freeze({
   ...defaultMessageLimits,
   requestBytes: 32 * 2 ** 20,
+  requestChunks: 65_536,
 });
 
 export interface Gateway {

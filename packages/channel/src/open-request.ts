@@ -18,6 +18,8 @@ import { streamSource } from './stream-source.ts';
 export interface GatewayLimits extends MessageLimits {
   /** Sealed bytes of one request in all. */
   readonly requestBytes: number;
+  /** Sealed chunks of one request in all. */
+  readonly requestChunks: number;
 }
 
 /** A request that came through the channel. Its body closes only after the final chunk was verified. */
@@ -69,7 +71,8 @@ export async function openRequest(options: {
     const reader = new PullReader(source.next, truncated);
     const { context, enc, suite, usedKeys } = await openRequestContext(reader, keys, form.labels);
     const primitives = gatewayPrimitives(usedKeys);
-    const limit = { bytes: limits.requestBytes, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
+    const { requestBytes: bytes, requestChunks: chunks } = limits;
+    const limit = { bytes, chunks, code: 'CHANNEL_REQUEST_TOO_LARGE' } as const;
     const nextPart = form.openRequest({ reader, context, limit });
     // Remembered only once the first chunk authenticates: noise cannot fill the cache.
     const [first, replayDigest] = await Promise.all([nextPart(), primitives.sha256(enc)]);

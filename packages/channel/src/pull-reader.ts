@@ -1,4 +1,4 @@
-import { concatBytes } from '@fastness/codec/bytes';
+import { ByteParts } from '@fastness/codec/bytes';
 import type { FastnessError, ErrorCode } from '@fastness/codec/errors';
 import { decodeVarint, varintLength } from './varint.ts';
 
@@ -61,17 +61,14 @@ export class PullReader {
 
   async #fill(length: number): Promise<boolean> {
     if (this.#bytes.length >= length) return true;
-    const parts = [this.#bytes];
-    let total = this.#bytes.length;
-    while (total < length && !this.#ended) {
+    const parts = new ByteParts();
+    parts.push(this.#bytes);
+    while (parts.length < length && !this.#ended) {
       const more = await this.#next();
       if (more === undefined) this.#ended = true;
-      else if (more.length > 0) {
-        parts.push(more);
-        total += more.length;
-      }
+      else parts.push(more);
     }
-    this.#bytes = parts.length === 1 ? this.#bytes : concatBytes(...parts);
-    return total >= length;
+    if (parts.length > this.#bytes.length) this.#bytes = parts.join();
+    return this.#bytes.length >= length;
   }
 }

@@ -1,3 +1,4 @@
+import { ByteParts } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 
 /** A body as a caller hands it in. */
@@ -83,23 +84,13 @@ export function pullStream(source: StreamSource): ReadableStream<Uint8Array> {
 /** Reads a stream to its end into one array of at most `limit` bytes; undefined when it holds more. */
 export async function collect(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array | undefined> {
   const source = streamSource(stream);
-  const parts: Uint8Array[] = [];
-  let total = 0;
+  const parts = new ByteParts();
   for (let part = await source.next(); part !== undefined; part = await source.next()) {
-    total += part.length;
-    if (total > limit) {
+    parts.push(part);
+    if (parts.length > limit) {
       await source.cancel();
       return undefined;
     }
-    parts.push(part);
   }
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  const bytes = new Uint8Array(total);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
+  return parts.join();
 }

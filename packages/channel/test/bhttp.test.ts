@@ -7,7 +7,7 @@ import { incomplete } from '../src/bhttp/incomplete.ts';
 import { defaultMessageLimits } from '../src/bhttp/limits.ts';
 import { paddedLength } from '../src/bhttp/padding.ts';
 import { PullReader } from '../src/pull-reader.ts';
-import { streamSource } from '../src/stream-source.ts';
+import { collect, streamSource } from '../src/stream-source.ts';
 import { decodeVarint, encodeVarint } from '../src/varint.ts';
 import { streamOf } from './support/bytes.ts';
 import { expectCode } from './support/errors.ts';
@@ -39,6 +39,42 @@ async function readRequest(...parts: Uint8Array[]) {
   const message = await decodeRequest(readerOf(...parts), limits);
   return { message, body: await bodyOf(message) };
 }
+
+/** Gives one array over and over, with another byte in it each time: whoever keeps it has the last byte only. */
+function reused(text: string): () => Promise<Uint8Array | undefined> {
+  const bytes = new Uint8Array(1);
+  let at = 0;
+  return async () => {
+    if (at === text.length) return undefined;
+    bytes[0] = text.charCodeAt(at);
+    at += 1;
+    return bytes;
+  };
+}
+
+describe('parts of a byte', () => {
+  const text = 'a message whose parts cost a hundred times its size where each is kept';
+
+  it('are not kept one by one by a reader', async () => {
+    expect(utf8Decode(await new PullReader(reused(text), incomplete).take(text.length))).toBe(text);
+    expect(utf8Decode((await new PullReader(reused(text), incomplete).rest(1000)) ?? new Uint8Array())).toBe(text);
+  });
+
+  it('are not kept one by one where a body is collected', async () => {
+    const next = reused(text);
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const bytes = await next();
+          if (bytes === undefined) controller.close();
+          else controller.enqueue(bytes);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    expect(utf8Decode((await collect(body, 1000)) ?? new Uint8Array())).toBe(text);
+  });
+});
 
 describe('a message of known length', () => {
   it('is read as it was written', async () => {
@@ -116,6 +152,24 @@ describe('a message of indeterminate length', () => {
   it('is refused with more lines than the limit', async () => {
     const lines = Array.from({ length: 5 }, () => [lengthed('x'), lengthed('y')]).flat();
     await expectCode(() => readRequest(getHead(2), ...lines, Uint8Array.of(0)), 'CHANNEL_HTTP_LIMIT');
+  });
+
+  it('is refused in more chunks of content than the limit; a response may have any number', async () => {
+    const few = { ...limits, contentChunks: 3 };
+    const message = (start: Uint8Array, count: number) => [
+      start,
+      Uint8Array.of(0),
+      ...Array(count).fill(lengthed('x')),
+      Uint8Array.of(0),
+    ];
+    const read = async (count: number) => bodyOf(await decodeRequest(readerOf(...message(getHead(2), count)), few));
+    expect(await read(3)).toBe('xxx');
+    await expectCode(() => read(4), 'CHANNEL_HTTP_LIMIT');
+    const response = await decodeResponse(
+      readerOf(...message(concatBytes(Uint8Array.of(3), encodeVarint(200)), 4)),
+      few,
+    );
+    expect(await bodyOf(response)).toBe('xxxx');
   });
 });
 

@@ -131,6 +131,15 @@ describe('the gateway refuses a request', () => {
     await expectCode(() => openWhole(gateway, bytes), 'CHANNEL_REQUEST_TOO_LARGE');
   });
 
+  it('in more chunks than the limit, as each costs an operation whatever it holds', async () => {
+    const gateway = await newGateway({ limits: { requestChunks: 4 } });
+    const { bytes } = await resealed(gateway);
+    expect(await openWhole(gateway, bytes)).toHaveLength(40_000);
+    const fewer = await newGateway({ limits: { requestChunks: 3 } });
+    const { bytes: again } = await resealed(fewer);
+    await expectCode(() => openWhole(fewer, again), 'CHANNEL_REQUEST_TOO_LARGE');
+  });
+
   it('with more or longer fields than the limit', async () => {
     const gateway = await newGateway({ limits: { fields: 2, fieldBytes: 100, control: 60 } });
     await expectCode(

@@ -1,4 +1,5 @@
 import {
+  ByteParts,
   ByteReader,
   compareBytes,
   concatBytes,
@@ -136,5 +137,31 @@ describe('reader', () => {
     await expectCode('CODEC_VALUE', () => reader.take(-1));
     await expectCode('CODEC_VALUE', () => reader.take(Number.NaN));
     await expectCode('CODEC_TRAILING', () => reader.end());
+  });
+});
+
+describe('parts that somebody else cuts', () => {
+  test('are joined in their order, whatever their sizes', () => {
+    const parts = new ByteParts();
+    const expected: Uint8Array[] = [];
+    for (const length of [0, 1, 5000, 3, 4095, 4096, 2, 20_000, 1, 1, 16_000, 700, 16_383]) {
+      const part = random(length);
+      parts.push(part);
+      expected.push(part);
+      expect(parts.length).toBe(expected.reduce((sum, each) => sum + each.length, 0));
+      expect(parts.join()).toEqual(concatBytes(...expected));
+    }
+    expect(new ByteParts().join()).toEqual(new Uint8Array());
+  });
+  test('are not kept one by one where they are small, and may be a million', () => {
+    const parts = new ByteParts();
+    const same = new Uint8Array(1);
+    for (let index = 0; index < 1_000_000; index += 1) {
+      same[0] = index;
+      parts.push(same);
+    }
+    const joined = parts.join();
+    expect(joined.length).toBe(1_000_000);
+    expect(joined.every((byte, index) => byte === (index & 0xff))).toBe(true);
   });
 });

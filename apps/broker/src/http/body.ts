@@ -1,3 +1,4 @@
+import { ByteParts } from '@fastness/codec';
 import { FastnessError } from '@fastness/codec/errors';
 import type { z } from 'zod';
 
@@ -56,12 +57,10 @@ async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = (): FastnessError => new FastnessError('BROKER_BODY_LIMIT', `At most ${limit} bytes.`);
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge();
   if (request.body === null) return new Uint8Array();
-  const parts: Uint8Array[] = [];
-  let size = 0;
+  const parts = new ByteParts();
   for await (const part of request.body) {
-    size += part.length;
-    if (size > limit) throw tooLarge();
     parts.push(part);
+    if (parts.length > limit) throw tooLarge();
   }
-  return Buffer.concat(parts);
+  return parts.join();
 }

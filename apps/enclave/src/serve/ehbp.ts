@@ -1,4 +1,4 @@
-import { EhbpFrames, ehbpKeyHeader, type OpenedEhbpRequest } from '@fastness/channel';
+import { defaultGatewayLimits, EhbpFrames, ehbpKeyHeader, type OpenedEhbpRequest } from '@fastness/channel';
 import { FastnessError } from '@fastness/codec/errors';
 import { arrivingBody } from './admission.ts';
 import { answerWhatOpened, withoutFullCache, type Reply, type SealedExchange } from './channel.ts';
@@ -19,6 +19,7 @@ export async function answerEhbp(options: SealedExchange): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   const frames = new EhbpFrames(unopened.hold(arrivingBody(request.body, place)), {
     bytes: ring.requestBytes,
+    chunks: defaultGatewayLimits.requestChunks,
     code: 'CHANNEL_REQUEST_TOO_LARGE',
   });
   try {

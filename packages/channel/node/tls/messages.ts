@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { u32be } from '@fastness/codec/bytes';
+import { ByteParts, u32be } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 
 /** One message of the exchange: its length as 32 bits, big-endian, and JSON. */
@@ -22,14 +22,13 @@ export async function readMessage(socket: TLSSocket, limit: number, signal: Abor
 
 /** Takes the pieces as they come, so that a length that a peer claims reserves nothing. */
 async function readBytes(socket: TLSSocket, count: number, signal: AbortSignal): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for (let missing = count; missing > 0;) {
+  const parts = new ByteParts();
+  while (parts.length < count) {
     signal.throwIfAborted();
-    const available = Math.min(missing, socket.readableLength);
+    const available = Math.min(count - parts.length, socket.readableLength);
     const part: unknown = available === 0 ? null : socket.read(available);
     if (part instanceof Uint8Array) {
       parts.push(part);
-      missing -= part.length;
     } else if (socket.readableEnded || socket.destroyed) {
       throw new FastnessError('CHANNEL_TLS_CLOSED', undefined, { cause: socket.errored ?? undefined });
     } else {
@@ -38,7 +37,7 @@ async function readBytes(socket: TLSSocket, count: number, signal: AbortSignal):
       await untilReadable(socket, signal);
     }
   }
-  return Buffer.concat(parts);
+  return parts.join();
 }
 
 function untilReadable(socket: TLSSocket, signal: AbortSignal): Promise<void> {

@@ -39,7 +39,8 @@ export async function decodeRequest(reader: PullReader, limits: MessageLimits): 
   const path = await controlText(reader, budget);
   const control = { method, scheme, authority, path };
   checkRequestControl(control);
-  return { ...control, ...(await decodeRest(reader, kind === framing.knownRequest, limits)) };
+  const known = kind === framing.knownRequest;
+  return { ...control, ...(await decodeRest(reader, { known, mostChunks: limits.contentChunks }, limits)) };
 }
 
 /**
@@ -52,13 +53,18 @@ export async function decodeResponse(reader: PullReader, limits: MessageLimits):
   if (kind !== framing.knownResponse && kind !== framing.indeterminateResponse) throw otherKind(kind);
   const status = await reader.varint(code);
   checkStatus(status);
-  return { status, ...(await decodeRest(reader, kind === framing.knownResponse, limits)) };
+  const known = kind === framing.knownResponse;
+  return { status, ...(await decodeRest(reader, { known, mostChunks: Number.POSITIVE_INFINITY }, limits)) };
 }
 
-async function decodeRest(reader: PullReader, known: boolean, limits: MessageLimits): Promise<DecodedMessage> {
+async function decodeRest(
+  reader: PullReader,
+  { known, mostChunks }: { readonly known: boolean; readonly mostChunks: number },
+  limits: MessageLimits,
+): Promise<DecodedMessage> {
   const section = () => (known ? knownSection(reader, limits) : indeterminateSection(reader, limits));
   const headers = await section();
-  const nextContent = known ? knownContent(reader) : indeterminateContent(reader);
+  const nextContent = known ? knownContent(reader) : indeterminateContent(reader, mostChunks);
   let trailers = new Headers();
   let complete = false;
   return {
@@ -108,9 +114,10 @@ function knownContent(reader: PullReader): () => Promise<Uint8Array | undefined>
   };
 }
 
-/** Chunks behind their lengths, up to a zero. */
-function indeterminateContent(reader: PullReader): () => Promise<Uint8Array | undefined> {
+/** Chunks behind their lengths, up to a zero; at most `most` of them. */
+function indeterminateContent(reader: PullReader, most: number): () => Promise<Uint8Array | undefined> {
   let left = 0;
+  let count = 0;
   let started = false;
   let ended = false;
   return async () => {
@@ -122,6 +129,8 @@ function indeterminateContent(reader: PullReader): () => Promise<Uint8Array | un
         ended = true;
         return undefined;
       }
+      count += 1;
+      if (count > most) throw new FastnessError('CHANNEL_HTTP_LIMIT', `More than ${most} chunks of content.`);
     }
     const bytes = await reader.some(left);
     left -= bytes.length;

@@ -16,9 +16,10 @@ export class EhbpFrames {
   readonly #reader: PullReader;
   readonly #limit: SealedBytesLimit;
   #total = 0;
+  #count = 0;
   #first: Promise<Uint8Array | undefined> | undefined;
 
-  /** `limit.bytes` bounds all frames together. */
+  /** `limit` bounds the bytes of all frames together, and their number, empty ones included. */
   constructor(stream: ReadableStream<Uint8Array>, limit: SealedBytesLimit) {
     this.#source = streamSource(stream);
     this.#reader = new PullReader(this.#source.next, truncated);
@@ -38,9 +39,10 @@ export class EhbpFrames {
       const head = await this.#reader.take(lengthBytes);
       const length = new DataView(head.buffer, head.byteOffset, lengthBytes).getUint32(0);
       this.#total += lengthBytes + length;
-      if (this.#total > this.#limit.bytes) {
-        throw new FastnessError(this.#limit.code, `More than ${this.#limit.bytes} bytes.`);
-      }
+      this.#count += 1;
+      const { bytes, chunks = Number.POSITIVE_INFINITY, code } = this.#limit;
+      if (this.#total > bytes) throw new FastnessError(code, `More than ${bytes} bytes.`);
+      if (this.#count > chunks) throw new FastnessError(code, `More than ${chunks} frames.`);
       if (length === 0) continue;
       if (length < aeadTagLength) throw new FastnessError('CHANNEL_CHUNK_SIZE', `${length} bytes.`);
       return await this.#reader.take(length);

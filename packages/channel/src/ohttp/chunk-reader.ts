@@ -1,6 +1,7 @@
-import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
+import { FastnessError } from '@fastness/codec/errors';
 import { aeadTagLength } from '../hpke.ts';
 import type { PullReader } from '../pull-reader.ts';
+import type { SealedBytesLimit } from './form.ts';
 
 /** Largest plaintext of one chunk in bytes (draft-ietf-ohai-chunked-ohttp-08 section 5: what a receiver must accept). */
 export const maxChunkPlaintext = 16_384;
@@ -15,13 +16,13 @@ export type OpenChunk = (ciphertext: Uint8Array, final: boolean, index: number) 
 export class ChunkReader {
   readonly #reader: PullReader;
   readonly #open: OpenChunk;
-  readonly #limit: { readonly bytes: number; readonly code: ErrorCode };
+  readonly #limit: SealedBytesLimit;
   #index = 0;
   #total = 0;
   #ended = false;
 
-  /** `limit.bytes` bounds the sealed bytes of all chunks together. */
-  constructor(options: { reader: PullReader; open: OpenChunk; limit: { bytes: number; code: ErrorCode } }) {
+  /** `limit` bounds the sealed bytes of all chunks together, and their number. */
+  constructor(options: { reader: PullReader; open: OpenChunk; limit: SealedBytesLimit }) {
     this.#reader = options.reader;
     this.#open = options.open;
     this.#limit = options.limit;
@@ -54,8 +55,9 @@ export class ChunkReader {
 
   #count(length: number): void {
     this.#total += length + 1;
-    if (this.#total > this.#limit.bytes)
-      throw new FastnessError(this.#limit.code, `More than ${this.#limit.bytes} bytes.`);
+    const { bytes, chunks = Number.POSITIVE_INFINITY, code } = this.#limit;
+    if (this.#total > bytes) throw new FastnessError(code, `More than ${bytes} bytes.`);
+    if (this.#index >= chunks) throw new FastnessError(code, `More than ${chunks} chunks.`);
   }
 }
 

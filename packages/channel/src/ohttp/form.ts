@@ -11,6 +11,8 @@ export type NextPart = () => Promise<Uint8Array | undefined>;
 
 export interface SealedBytesLimit {
   readonly bytes: number;
+  /** Sealed chunks or frames: each costs an operation of its own, whatever it holds. Absent: any number. */
+  readonly chunks?: number;
   readonly code: ErrorCode;
 }
 

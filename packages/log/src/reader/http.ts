@@ -1,4 +1,4 @@
-import { concatBytes } from '@fastness/codec/bytes';
+import { ByteParts } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { ReadResource } from './reader.ts';
 
@@ -16,14 +16,12 @@ export function httpLog(options: { url: string; fetch: typeof globalThis.fetch; 
       });
       if (response.status === 404) return undefined;
       if (response.status !== 200) throw new FastnessError('LOG_UNAVAILABLE', `Status ${response.status}, ${path}.`);
-      const chunks: Uint8Array[] = [];
-      let length = 0;
+      const parts = new ByteParts();
       for await (const chunk of response.body ?? []) {
-        length += chunk.length;
-        if (length > resourceLimit) throw new FastnessError('LOG_TILE_MALFORMED', `${path} is too long.`);
-        chunks.push(chunk);
+        parts.push(chunk);
+        if (parts.length > resourceLimit) throw new FastnessError('LOG_TILE_MALFORMED', `${path} is too long.`);
       }
-      return concatBytes(...chunks);
+      return parts.join();
     } catch (cause) {
       options.signal?.throwIfAborted();
       if (cause instanceof FastnessError) throw cause;
