@@ -132,6 +132,22 @@ describe('fastness up', () => {
       expect(source).toContain(line);
   });
 
+  it('runs the example of errors, which the page about the client tells of', async () => {
+    const repository = join(import.meta.dirname, '../../..');
+    const env = { ...process.env, FASTNESS_HOME: home, FASTNESS_URL: String(eventsOf('relay-started')[0]?.['url']) };
+    const example = join(repository, 'examples/errors.ts');
+    const { stdout } = await run(process.execPath, ['--conditions=source', example], { env });
+    const [answer, image, nobody] = stdout.trim().split('\n');
+    expect(answer).toMatch(triageLine);
+    expect(image).toBe('another image: review-policy (CLIENT_MEASUREMENT_UNLISTED)');
+    expect(nobody).toBe('no relay: try-later (CLIENT_UNREACHABLE)');
+    const page = await readFile(join(repository, 'docs/client.md'), 'utf8');
+    const source = await readFile(example, 'utf8');
+    const snippet = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const lines = snippet.split('\n').map((line) => line.replace(/^const client = /, '').trim());
+    for (const line of lines) expect(source).toContain(line.replace(/;$/, ''));
+  });
+
   it('gives errors in the shape that OpenAI clients read', async () => {
     const openai = new OpenAI({ apiKey: 'unused', baseURL: baseUrl, maxRetries: 0 });
     const attempt = openai.chat.completions.create({ model: 'nothing', messages: [{ role: 'user', content: note }] });

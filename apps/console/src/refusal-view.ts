@@ -1,5 +1,5 @@
 import { checksOf } from '@fastness/attest';
-import { actionFor, type ClientAction } from '@fastness/client/portable';
+import { actionFor, fastnessErrorIn, type ClientAction } from '@fastness/client/portable';
 import { FastnessError } from '@fastness/codec/errors';
 import { checksTable } from './checks-view.ts';
 import { el } from './dom.ts';
@@ -16,9 +16,8 @@ const actionTexts: Readonly<Record<ClientAction, string>> = Object.freeze({
 
 /** Any failure as an error of the registry; what is none is a fault of ours. */
 export function asFastnessError(error: unknown): FastnessError {
-  if (error instanceof FastnessError) return error;
-  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause instanceof FastnessError) return cause;
-  return new FastnessError('CLIENT_UNEXPECTED', error instanceof Error ? error.message : undefined, { cause: error });
+  const detail = error instanceof Error ? error.message : undefined;
+  return fastnessErrorIn(error) ?? new FastnessError('CLIENT_UNEXPECTED', detail, { cause: error });
 }
 
 /** What was refused: code, meaning, what to do, and how far the verification got. */

@@ -1,4 +1,4 @@
-export { actionFor, type ClientAction } from './action.ts';
+export { actionFor, fastnessErrorIn, type ClientAction } from './action.ts';
 export type {
   ClientEvent,
   ClientOptions,

@@ -1,7 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import OpenAI from 'openai';
 import { utf8Encode } from '@fastness/codec/bytes';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createClient, verifyReceiptBundle, type ReceiptBundle } from '../src/index.ts';
+import {
+  actionFor,
+  clientPolicySchema,
+  createClient,
+  fastnessErrorIn,
+  verifyReceiptBundle,
+  type ReceiptBundle,
+} from '../src/index.ts';
 import { streamFrom } from '../../channel/test/support/bytes.ts';
 import { forgeEnclave, now, policyFor, type ForgedEnclave } from './support/scenario.ts';
 import { startServer, type InnerResponse, type ServerOptions, type TestServer } from './support/server.ts';
@@ -73,6 +82,13 @@ async function withOpenAI(
 
 const messages = [{ role: 'user' as const, content: 'Does it hold?' }];
 
+it('has every member of the policy in the page about it', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../../docs/client.md'), 'utf8');
+  const table = page.slice(page.indexOf('## The policy'), page.indexOf('## More'));
+  const named = [...table.matchAll(/^\| `(\w+)`/gmu)].map(([, name]) => name ?? '');
+  expect(named.toSorted()).toEqual(Object.keys(clientPolicySchema.shape).toSorted());
+});
+
 describe('the API key of a tenant', () => {
   it('replaces what the request carries, inside the channel alone, and is asked for each time', async () => {
     const seen: (string | null)[] = [];
@@ -141,7 +157,11 @@ describe('the openai package through the channel', () => {
     const attestation: ServerOptions['attestation'] = (bundle) => ({ ...bundle, nonce: 'A'.repeat(43) });
     await withOpenAI({ attestation }, async ({ openai, server }) => {
       const failure = openai.chat.completions.create({ model: 'acme/model', messages });
-      await expect(failure).rejects.toMatchObject({ cause: { code: 'CLIENT_NONCE_MISMATCH' } });
+      const thrown: unknown = await failure.catch((error: unknown) => error);
+      const error = fastnessErrorIn(thrown);
+      expect(error?.code).toBe('CLIENT_NONCE_MISMATCH');
+      expect(error === undefined ? undefined : actionFor(error)).toBe('do-not-trust');
+      expect(fastnessErrorIn(new Error('of somebody else', { cause: new TypeError('x') }))).toBeUndefined();
       expect(server.log).toEqual(['/attestation']);
     });
   });
