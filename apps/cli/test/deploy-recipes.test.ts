@@ -89,7 +89,10 @@ describe('the command lines of recipes and pages', () => {
 
   it.each(own)('exist: %s: %s', (_path, line) => {
     // A variable that holds the key of a witness stands for one.
-    const words = splitWords(line.replaceAll(/\$KEY\d/g, `w.example+01234567+${'A'.repeat(44)}`)).slice(1);
+    const filled = line
+      .replaceAll(/\$KEY\d/g, `w.example+01234567+${'A'.repeat(44)}`)
+      .replaceAll('$RELEASE_DIGEST', 'ab'.repeat(32));
+    const words = splitWords(filled).slice(1);
     // What stands before the command belongs to the program.
     for (;;) {
       if (words[0] === '--home') words.splice(0, 2);
