@@ -1,9 +1,12 @@
 // Where the fuzzer starts from: recorded evidence where it is there, and a little of every format in any case.
+import { trimEventLog } from '@fastness/attest/event-log';
+import { encodeTdxEvidence } from '@fastness/attest/formats/tdx';
 import { utf8Encode } from '@fastness/codec';
 import { encodeCbor, type CborValue } from '@fastness/codec/cbor';
 import { forgeAmdChain } from '@fastness/testkit';
 import { conformanceCases } from '../packages/attest/test/support/conformance/cases.ts';
-import { vectorsPresent } from '../packages/attest/test/support/vectors.ts';
+import { goodBoot, logOf } from '../packages/attest/test/support/tdx-boot.ts';
+import { readVector, vectorsPresent } from '../packages/attest/test/support/vectors.ts';
 
 const MAX_SEEDS = 40;
 
@@ -53,7 +56,12 @@ export async function seedsByTarget(): Promise<ReadonlyMap<string, readonly Uint
   const chain = await forgeAmdChain({ product: 'Milan', kind: 'vcek', now: new Date() });
   for (const certificate of chain.certificates) add('certificate', certificate);
   add('crl', chain.crl);
+  const log = await logOf(goodBoot);
+  add('tdx-log', encodeTdxEvidence({ quote: new Uint8Array(48), eventLog: log }).value);
+  add('event-words', log);
   if (!vectorsPresent) return seeds;
+  const area = readVector('tdx/google__go-tdx-guest/testing/testdata/ccel/ccel_data.dat');
+  add('event-words', trimEventLog(area));
   for (const { options } of conformanceCases) {
     const { evidence, endorsements } = await options();
     for (const { type, value } of [evidence, ...endorsements]) {

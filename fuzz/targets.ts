@@ -27,7 +27,7 @@ import {
   TSM_REPORT_TYPE,
 } from '@fastness/attest';
 import { importCorim } from '@fastness/attest/corim';
-import { parseEventLog } from '@fastness/attest/event-log';
+import { eventWords, parseEventLog } from '@fastness/attest/event-log';
 import { parse as parseArmCca } from '@fastness/attest/formats/arm-cca';
 import { parse as parseArmPsa } from '@fastness/attest/formats/arm-psa';
 import { parse as parseAzureMaa } from '@fastness/attest/formats/azure-maa';
@@ -89,6 +89,7 @@ export const reads: Readonly<Record<string, Read>> = {
   cose: (input) => decodeSign1(input),
   xml: (input) => parseXml(input),
   'event-log': (input) => parseEventLog(input),
+  'event-words': (input) => parseEventLog(input, { padding: 'accepted' }).events.map((event) => eventWords(event)),
   corim: (input) => importCorim({ corim: input, unsigned: 'caller', now }),
   cmw: json(cmwFromJson),
   // Other writers order labels as they like, so only what our writer makes of them must come back unchanged.
