@@ -31,8 +31,10 @@ const firstToken = async (send: Send): Promise<number> =>
 interface SealedStart {
   readonly process: number;
   readonly checks: number;
+  readonly attest: number;
   readonly release: number;
   readonly open: number;
+  readonly load: number;
   readonly verify: number;
   readonly answer: number;
   readonly whole: number;
@@ -91,8 +93,10 @@ async function sealedStart(options: {
     return {
       process: when('listening') - started,
       checks: when('waiting-for-broker') - when('listening'),
-      release: when('opening') - when('waiting-for-broker'),
-      open: when('serving') - when('opening'),
+      attest: when('attested') - when('waiting-for-broker'),
+      release: when('opening') - when('attested'),
+      open: when('opened') - when('opening'),
+      load: when('serving') - when('opened'),
       verify: verified - when('serving'),
       answer,
       whole: verified + answer - started,
@@ -160,8 +164,10 @@ try {
   printParts('of which, sealed', 'ms', {
     'process up, hardened, listening': part('process'),
     'engine found, sealed files checked, TEE found': part('checks'),
-    'keys, evidence, key release': part('release'),
-    'model opened in memory, engine loaded': part('open'),
+    'keys, evidence': part('attest'),
+    'key release': part('release'),
+    'model opened in memory': part('open'),
+    'engine loaded, serving': part('load'),
     'client fetches and verifies the evidence': part('verify'),
     'request to first token': part('answer'),
   });

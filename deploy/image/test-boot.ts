@@ -106,6 +106,7 @@ async function goodBoot(world: World, image: Image, boot: Boot): Promise<void> {
   const begun = performance.now();
   const [machine, url] = await boot('good', image.uki);
   await machine.waitFor(({ event }) => event === 'machine-ready', PATIENCE);
+  const own = performance.now() - begun;
   say(`the guest's own program runs, ${seconds(begun)} s after power-on`);
   await machine.waitFor(({ event }) => event === 'serving', PATIENCE);
   check(
@@ -118,6 +119,8 @@ async function goodBoot(world: World, image: Image, boot: Boot): Promise<void> {
   const chat = await mustRun(world.home, ['chat', '--url', url], '72F c/o chest pain since this morning. BP 84/52.');
   const answer = chat.events.find(({ event }) => event === 'result');
   check('an encrypted prompt is answered', chat.exitCode === 0, `${seconds(begun)} s after power-on, with a receipt`);
+  const times = ((performance.now() - begun) / own).toFixed(2);
+  say(`power-on to the first verified answer: ${times} times power-on to the guest's own program`);
   if (answer !== undefined) say(JSON.stringify(answer).slice(0, 300));
   await machine.stop();
 }

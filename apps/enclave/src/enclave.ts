@@ -279,7 +279,11 @@ class Enclave {
     return {
       config: this.#config,
       sealed,
-      collect: (session) => this.#collect(session),
+      collect: async (session) => {
+        const evidence = await this.#collect(session);
+        this.#log('info', 'attested');
+        return evidence;
+      },
       clock: this.#clock,
       fetch: this.#options.fetch ?? globalThis.fetch,
       signal: this.#closing.signal,
