@@ -276,11 +276,17 @@ describe.skipIf(!isAvailable('postgres'))('a PostgreSQL server', () => {
     await expect(lockInstance(options, 'one', () => {})).rejects.toMatchObject({ code: 'BROKER_LOCKED' });
     const other = await lockInstance(options, 'two', () => {});
     await other.release();
-    await query(
-      options.url,
-      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fastness-broker one'",
-    );
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const holder = async (): Promise<unknown> => {
+      const [row] = await query(
+        options.url,
+        "select pid from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and application_name = 'fastness-broker one'",
+      );
+      return row?.['pid'];
+    };
+    const first = await holder();
+    expect(first).toBeTypeOf('number');
+    await query(options.url, `select pg_terminate_backend(${String(first)})`);
+    await expect.poll(async () => [undefined, first].includes(await holder())).toBe(false);
     await expect(lockInstance(options, 'one', () => {})).rejects.toMatchObject({ code: 'BROKER_LOCKED' });
     await lock.release();
     await (await lockInstance(options, 'one', () => {})).release();

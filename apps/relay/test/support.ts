@@ -57,7 +57,7 @@ export function openRequest(url: string, headers: Record<string, string>): Retur
   return httpRequest(url, { method: 'POST', headers, agent: false });
 }
 
-export async function until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 60_000): Promise<void> {
   const start = performance.now();
   while (!condition()) {
     if (performance.now() - start > timeoutMs) throw new Error('condition not reached in time');

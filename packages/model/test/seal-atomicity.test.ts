@@ -65,7 +65,7 @@ async function checkWhole(): Promise<string> {
 }
 
 describe('a sealing process killed with SIGKILL', () => {
-  it('leaves the old model, the new one, or one that is put back on reading', { timeout: 120_000 }, async () => {
+  it('leaves the old model, the new one, or one that is put back on reading', { timeout: 600_000 }, async () => {
     await seal('old');
     const seen = new Set<string>();
     for (let run = 0; run < 30; run += 1) {
@@ -136,9 +136,10 @@ describe('an interrupted replacement', () => {
   it('while still going on is not disturbed by a reader', async () => {
     await seal('old');
     renameSync(target, join(work.dir, '.sealed.replaced'));
-    const reading = readSealedModel(target);
-    await sleep(5);
     cpSync(join(work.dir, '.sealed.replaced'), join(work.dir, 'new'), { recursive: true });
+    const reading = readSealedModel(target);
+    // The reader waits for longer than this; the rename itself happens before it can look again.
+    await sleep(5);
     renameSync(join(work.dir, 'new'), target);
     expect((await reading).manifest.modelId).toBe('old');
     expect(beside()).toEqual(['.sealed.replaced']);
