@@ -23,10 +23,6 @@ export function useDatabase(kind: DatabaseKind): void {
   current = kind;
 }
 
-export function databaseInUse(): DatabaseKind {
-  return current;
-}
-
 /** A new, empty database. */
 export async function freshDatabase(directory: string, kind: DatabaseKind = current): Promise<DatabaseLocation> {
   if (kind === 'sqlite') return { kind, path: freshPath(directory, 'database') };

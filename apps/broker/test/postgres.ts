@@ -81,7 +81,7 @@ export async function startPostgres(
 }
 
 /** The URL of `database` on the server in `folder`, for the user that owns everything there. */
-export function socketUrl(folder: string, database: string, port = 5432): string {
+function socketUrl(folder: string, database: string, port = 5432): string {
   return `postgresql:///${database}?host=${encodeURIComponent(folder)}&user=fastness&port=${port}`;
 }
 

@@ -67,7 +67,7 @@ export const proposals = {
   },
 };
 
-export function challengeIn(view: ProposalView, key: HeldKey): Uint8Array {
+function challengeIn(view: ProposalView, key: HeldKey): Uint8Array {
   const found = view.challenges.find(({ keyId }) => keyId === key.keyId);
   if (found === undefined) throw new Error('no challenge for this key');
   return challengeOf({ proposalDigest: view.digest, member: found.member, keyId: key.keyId, nonce: found.nonce });

@@ -39,7 +39,7 @@ export function guestReportData(nonce: string, jwk: Readonly<Record<string, stri
 }
 
 /** A report as the guest's library writes it to JSON. */
-export function snpReportJson(report: Uint8Array): Record<string, unknown> {
+function snpReportJson(report: Uint8Array): Record<string, unknown> {
   const view = new DataView(report.buffer, report.byteOffset);
   const bytes = (offset: number, length: number): number[] => [...report.subarray(offset, offset + length)];
   const version = view.getUint32(0, true);

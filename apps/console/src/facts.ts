@@ -199,7 +199,7 @@ function leaseText(lease: VerifiedEnclave['lease']): string {
 }
 
 /** In UTC, as receipts and logs have it. */
-export function timeOf(date: Date): string {
+function timeOf(date: Date): string {
   return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 

@@ -1,6 +1,6 @@
 import { FastnessError } from '@fastness/codec/errors';
 
-export type LogLevel = 'info' | 'warn' | 'error';
+type LogLevel = 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** One line of JSON for an event of the enclave's life; never content of requests, never keys. */

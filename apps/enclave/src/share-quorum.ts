@@ -5,7 +5,7 @@ import { renewLease, requestShare, type KeyRequestOptions, type ShareGrant } fro
 import { backOffMs, isFinal, Lease, pause, type Grant, type Permission, type ShownToken } from './lease.ts';
 
 /** What is asked of one broker. */
-export type ShareRequest = KeyRequestOptions & {
+type ShareRequest = KeyRequestOptions & {
   readonly keyShare: { readonly setId: string; readonly index: number };
 };
 

@@ -6,7 +6,7 @@ import { createMemoryFile } from '../src/memory/index.ts';
 
 const models = fileURLToPath(new URL('../../../models/', import.meta.url));
 
-export const triageDir = `${models}triage`;
+const triageDir = `${models}triage`;
 export const triageFile = `${triageDir}/triage.gguf`;
 export const classifierDir = `${models}triage-classifier`;
 export const hasModels = existsSync(triageFile) && existsSync(`${classifierDir}/model.onnx`);
@@ -14,7 +14,7 @@ export const hasModels = existsSync(triageFile) && existsSync(`${classifierDir}/
 export const limits: EngineLimits = { sequences: 2, queue: 2, contextLength: 4096 };
 
 /** A file of the models folder the way the enclave holds it: in sealed memory. */
-export function inMemory(path: string): ModelFile {
+function inMemory(path: string): ModelFile {
   const file = createMemoryFile({ name: 'test' });
   writeSync(file.fd, readFileSync(path));
   file.seal();

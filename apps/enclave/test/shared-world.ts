@@ -31,7 +31,7 @@ const adminToken = randomBytes(32).toString('base64url');
 const modelId = 'triage';
 
 /** One of the brokers: a key store, a database, a log and a policy of its own. */
-export interface WorldBroker {
+interface WorldBroker {
   readonly share: number;
   readonly url: string;
   /** Starts it, again on the same port and data, and registers its share. */

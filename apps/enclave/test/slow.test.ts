@@ -14,7 +14,7 @@ const headOf = (path: string): string =>
 interface SlowLoris {
   readonly socket: Socket;
   /** Of the refusal, once there is one. */
-  code(): string | undefined;
+  readonly code: () => string | undefined;
   readonly closed: Promise<void>;
 }
 

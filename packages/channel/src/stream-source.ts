@@ -47,7 +47,7 @@ export function bodySource(body: MessageBody): StreamSource | undefined {
 }
 
 /** @throws FastnessError `CHANNEL_BODY_TYPE` when a stream gives anything but byte arrays. */
-export function checkBytes(value: unknown): Uint8Array {
+function checkBytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw new FastnessError('CHANNEL_BODY_TYPE', `A stream gave ${typeof value}.`);
 }

@@ -32,7 +32,7 @@ export function seeded(seed: number): (below: number) => number {
 }
 
 /** Changes bytes, drops a range or doubles one, as the generator says. */
-export function mutate(bytes: Uint8Array, next: (below: number) => number): Uint8Array {
+function mutate(bytes: Uint8Array, next: (below: number) => number): Uint8Array {
   const mutated = Array.from(bytes);
   for (let count = 1 + next(4); count > 0; count -= 1) {
     if (mutated.length === 0) mutated.push(next(256));

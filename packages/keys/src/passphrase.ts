@@ -2,7 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { readPrivateFile } from './private-file.ts';
 
 /** Bytes a passphrase may have. */
-export const passphraseBounds = Object.freeze({ min: 8, max: 1024 });
+const passphraseBounds = Object.freeze({ min: 8, max: 1024 });
 
 /** Errors: KEYS_PASSPHRASE. */
 export function checkPassphrase(passphrase: Uint8Array): void {

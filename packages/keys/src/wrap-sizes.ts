@@ -1,7 +1,7 @@
 import { FastnessError } from '@fastness/codec/errors';
 
 export const maxPlaintextBytes = 4096;
-export const maxContextBytes = 4096;
+const maxContextBytes = 4096;
 
 /** What may be wrapped, in every store. Errors: KEYS_SIZE. */
 export function checkPlaintext(plaintext: Uint8Array): void {

@@ -5,7 +5,7 @@ import type { ReadResource, TileName } from '@fastness/log';
 import { nodeHasher } from './hasher.ts';
 
 /** A file of the log: path below its folder, and content. */
-export interface TileFile {
+interface TileFile {
   readonly path: string;
   readonly bytes: Uint8Array;
 }

@@ -5,7 +5,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { maxWitnessRequest, type Witness } from '@fastness/log';
 
 /** A witness that listens. */
-export interface ServedWitness extends AsyncDisposable {
+interface ServedWitness extends AsyncDisposable {
   /** Its submission prefix. */
   readonly url: string;
 }

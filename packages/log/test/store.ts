@@ -10,7 +10,7 @@ const privateKey = createPrivateKey({
   type: 'pkcs8',
 });
 const publicKey = fromBase64Url(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '');
-export const storeKey = await verifierKeyOf({ name: 'store.example', publicKey });
+const storeKey = await verifierKeyOf({ name: 'store.example', publicKey });
 export const trust = { logKeys: [storeKey] };
 
 export async function openStore(directory: string, options: Partial<TileLogOptions> = {}): Promise<TileLog> {

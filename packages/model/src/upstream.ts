@@ -8,7 +8,7 @@ export const upstreamFile = 'upstream.json';
 const maxLength = 64 * 1024;
 
 /** Servers whose own parameters keep what tenants sent apart; `openai` is any other. */
-export const upstreamDialects = Object.freeze(['llama-server', 'vllm', 'sglang', 'openai'] as const);
+const upstreamDialects = Object.freeze(['llama-server', 'vllm', 'sglang', 'openai'] as const);
 
 const absolutePath = z
   .string()

@@ -32,7 +32,7 @@ const certificateIdentity = z.union([
 ]);
 
 /** Administrators who are known by a client certificate. The broker must terminate TLS itself. */
-export const certificateOptionsSchema = z.strictObject({
+const certificateOptionsSchema = z.strictObject({
   authorityPath: path.describe(
     'PEM: the certificates of the authorities that issue those of administrators, directly.',
   ),

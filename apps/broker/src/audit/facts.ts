@@ -29,7 +29,7 @@ const keyShare = z
 const errorCode = z.custom<ErrorCode>(isErrorCode);
 
 /** What was being asked for when the broker refused. */
-export const auditOperation = z.enum([
+const auditOperation = z.enum([
   'key-release',
   'lease-renewal',
   'release-registration',

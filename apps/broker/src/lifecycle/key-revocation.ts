@@ -34,7 +34,7 @@ export interface ReleaseKeys {
   readonly approvedBy: readonly string[];
 }
 
-export function releaseKeysOf({ root, verified }: Pick<UsableRelease, 'root' | 'verified'>): ReleaseKeys {
+function releaseKeysOf({ root, verified }: Pick<UsableRelease, 'root' | 'verified'>): ReleaseKeys {
   return {
     wrappingKey: root.keyId,
     wrappingKeyVersion: root.keyVersion,

@@ -7,7 +7,7 @@ import { rewrapReleases } from './rewrap.ts';
 import { changeWrappingKey, readWrappingKey } from './wrapping-keys.ts';
 
 /** Answer to `POST /v1/admin/wrapping-keys/rotate`. */
-export const rotatedSchema = z.strictObject({
+const rotatedSchema = z.strictObject({
   keyId: z.string(),
   version: z.int().positive(),
   /** Releases whose root key was wrapped anew. */

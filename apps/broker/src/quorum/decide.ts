@@ -2,9 +2,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { commitRecorded, type BrokerContext } from '../context.ts';
 import { requireGovernance, underRulesInForce } from '../lifecycle/in-force.ts';
 import type { GuardedAction } from '../lifecycle/options.ts';
-import type { BrokerDatabase } from '../store/index.ts';
 import { checkAction } from './actions.ts';
-import { challengeOf } from './challenge.ts';
 import type { Quorum } from './membership.ts';
 import {
   findChallenge,
@@ -131,14 +129,4 @@ export async function endExpired(context: BrokerContext, id: string): Promise<vo
       throw stateError(await findProposal(trx, id));
     return { kind: 'proposal-ended', facts: { proposal: id, state: 'expired' }, result: undefined };
   });
-}
-
-/** The challenge of a key, as its holder computes it. */
-export async function challengeFor(db: BrokerDatabase, quorum: Quorum, id: string, keyId: string): Promise<Uint8Array> {
-  const registered = quorum.keys.get(keyId);
-  if (registered === undefined) throw new FastnessError('QUORUM_KEY_UNKNOWN');
-  const stored = await findProposal(db, id);
-  const { digest } = readProposal(stored.document, stored.payload);
-  const nonce = await findChallenge(db, id, keyId);
-  return challengeOf({ proposalDigest: digest, member: registered.member, keyId, nonce });
 }

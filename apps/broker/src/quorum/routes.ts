@@ -35,7 +35,7 @@ const summary = {
 
 /** Answer to `GET /v1/admin/proposals?state=open|all&limit=N`, newest first. */
 export const proposalListSchema = z.strictObject({ proposals: z.array(z.strictObject(summary)) });
-export type ProposalList = z.infer<typeof proposalListSchema>;
+type ProposalList = z.infer<typeof proposalListSchema>;
 
 /** Answer to `GET /v1/admin/proposals/ID`: the bytes to be approved, the challenges, and who has approved. */
 export const proposalViewSchema = z.strictObject({

@@ -3,7 +3,7 @@ import { toBase64, toHex } from '@fastness/codec/bytes';
 import { FastnessError } from '@fastness/codec/errors';
 import type { RcarTee } from './tees.ts';
 
-export const sessionCookie = 'kbs-session-id';
+const sessionCookie = 'kbs-session-id';
 
 /** One exchange with a guest, in the memory of this broker only. */
 export interface RcarSession {

@@ -59,7 +59,7 @@ export const adminIdentitySchema = z.strictObject({
   via: z.enum(['token', 'certificate', 'oidc']),
   roles: z.array(z.enum(adminRoles)),
 });
-export type AdminIdentityAnswer = z.infer<typeof adminIdentitySchema>;
+type AdminIdentityAnswer = z.infer<typeof adminIdentitySchema>;
 
 /** The routes of administrators. Who may use which is in `adminRoutes`, and `guardAdminRoutes` sees to it. */
 export function addAdminRoutes(app: BrokerApp, context: BrokerContext): void {

@@ -38,7 +38,7 @@ const driverMessages: readonly (readonly [RegExp, ErrorCode])[] = [
 ];
 
 /** The five characters by which PostgreSQL names a kind of error; undefined for errors of anything else. */
-export function sqlStateOf(error: unknown): string | undefined {
+function sqlStateOf(error: unknown): string | undefined {
   const code = codeOf(error);
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !networkCodes.has(code) ? code : undefined;
 }

@@ -49,8 +49,6 @@ export {
   insertLease,
   isRunningLease,
   listLeases,
-  runningLeases,
-  type LeaseHolder,
   type StoredLease,
 } from './leases.ts';
 export {
@@ -66,6 +64,5 @@ export {
   refuseRevoked,
   revocationKinds,
   saveRevocation,
-  type Revocation,
   type RevocationKind,
 } from './revocations.ts';

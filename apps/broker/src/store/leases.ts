@@ -1,6 +1,5 @@
 import { FastnessError } from '@fastness/codec/errors';
 import type { Kysely, Selectable } from 'kysely';
-import type { RevocationKind } from './revocations.ts';
 import type { BrokerTables } from './tables.ts';
 
 export type StoredLease = Selectable<BrokerTables['leases']>;
@@ -81,25 +80,4 @@ export async function listLeases(
   let query = db.selectFrom('leases').selectAll().where('lease_id', '>', options.after);
   if (options.running) query = query.where('expires_at', '>', options.now.toISOString());
   return await query.orderBy('lease_id').limit(options.limit).execute();
-}
-
-/** How many running leases a revocation touches, and when the last of them ends. */
-export async function runningLeases(
-  db: Kysely<BrokerTables>,
-  target: { kind: Extract<RevocationKind, 'release' | 'measurement' | 'platform'>; value: string },
-  now: Date,
-): Promise<{ count: number; lastExpires: string | undefined }> {
-  const column = ({ release: 'release_digest', measurement: 'measurement', platform: 'platform' } as const)[
-    target.kind
-  ];
-  const row = await db
-    .selectFrom('leases')
-    .where('expires_at', '>', now.toISOString())
-    .where(column, '=', target.value)
-    .select((expression) => [
-      expression.fn.countAll<number | bigint | string>().as('count'),
-      expression.fn.max('expires_at').as('last'),
-    ])
-    .executeTakeFirstOrThrow();
-  return { count: Number(row.count), lastExpires: row.last ?? undefined };
 }

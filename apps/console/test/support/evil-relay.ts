@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 /** What a relay does to the attestation on its way. */
 export type Tampering = (bundle: Bundle) => Bundle;
-export type Bundle = Record<string, unknown> & { nonce: string; evidence: [string, string] };
+type Bundle = Record<string, unknown> & { nonce: string; evidence: [string, string] };
 
 export interface EvilRelay extends AsyncDisposable {
   readonly url: string;

@@ -9,7 +9,7 @@ import { renewLease, requestKey, type CollectEvidence, type KeyGrant, type KeyRe
 import type { SealedModel } from './sealed-model.ts';
 
 /** What whoever serves under a key hears of its leases. */
-export interface LeaseListener {
+interface LeaseListener {
   readonly onRenewed: (ttlSeconds: number) => void;
   readonly onTrouble: (error: unknown) => void;
 }
@@ -42,7 +42,7 @@ export interface ObtainKeyOptions {
  * Every broker that the release names and the configuration has an address of, as it is to be asked.
  * Throws ENCLAVE_CONFIG when the addresses are not those of such a release, or too few.
  */
-export function keyRequests({ config, sealed, collect, clock, fetch, signal }: ObtainKeyOptions): KeyRequestOptions[] {
+function keyRequests({ config, sealed, collect, clock, fetch, signal }: ObtainKeyOptions): KeyRequestOptions[] {
   const { brokers, release, releaseDigest } = sealed;
   const { keyShares } = release;
   if (keyShares === undefined && config.brokerUrl === undefined) {

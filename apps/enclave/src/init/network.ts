@@ -27,7 +27,7 @@ function up(kernel: Kernel, name: string): void {
 }
 
 /** struct ifreq: 16 bytes of name, 24 of value (netdevice(7)). */
-export function interfaceRequest(name: string, value: Uint8Array): Uint8Array {
+function interfaceRequest(name: string, value: Uint8Array): Uint8Array {
   const request = new Uint8Array(40);
   request.set(utf8Encode(name));
   request.set(value, 16);
@@ -35,18 +35,18 @@ export function interfaceRequest(name: string, value: Uint8Array): Uint8Array {
 }
 
 /** struct sockaddr_in without a port: 16 bytes. */
-export function socketAddress(address: string): Uint8Array {
+function socketAddress(address: string): Uint8Array {
   const octets = Uint8Array.from(address.split('.'), Number);
   return concatBytes(u16le(AF_INET), new Uint8Array(2), octets, new Uint8Array(8));
 }
 
 /** struct rtentry of 64-bit Linux: 8 bytes, destination, gateway, mask, flags, and 54 bytes that stay zero. */
-export function routeRequest(gateway: string): Uint8Array {
+function routeRequest(gateway: string): Uint8Array {
   const any = socketAddress('0.0.0.0');
   return concatBytes(new Uint8Array(8), any, socketAddress(gateway), any, u16le(RTF_UP_GATEWAY), new Uint8Array(62));
 }
 
-export function maskOf(prefix: number): string {
+function maskOf(prefix: number): string {
   const bits = prefix === 0 ? 0 : (0xffff_ffff << (32 - prefix)) >>> 0;
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.');
 }

@@ -55,7 +55,7 @@ const checkedSchema = settingsSchema.refine(
 export type MachineSettings = z.infer<typeof settingsSchema>;
 /** As one writes them: what has a default may be left out. */
 export type MachineSettingsInput = z.input<typeof settingsSchema>;
-export const MACHINE_SETTINGS = '/etc/fastness/machine.json';
+const MACHINE_SETTINGS = '/etc/fastness/machine.json';
 
 /** Throws INIT_SETTINGS naming the first field at fault. */
 export function parseMachineSettings(value: unknown): MachineSettings {

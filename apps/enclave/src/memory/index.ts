@@ -1,2 +1,2 @@
-export { createMemoryFile, type MemoryFile, type MemoryFileOptions, type MemoryKind } from './memory-file.ts';
+export { createMemoryFile, type MemoryFile } from './memory-file.ts';
 export { countSwapAreas, hardenProcess, readHardening, type HardeningFacts } from './hardening.ts';

@@ -16,7 +16,7 @@ import {
 } from './libc.ts';
 
 /** Where the bytes of a file that only memory may hold lie. */
-export type MemoryKind = 'memfd' | 'tmpfs';
+type MemoryKind = 'memfd' | 'tmpfs';
 
 /**
  * A file that exists in memory only and has no name: written once through `fd`, then sealed.

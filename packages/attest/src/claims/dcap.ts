@@ -15,7 +15,7 @@ export interface DcapTcbClaims {
 }
 
 /** What TDX and SGX claims have in common. */
-export interface DcapClaimsBase extends ClaimsBase {
+interface DcapClaimsBase extends ClaimsBase {
   readonly simulated: false;
   readonly vendor: 'Intel';
   readonly identity: PlatformIdentity & { readonly kind: 'ppid' };

@@ -31,7 +31,7 @@ const cmwRecord = z.union([z.tuple([z.string(), z.string()]), z.tuple([z.string(
 const claimsMap = z.record(z.string(), z.json());
 
 /** One appraised device. */
-export const earAppraisalSchema = z.object({
+const earAppraisalSchema = z.object({
   eat_profile: z.string().exactOptional(),
   ear_status: z.enum(trustTiers),
   ear_trustworthiness_vector: trustworthinessVectorSchema.exactOptional(),

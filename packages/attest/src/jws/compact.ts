@@ -19,9 +19,9 @@ export interface Jws {
 }
 
 /** Characters of one token. Genuine ones have less than 16 Ki. */
-export const MAX_JWS_LENGTH = 65_536;
+const MAX_JWS_LENGTH = 65_536;
 /** Certificates in one `x5c`. */
-export const MAX_X5C = 6;
+const MAX_X5C = 6;
 const headerLimits = Object.freeze({ maxBytes: 32_768, maxDepth: 3, maxValues: 64 });
 const types: ReadonlySet<string> = new Set(['JWT', 'EAT+JWT']);
 

@@ -17,7 +17,7 @@ export interface Jwk {
 }
 
 /** Bytes of one set. */
-export const MAX_KEY_SET_BYTES = 262_144;
+const MAX_KEY_SET_BYTES = 262_144;
 const MAX_KEYS = 64;
 const limits = Object.freeze({ maxBytes: MAX_KEY_SET_BYTES, maxDepth: 4, maxValues: 2048 });
 const curves: Readonly<Record<string, { readonly name: 'P-256' | 'P-384'; readonly oid: string }>> = Object.freeze({

@@ -22,8 +22,8 @@ export const listOf = <T extends z.ZodType>(member: T, most = 1024) =>
 
 /** SHA-256, SHA-384 or SHA-512. */
 export const hash = hex(32, 48, 64);
-export const implementationId = hex(32).describe('Implementation id: the hardware of a product, 32 bytes.');
-export const instanceId = z
+const implementationId = hex(32).describe('Implementation id: the hardware of a product, 32 bytes.');
+const instanceId = z
   .string()
   .regex(/^01[0-9a-f]{64}$/, 'expected 01 and 32 bytes in lower-case hex')
   .describe('Instance id: a UEID of kind RAND (0x01 and 32 bytes), one device.');

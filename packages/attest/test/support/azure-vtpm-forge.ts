@@ -66,7 +66,7 @@ export interface AzureVtpmScenario extends QuoteScenario {
 }
 
 /** What evidence was made of. */
-export interface AzureParts {
+interface AzureParts {
   readonly akChain: ForgedAkChain;
   /** The hardware's own evidence. */
   readonly hardware: Uint8Array;

@@ -31,8 +31,8 @@ import {
 export const now = new Date('2026-06-01T12:00:00Z');
 export const after = (days: number): Date => new Date(now.getTime() + days * 24 * 3600 * 1000);
 export const reportData = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
-export const measurement = Uint8Array.from({ length: 48 }, (_, index) => 0xf0 ^ index);
-export const mrSigner = new Uint8Array(32).fill(0x51);
+const measurement = Uint8Array.from({ length: 48 }, (_, index) => 0xf0 ^ index);
+const mrSigner = new Uint8Array(32).fill(0x51);
 
 /** Evidence that is genuine in every respect but the ones named here. */
 export interface DcapScenario {

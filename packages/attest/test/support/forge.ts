@@ -20,7 +20,7 @@ import {
 
 /** The time at which forged evidence is judged. */
 export const now = new Date('2026-06-01T12:00:00Z');
-export const day = 24 * 3600 * 1000;
+const day = 24 * 3600 * 1000;
 export const after = (days: number): Date => new Date(now.getTime() + days * day);
 
 export const reportData = Uint8Array.from({ length: 64 }, (_, index) => index + 1);

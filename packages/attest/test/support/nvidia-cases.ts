@@ -44,7 +44,7 @@ const sampleRims = `${unitTests}/sample_rims`;
 const serialized = `${sdk}/common-test-data/serialized_test_evidence`;
 export const nvtrust = 'nvidia/NVIDIA__nvtrust/guest_tools/gpu_verifiers/local_gpu_verifier/src/verifier/samples';
 const trustee = 'nvidia/confidential-containers__trustee/deps/verifier/test_data/nvidia';
-export const switchRim = `${unitTests}/switchVBIOSRim_NV_SWITCH_BIOS_5612_0002_890_9610550001.xml`;
+const switchRim = `${unitTests}/switchVBIOSRim_NV_SWITCH_BIOS_5612_0002_890_9610550001.xml`;
 const wrongSwitchRim = `${sampleRims}/NV_SWITCH_BIOS_5612_0002_890_9610550001_measurement_mismatch.xml`;
 export const vbiosRim = `${nvtrust}/1010_0200_882_96005E0001_PROD.swidtag`;
 /** NVIDIA made this name for documents; the file was edited after it was signed. */

@@ -25,7 +25,7 @@ export type NvidiaFailure = readonly [code: ErrorCode, what: string, scenario: N
 export const [stranger, p256] = await Promise.all([generateKeys('p-384'), generateKeys('p-256')]);
 export const flipLast = (bytes: Uint8Array): Uint8Array =>
   bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte));
-export const flipAt =
+const flipAt =
   (position: number) =>
   (bytes: Uint8Array): Uint8Array =>
     bytes.map((byte, index) => (index === position ? byte ^ 1 : byte));

@@ -33,8 +33,8 @@ import { encodeNvidiaEndorsements, encodeNvidiaEvidence, type NvidiaSettings } f
 export const now = new Date('2026-06-01T12:00:00Z');
 export const after = (minutes: number): Date => new Date(now.getTime() + minutes * 60_000);
 export const nonce = Uint8Array.from({ length: 32 }, (_, index) => index + 1);
-export const DRIVER = '580.95.05';
-export const VBIOS = '96.00.5E.00.01';
+const DRIVER = '580.95.05';
+const VBIOS = '96.00.5E.00.01';
 
 type Chain = ForgedNvidiaChain<NvidiaLevel>;
 type Documents = ForgedNvidiaChain<RimLevel>;

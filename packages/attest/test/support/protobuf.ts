@@ -2,13 +2,13 @@
  * Protocol buffers, as far as recorded evidence needs them: varints and length-delimited fields, nothing repeated that is not
  * asked for as such, no unknown wire types, no bytes left over.
  */
-export interface ProtobufField {
+interface ProtobufField {
   readonly number: number;
   readonly value: number | Uint8Array;
 }
 
 /** Reads every field of a message. Throws for anything but varints of 53 bits and length-delimited fields. */
-export function readProtobuf(message: Uint8Array): readonly ProtobufField[] {
+function readProtobuf(message: Uint8Array): readonly ProtobufField[] {
   const fields: ProtobufField[] = [];
   let offset = 0;
   const varint = (): number => {

@@ -38,9 +38,9 @@ export const after = (seconds: number): Date => new Date(now.getTime() + seconds
 export const reportData = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
 export const nonce = reportData.slice(0, 32);
 export const MAA_ISSUER = 'https://forged.weu.attest.azure.net';
-export const ITA_ISSUER = 'https://portal.trustauthority.intel.com';
+const ITA_ISSUER = 'https://portal.trustauthority.intel.com';
 
-export type TokenService = 'azure-maa' | 'intel-trust-authority' | 'gcp-confidential-space' | 'nvidia-nras';
+type TokenService = 'azure-maa' | 'intel-trust-authority' | 'gcp-confidential-space' | 'nvidia-nras';
 
 /** A token that is genuine in every respect but the ones named here. */
 export interface TokenScenario {

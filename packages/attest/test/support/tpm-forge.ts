@@ -71,7 +71,7 @@ export async function forgeQuoteContent(scenario: QuoteScenario, keys: ForgedKey
 }
 
 /** All 24 registers after a boot with these events; those above 7 that no event extends are not zero. */
-export async function bootedRegisters(events: readonly ForgedEvent[]): Promise<Map<number, Uint8Array>> {
+async function bootedRegisters(events: readonly ForgedEvent[]): Promise<Map<number, Uint8Array>> {
   const values = new Map([...registers(24)].map(([index, value]) => [index, index <= 7 ? new Uint8Array(32) : value]));
   const replayed = await replayToPcrs(parseEventLog(await forgeEventLog(events)), 'SHA-256');
   for (const [index, value] of replayed) values.set(index, hexBytes(value));
@@ -119,7 +119,7 @@ export function policyOf(name: string, section: object, scenario: QuoteScenario,
   });
 }
 
-export function hexBytes(text: string): Uint8Array {
+function hexBytes(text: string): Uint8Array {
   return Uint8Array.from(text.match(/../g) ?? [], (octet) => Number.parseInt(octet, 16));
 }
 

@@ -55,7 +55,7 @@ export async function exporterDigestOf(socket: TLSSocket): Promise<Uint8Array> {
 }
 
 /** Verifies the certificate that the peer showed in the handshake. Throws CHANNEL_TLS_CERTIFICATE_MISSING, and as `verifyTlsCertificate`. */
-export async function verifyPeerCertificate(
+async function verifyPeerCertificate(
   socket: TLSSocket,
   peer: TlsPeerPolicy,
   now: Date,

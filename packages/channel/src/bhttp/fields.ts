@@ -28,13 +28,8 @@ const connectionFields: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** True for a field that belongs to a connection and is neither written nor accepted. */
-export function isConnectionField(name: string): boolean {
-  return connectionFields.has(name);
-}
-
 /** @throws FastnessError `CHANNEL_HTTP_FIELD`; the detail never holds the value. */
-export function checkField(name: string, value: string): void {
+function checkField(name: string, value: string): void {
   if (!namePattern.test(name)) throw new FastnessError('CHANNEL_HTTP_FIELD', 'A name that is no lower-case token.');
   if (connectionFields.has(name)) throw new FastnessError('CHANNEL_HTTP_FIELD', `${name} belongs to a connection.`);
   if (!valuePattern.test(value))

@@ -12,7 +12,7 @@ export interface KeyConfig {
   readonly symmetric: readonly SymmetricSuite[];
 }
 
-export interface SymmetricSuite {
+interface SymmetricSuite {
   readonly kdf: number;
   readonly aead: number;
 }

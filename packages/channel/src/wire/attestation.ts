@@ -34,14 +34,14 @@ const firstKeys = z
   })
   .exactOptional();
 /** The TLS connection that the evidence was made for: digest of its exporter, and the enclave's key on it (SPKI DER). */
-export const boundTlsSchema = z.strictObject({ exporter: base64Url32Schema, spki: base64UrlUpTo(1024) });
+const boundTlsSchema = z.strictObject({ exporter: base64Url32Schema, spki: base64UrlUpTo(1024) });
 
 /**
  * By which the broker lets the enclave serve: `token` is the COSE_Sign1 of the last renewal; of a key that brokers share,
  * `shares` has that of every broker whose lease lives, by the number of its share. It names the keys that the enclave
  * began with; where those in use have replaced them, `first` has the first ones and their word for the new (COSE_Sign1).
  */
-export const shownLeaseSchema = z.union([
+const shownLeaseSchema = z.union([
   z.strictObject({ token: leaseToken, first: firstKeys }),
   z.strictObject({
     shares: z
@@ -51,7 +51,6 @@ export const shownLeaseSchema = z.union([
     first: firstKeys,
   }),
 ]);
-export type ShownLease = z.infer<typeof shownLeaseSchema>;
 
 /**
  * Answer to `POST /attestation`: everything that a client needs to verify the enclave without another call.

@@ -36,8 +36,7 @@ export const sealedKeySchema = z.strictObject({ enc: base64UrlUpTo(2048), cipher
 export type SealedKey = z.infer<typeof sealedKeySchema>;
 
 /** A broker's share of a model's root key, with its number. */
-export const sealedKeyShareSchema = sealedKeySchema.extend({ index: z.int().min(1).max(maxKeyShares) });
-export type SealedKeyShare = z.infer<typeof sealedKeyShareSchema>;
+const sealedKeyShareSchema = sealedKeySchema.extend({ index: z.int().min(1).max(maxKeyShares) });
 
 /**
  * Answer to `POST /v1/key-releases`. `sealedRoot` is the model's root key sealed to the enclave's X-Wing key (absent on

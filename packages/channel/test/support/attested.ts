@@ -23,7 +23,7 @@ import {
 export const now = new Date('2026-11-23T12:00:00.000Z');
 const measurement = new Uint8Array(48).fill(0xab);
 
-export interface EvidenceChange {
+interface EvidenceChange {
   readonly chain?: ForgedAmdChain;
   readonly simulated?: boolean;
   readonly measurement?: Uint8Array;

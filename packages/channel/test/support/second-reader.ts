@@ -22,7 +22,7 @@ const uint = (value: number, length: number): Buffer => {
 };
 
 /** Each part after its length, 32 bits big-endian. */
-export function framed(...parts: readonly Uint8Array[]): Buffer {
+function framed(...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts.flatMap((part) => [uint(part.length, 4), part]));
 }
 
@@ -147,7 +147,7 @@ function fromXWing(seed: Buffer, enc: Buffer): Buffer {
 }
 
 /** Reads variable-length integers (RFC 9000 section 16) and what follows them. */
-export class Cursor {
+class Cursor {
   readonly bytes: Buffer;
   offset = 0;
 

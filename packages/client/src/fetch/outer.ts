@@ -7,7 +7,7 @@ import type { DirectTransport, TlsConnection } from './direct.ts';
 /** What the client needs of a `fetch`. */
 export type OuterFetch = (url: string, init: RequestInit) => Promise<Response>;
 
-export interface Attested {
+interface Attested {
   readonly bundle: AttestationBundle;
   /** The TLS connection that it came over, where that has to end in the enclave. */
   readonly tls?: TlsConnection;

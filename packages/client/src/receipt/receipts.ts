@@ -7,7 +7,7 @@ import type { ReceiptBundle } from './bundle.ts';
 import { compareReceipt, readReceipt } from './check-receipt.ts';
 
 /** How far the clock of an enclave may be from the client's, in milliseconds. */
-export const receiptClockTolerance = 5 * 60 * 1000;
+const receiptClockTolerance = 5 * 60 * 1000;
 
 /**
  * Checks the receipt at the end of a response that just arrived and packs it with everything to verify it later.

@@ -25,7 +25,7 @@ export interface LeasedEnclave {
   readonly afterRotation: (bundle: AttestationBundle, change?: Succession) => Promise<ShownLease>;
 }
 
-export interface Succession {
+interface Succession {
   /** Whom the word is about. */
   readonly about?: Uint8Array;
   /** Who gives it. */

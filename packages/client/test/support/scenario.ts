@@ -25,7 +25,7 @@ export const now = new Date('2026-11-23T12:00:00.000Z');
 export const measurement = 'ab'.repeat(48);
 
 /** Keys of an enclave with what works on them. */
-export interface Generation {
+interface Generation {
   readonly keys: GatewayKeys;
   readonly receipt: ReceiptKey;
   readonly receiptKey: Uint8Array;

@@ -10,32 +10,31 @@ export type SignatureAlgorithm =
   | { readonly kind: 'rsa-pkcs1'; readonly hash: HashName }
   | { readonly kind: 'ed25519' };
 
-export const hashOids: Readonly<Record<HashName, string>> = Object.freeze({
+const hashOids: Readonly<Record<HashName, string>> = Object.freeze({
   'SHA-256': '2.16.840.1.101.3.4.2.1',
   'SHA-384': '2.16.840.1.101.3.4.2.2',
   'SHA-512': '2.16.840.1.101.3.4.2.3',
 });
 
-export const hashBytes: Readonly<Record<HashName, number>> = Object.freeze({
+const hashBytes: Readonly<Record<HashName, number>> = Object.freeze({
   'SHA-256': 32,
   'SHA-384': 48,
   'SHA-512': 64,
 });
 
-export const rsaPssOid = '1.2.840.113549.1.1.10';
-export const mgf1Oid = '1.2.840.113549.1.1.8';
+const rsaPssOid = '1.2.840.113549.1.1.10';
+const mgf1Oid = '1.2.840.113549.1.1.8';
 
 /** Object identifiers of the algorithms whose parameters are fixed; RSA-PSS carries its own. */
-export const fixedAlgorithms: ReadonlyMap<string, { algorithm: SignatureAlgorithm; parameters: 'absent' | 'null' }> =
-  new Map([
-    ['1.2.840.10045.4.3.2', { algorithm: { kind: 'ecdsa', hash: 'SHA-256' }, parameters: 'absent' }],
-    ['1.2.840.10045.4.3.3', { algorithm: { kind: 'ecdsa', hash: 'SHA-384' }, parameters: 'absent' }],
-    ['1.2.840.10045.4.3.4', { algorithm: { kind: 'ecdsa', hash: 'SHA-512' }, parameters: 'absent' }],
-    ['1.2.840.113549.1.1.11', { algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-256' }, parameters: 'null' }],
-    ['1.2.840.113549.1.1.12', { algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-384' }, parameters: 'null' }],
-    ['1.2.840.113549.1.1.13', { algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-512' }, parameters: 'null' }],
-    ['1.3.101.112', { algorithm: { kind: 'ed25519' }, parameters: 'absent' }],
-  ]);
+const fixedAlgorithms: ReadonlyMap<string, { algorithm: SignatureAlgorithm; parameters: 'absent' | 'null' }> = new Map([
+  ['1.2.840.10045.4.3.2', { algorithm: { kind: 'ecdsa', hash: 'SHA-256' }, parameters: 'absent' }],
+  ['1.2.840.10045.4.3.3', { algorithm: { kind: 'ecdsa', hash: 'SHA-384' }, parameters: 'absent' }],
+  ['1.2.840.10045.4.3.4', { algorithm: { kind: 'ecdsa', hash: 'SHA-512' }, parameters: 'absent' }],
+  ['1.2.840.113549.1.1.11', { algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-256' }, parameters: 'null' }],
+  ['1.2.840.113549.1.1.12', { algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-384' }, parameters: 'null' }],
+  ['1.2.840.113549.1.1.13', { algorithm: { kind: 'rsa-pkcs1', hash: 'SHA-512' }, parameters: 'null' }],
+  ['1.3.101.112', { algorithm: { kind: 'ed25519' }, parameters: 'absent' }],
+]);
 
 /**
  * Reads an AlgorithmIdentifier of a signature (RFC 5758, 8017, 8410). RSA-PSS is accepted when its mask generation

@@ -10,7 +10,7 @@ import { FastnessError } from '@fastness/codec/errors';
 /** Bytes of the length before each message. */
 export const QGS_FRAME_BYTES = 4;
 /** A quote has some 5 KiB, and its certification data may be larger. */
-export const QGS_MAX_MESSAGE = 0x2_0000;
+const QGS_MAX_MESSAGE = 0x2_0000;
 
 const MAJOR = 1;
 const MINOR = 1;

@@ -81,7 +81,7 @@ export async function openTpmCollector(options: TpmCollectorOptions = {}): Promi
 }
 
 /** A quote, and what belongs to it whoever vouches for its key. */
-export type QuoteParts = Omit<Parameters<typeof encodeTpmEvidence>[0], 'attestationKey'>;
+type QuoteParts = Omit<Parameters<typeof encodeTpmEvidence>[0], 'attestationKey'>;
 
 /** In what one kind of TPM differs from another: where its attestation key is, and what goes with a quote. */
 export interface QuoteFlavour {

@@ -46,7 +46,7 @@ export async function verifyUpToPin(
 }
 
 /** The number of a revocation list, where it carries one. */
-export function crlNumberOf(crl: Crl): bigint | undefined {
+function crlNumberOf(crl: Crl): bigint | undefined {
   const extension = crl.extensions.get(extensionOids.crlNumber);
   if (extension === undefined) return undefined;
   const reader = new DerReader(extension.value);

@@ -27,7 +27,7 @@ export interface TpmCommand {
 }
 
 /** Reads the parameters of an answer; bytes that it leaves are an error. `handle` is 0 where none is returned. */
-export type ReadAnswer<T> = (parameters: ByteReader, handle: number) => T;
+type ReadAnswer<T> = (parameters: ByteReader, handle: number) => T;
 
 /** An open TPM. Commands are sent one at a time, in the order in which they were called for. */
 export interface Tpm extends AsyncDisposable {

@@ -4,7 +4,7 @@ import { FastnessError, type ErrorCode } from '@fastness/codec/errors';
 const again: ReadonlySet<number> = new Set([0x920, 0x922, 0x908]);
 
 /** TPM_RC_INITIALIZE: before TPM2_Startup, or an answer to a second one. */
-export const RC_INITIALIZE = 0x100;
+const RC_INITIALIZE = 0x100;
 
 /** Codes of format zero (part 2, section 6.6.3): errors of the whole command, and warnings from 0x900. */
 const whole: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([

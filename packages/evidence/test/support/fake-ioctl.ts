@@ -16,7 +16,7 @@ export interface FakeIoctl {
   memoryAt(address: bigint, size: number): Memory;
 }
 
-export interface Memory {
+interface Memory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
 }

@@ -14,10 +14,10 @@ import { unwrapKey, wrapAlgorithm, wrapKey, type WrapBinding } from '../software
  */
 const layout = 1;
 const headBytes = 3;
-export const secretBytes = 32;
+const secretBytes = 32;
 
 /** What the service is asked to bind: a digest, because services write such context into their logs. */
-export function bindingDigest({ keyId, keyVersion, context }: WrapBinding): Uint8Array {
+function bindingDigest({ keyId, keyVersion, context }: WrapBinding): Uint8Array {
   const framed = framedBinding('fastness/cloud-wrap/v1', keyId, keyVersion, context);
   return new Uint8Array(createHash('sha256').update(framed).digest());
 }

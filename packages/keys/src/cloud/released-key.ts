@@ -4,7 +4,7 @@ import { FastnessError } from '@fastness/codec/errors';
 import { z } from 'zod';
 
 /** How the vault wraps: RSA-OAEP with this hash for a fresh AES-256 key, which wraps the released key (RFC 5649). */
-export const releaseAlgorithms = Object.freeze({
+const releaseAlgorithms = Object.freeze({
   RSA_AES_KEY_WRAP_256: 'sha256',
   RSA_AES_KEY_WRAP_384: 'sha384',
 } as const);

@@ -24,7 +24,7 @@ export type Operation = keyof typeof operations;
 export const outcomes = Object.freeze({ done: 1, refused: 2 });
 
 /** How wrapping keys are made: what works, or one way by decree. */
-export const wrappingWays = Object.freeze(['aes-gcm', 'rsa-oaep'] as const);
+const wrappingWays = Object.freeze(['aes-gcm', 'rsa-oaep'] as const);
 export type WrappingWay = (typeof wrappingWays)[number];
 
 const shortText = z.string().max(256);

@@ -15,7 +15,7 @@ export class ModuleError extends Error {
 }
 
 /** One attribute of a template: bytes as they are, booleans and numbers in the module's own form. */
-export type AttributeValue = boolean | number | Uint8Array;
+type AttributeValue = boolean | number | Uint8Array;
 export type Template = readonly (readonly [type: number, value: AttributeValue])[];
 
 export interface Mechanism {

@@ -23,7 +23,7 @@ import { withTokenLock } from './token-lock.ts';
 import { parsePkcs11Uri } from './uri.ts';
 
 /** Signing hashes inside the child, so the message has to travel: 4 MiB. */
-export const maxSignedBytes = 4 * 2 ** 20;
+const maxSignedBytes = 4 * 2 ** 20;
 
 export interface Pkcs11KeyStoreOptions {
   /** RFC 7512; see `parsePkcs11Uri` for the subset. */

@@ -22,7 +22,7 @@ export interface Pkcs11Uri {
   readonly libraryParameters?: string;
 }
 
-export const maxUriBytes = 4096;
+const maxUriBytes = 4096;
 
 /** What the path and the query may contain unescaped (RFC 7512 section 2.3, pk11-pchar and pk11-qchar). */
 const pathValue = /^(?:[A-Za-z0-9\-._~:[\]@!$'()*+,=&]|%[0-9A-Fa-f]{2})*$/;

@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export const softHsmModule = '/usr/lib/softhsm/libsofthsm2.so';
-export const nssModule = ['/usr/lib/x86_64-linux-gnu/libsoftokn3.so', '/usr/lib/aarch64-linux-gnu/libsoftokn3.so'].find(
+const softHsmModule = '/usr/lib/softhsm/libsofthsm2.so';
+const nssModule = ['/usr/lib/x86_64-linux-gnu/libsoftokn3.so', '/usr/lib/aarch64-linux-gnu/libsoftokn3.so'].find(
   (path) => existsSync(path),
 );
 

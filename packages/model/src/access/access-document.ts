@@ -48,7 +48,7 @@ const tenantSchema = z.strictObject({
   limits: tenantLimitsSchema,
 });
 
-export const accessSchema = z
+const accessSchema = z
   .strictObject({
     format: z.literal('fastness/access/v1'),
     modelId: z.string().regex(modelIdPattern),

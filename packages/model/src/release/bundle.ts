@@ -6,7 +6,7 @@ import { decodeDsse, dsseSchema, encodeDsse, type DsseEnvelope } from './dsse.ts
 import { parseJsonText } from './json.ts';
 import { maxStatementLength, readStatementType, statementPayloadType } from './statement.ts';
 
-export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
 /** Characters of a bundle: the largest statement in base64, and what surrounds it. */
 export const maxBundleLength = Math.ceil((maxStatementLength * 4) / 3) + 1024 * 1024;

@@ -10,7 +10,7 @@ export interface DsseEnvelope {
 }
 
 /** Signatures one envelope may carry. */
-export const maxSignatures = 16;
+const maxSignatures = 16;
 
 /** `maxPayload` is in characters of base64. Writers before 1.1 of the OMS tool put null where there is no key id. */
 export function dsseSchema(maxPayload: number) {

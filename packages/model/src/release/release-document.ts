@@ -48,7 +48,7 @@ const measurementSchema = z
   .refine(({ tee, simulated }) => !simulated || tee === 'sev-snp', { path: ['simulated'] });
 
 /** Logs that a release may name. */
-export const maxLogKeys = 16;
+const maxLogKeys = 16;
 
 const brokerKeySchema = z.string().max(256).refine(isEd25519Spki);
 const logKeySchema = z

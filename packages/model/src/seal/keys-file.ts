@@ -23,7 +23,7 @@ export const sealedShareSchema = z.strictObject({
 export type SealedShare = z.infer<typeof sealedShareSchema>;
 
 /** The broker that a share was sealed to: the public keys of its card. */
-export const shareRecipientSchema = z.strictObject({
+const shareRecipientSchema = z.strictObject({
   /** Signs its leases: Ed25519, SubjectPublicKeyInfo DER in base64url. */
   brokerKey: z.string().regex(/^[A-Za-z0-9_-]{40,256}$/),
   /** Of its transparency log; see `logKey` of a release. */

@@ -25,7 +25,7 @@ import { checkReplaceable } from './target-state.ts';
 import { syncFolders, writeNewFile } from './write.ts';
 
 /** What sealing needs whoever keeps the key. */
-export interface SealSourceOptions {
+interface SealSourceOptions {
   /** The model: a file, or a folder of files. */
   readonly source: string;
   /** The sealed model to make, in a folder that exists. */

@@ -30,7 +30,7 @@ export interface HashJob {
 }
 
 /** Gives a mapped file its pages. */
-export interface PrepareJob {
+interface PrepareJob {
   readonly kind: 'prepare';
   readonly memory: FileMemory;
 }

@@ -28,7 +28,7 @@ const bytesPerHelper = 16 * 1024 * 1024;
 const progressInterval = 50;
 
 /** @throws SEAL_THREADS */
-export function threadCount(threads: number | undefined): number {
+function threadCount(threads: number | undefined): number {
   // More than four only fight over memory bandwidth and the target file's lock.
   if (threads === undefined) return Math.min(4, availableParallelism());
   if (Number.isSafeInteger(threads) && threads >= 1 && threads <= maxThreads) return threads;

@@ -36,7 +36,7 @@ interface FakeKeyVersion {
 }
 
 /** A key that the vault gives to whoever attests these claims. */
-export interface ReleasableKey {
+interface ReleasableKey {
   /** 32 hexadecimal digits. */
   readonly version: string;
   readonly key: Uint8Array;

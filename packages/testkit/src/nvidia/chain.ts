@@ -26,7 +26,7 @@ export interface ForgedNvidiaChain<Level extends string> {
   readonly rootCertificateSha256: string;
 }
 
-export type ForgedLevels<Level extends string> = Readonly<Partial<Record<Level, Partial<ForgeCertificateOptions>>>>;
+type ForgedLevels<Level extends string> = Readonly<Partial<Record<Level, Partial<ForgeCertificateOptions>>>>;
 
 export interface ForgeNvidiaChainOptions {
   readonly now: Date;

@@ -4,7 +4,7 @@ import { TDX_RTMR_FILE } from '@fastness/evidence';
 import { readKernelText } from './device.ts';
 
 /** One GPU that NVIDIA's driver shows. */
-export interface GpuFinding {
+interface GpuFinding {
   /** Its place on the bus, as the driver names the folder. */
   readonly bus: string;
   readonly model: string;

@@ -4,8 +4,7 @@ import type { Checklist } from '../../checks.ts';
 
 /** Hash values, and nonces, which are as long. */
 export const HASH_BYTES: readonly number[] = Object.freeze([32, 48, 64]);
-export const INSTANCE_ID_BYTES = 33;
-export const IMPLEMENTATION_ID_BYTES = 32;
+const INSTANCE_ID_BYTES = 33;
 const MAX_TEXT = 256;
 /** First byte of a UEID of kind RAND (RFC 9711, section 4.2.1). */
 const RAND = 0x01;

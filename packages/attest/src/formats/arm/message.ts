@@ -32,7 +32,7 @@ const protectedLabels: ReadonlySet<CborKey> = new Set([ALG, contentType, keyId, 
 const unprotectedLabels: ReadonlySet<CborKey> = new Set([keyId]);
 
 /** Bytes of a token with its signature; recorded ones have less than 2 KiB. */
-export const MAX_ARM_TOKEN_BYTES = 16_384;
+const MAX_ARM_TOKEN_BYTES = 16_384;
 /** Claims, software components and their attributes. */
 export const armLimits = Object.freeze({ maxBytes: MAX_ARM_TOKEN_BYTES, maxDepth: 8, maxItems: 1024 });
 

@@ -16,7 +16,7 @@ import { parse as parseTdx } from '../tdx/parse.ts';
 import { checkTdReport } from './td-report.ts';
 
 /** What the verifier of the hardware takes; the same as if its evidence had come by itself. */
-export type HardwareOptions = VerificationMeans & {
+type HardwareOptions = VerificationMeans & {
   readonly policy: AttestationPolicy;
   readonly anchors: TrustAnchors;
   readonly now: Date;

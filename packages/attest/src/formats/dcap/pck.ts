@@ -5,7 +5,7 @@ import type { Certificate } from '@fastness/codec/x509';
 import { readOnce, type VerificationMeans } from '../../means.ts';
 
 /** Root of the extensions in PCK certificates (Intel SGX PCK Certificate and CRL Profile Specification, section 1.3.5). */
-export const SGX_EXTENSIONS = '1.2.840.113741.1.13.1';
+const SGX_EXTENSIONS = '1.2.840.113741.1.13.1';
 
 /** What Intel certifies about a platform in its PCK certificate. Hex is lower-case. */
 export interface PckFacts {

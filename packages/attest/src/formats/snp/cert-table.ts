@@ -8,7 +8,7 @@ import { FastnessError } from '@fastness/codec/errors';
  */
 
 /** What a GUID of the table stands for. An intermediate is an ASK or an ASVK; one GUID serves both. */
-export type CertTableKind = 'vcek' | 'vlek' | 'intermediate' | 'ark' | 'crl';
+type CertTableKind = 'vcek' | 'vlek' | 'intermediate' | 'ark' | 'crl';
 
 const kinds: ReadonlyMap<string, CertTableKind> = new Map([
   ['63da758de6644564adc5f4b93be8accd', 'vcek'],

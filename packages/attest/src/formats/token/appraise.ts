@@ -7,7 +7,7 @@ import { bytesOf, type ClaimEncoding } from './claims.ts';
 import type { AuthenticToken } from './stages.ts';
 
 /** Fewer bytes could be guessed or met by chance. */
-export const MIN_BOUND_BYTES = 16;
+const MIN_BOUND_BYTES = 16;
 
 /** One place of a token that may carry what the attester bound. */
 export interface BoundText {

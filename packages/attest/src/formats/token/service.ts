@@ -1,7 +1,7 @@
 import type { JwsAlgorithmName } from '../../jws/algorithms.ts';
 
 /** Attestation services whose tokens are read. */
-export const tokenTees = Object.freeze([
+const tokenTees = Object.freeze([
   'azure-maa',
   'intel-trust-authority',
   'gcp-confidential-space',

@@ -11,7 +11,7 @@ import { readBundle, readToken, tokenVectors } from '../token-vectors.ts';
 import type { ConformanceCase } from './case.ts';
 
 /** No list of Google's authority was recorded. */
-export const noList = [{ check: 'TOKEN_CRL_MISSING', reason: 'not recorded' }];
+const noList = [{ check: 'TOKEN_CRL_MISSING', reason: 'not recorded' }];
 export const policyOf = (section: object, waivers: readonly object[] = noList) =>
   parseAttestationPolicy({ version: 1, id: 'recorded-tokens', ...section, waivers });
 

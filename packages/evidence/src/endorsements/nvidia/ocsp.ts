@@ -105,7 +105,7 @@ function judgeOcsp(subject: string): EndorsementRequest['judge'] {
 }
 
 /** OCSPRequest with one CertID in SHA-384 and a nonce; not signed. */
-export async function encodeOcspRequest(
+async function encodeOcspRequest(
   certificate: Certificate,
   issuer: Certificate,
   nonce: Uint8Array,

@@ -1,6 +1,5 @@
-/** Reference integrity manifests of NVIDIA: read, choose, authenticate. */
-export { authenticateRim, checkRim } from './authenticate.ts';
+/** Reference integrity manifests of NVIDIA, for who fetches or reads them. */
+export { authenticateRim } from './authenticate.ts';
 export type { RimDocument } from './document.ts';
-export { productsOf, wantedRims, type RimWanted } from './ids.ts';
-export { selectRims, type SelectedRim } from './select.ts';
+export type { RimWanted } from './ids.ts';
 export { readRim } from './swid.ts';
