@@ -1,7 +1,7 @@
 // A measured guest image: kernel, command line, and an archive with Node, the enclave and its engine, as one program for the
 // firmware with a disk that boots it, or as an enclave image for AWS Nitro. No shell, no other program, nothing that is written
 // to. The same inputs give the same bytes; image.json names them all.
-// Run: npm run image -- --out DIR --broker URL [--format uki|eif] [--address A/N --gateway G] [--engine llama|onnx]
+// Run: npm run image -- --out DIR --broker URL [--format uki|eif] [--address A/N --gateway G | --address dhcp|none] [--engine llama|onnx]
 //      [--platform qemu|azure|aws|gcp] [--kernel-package NAME | --kernel FILE --modules DIR] [--stub FILE]
 //      [--command-line TEXT] [--port P --model-port P]
 import { createHash } from 'node:crypto';
@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { utf8Encode } from '@fastness/codec';
+import type { MachineSettingsInput } from '../../apps/enclave/src/init/settings.ts';
 import { bootDisk } from './boot-disk.ts';
 import { imageContents, withFolders, type ContentOptions, type Contents } from './contents.ts';
 import { writeCpio, type ArchiveEntry } from './cpio.ts';
@@ -203,7 +204,8 @@ function writeFacts(folder: string, facts: ImageFacts): void {
 }
 
 const USAGE =
-  'Usage: npm run image -- --out DIR --broker URL [--format uki|eif] [--address 10.0.2.15/24] [--gateway 10.0.2.2]\n' +
+  'Usage: npm run image -- --out DIR --broker URL [--format uki|eif] [--address dhcp|none|10.0.2.15/24]\n' +
+  '  [--gateway 10.0.2.2] [--nameserver 10.0.2.3] [--mtu 1460]\n' +
   `  [--platform ${platforms.join('|')}] [--kernel-package linux-image-6.12-cloud-amd64]\n`;
 
 async function main(): Promise<void> {
@@ -214,8 +216,10 @@ async function main(): Promise<void> {
       format: { type: 'string', default: 'uki' },
       port: { type: 'string', default: '7802' },
       'model-port': { type: 'string', default: '7803' },
-      address: { type: 'string' },
+      address: { type: 'string', default: 'dhcp' },
       gateway: { type: 'string' },
+      nameserver: { type: 'string', multiple: true },
+      mtu: { type: 'string' },
       interface: { type: 'string', default: 'eth0' },
       disk: { type: 'string', default: '/dev/vda' },
       'model-mib': { type: 'string', default: '1024' },
@@ -228,13 +232,12 @@ async function main(): Promise<void> {
       'command-line': { type: 'string' },
     },
   });
-  const { out, broker, address, gateway, engine, format, platform } = values;
+  const { out, broker, engine, format, platform } = values;
   const known = (engine === 'llama' || engine === 'onnx') && (format === 'uki' || format === 'eif');
   if (out === undefined || broker === undefined || !known || !isPlatform(platform)) {
     process.stderr.write(USAGE);
     process.exit(64);
   }
-  const [ip, prefix = '24'] = (address ?? '').split('/');
   const { port, 'command-line': commandLine } = values;
   // What has no network has virtual sockets.
   const machine = { modelMiB: Number(values['model-mib']) };
@@ -247,16 +250,7 @@ async function main(): Promise<void> {
       : {
           ...machine,
           modelDisk: values.disk,
-          ...(ip === undefined || ip === ''
-            ? {}
-            : {
-                network: {
-                  interface: values.interface,
-                  address: ip,
-                  prefix: Number(prefix),
-                  ...(gateway === undefined ? {} : { gateway }),
-                },
-              }),
+          ...networkOf(values),
         };
   const options: EnclaveImageOptions = {
     kernel:
@@ -286,6 +280,33 @@ async function main(): Promise<void> {
   writeImage(out, image);
   const { facts } = image;
   report(out, 'fastness.efi', facts, facts.uki, [facts.initramfs]);
+}
+
+/** An address that the image fixes, one that the network gives, or none. */
+function networkOf(values: {
+  readonly interface: string;
+  readonly address: string;
+  readonly gateway?: string;
+  readonly nameserver?: readonly string[];
+  readonly mtu?: string;
+}): Pick<MachineSettingsInput, 'network'> {
+  const { interface: name, address, gateway, nameserver, mtu } = values;
+  if (address === 'none' || address === 'dhcp') {
+    if ([gateway, nameserver, mtu].some((each) => each !== undefined))
+      throw new Error('--gateway, --nameserver and --mtu go with a fixed --address.');
+    return address === 'none' ? {} : { network: { interface: name, dhcp: true } };
+  }
+  const [ip = '', prefix = '24'] = address.split('/');
+  return {
+    network: {
+      interface: name,
+      address: ip,
+      prefix: Number(prefix),
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(nameserver === undefined ? {} : { nameservers: [...nameserver] }),
+      ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+    },
+  };
 }
 
 /** In an enclave the broker is a port of the enclave's own, carried outside. */

@@ -70,6 +70,8 @@ export function systemEntries(modules: readonly KernelModule[]): readonly Archiv
     ...modules.map(({ name, bytes }) => fileOf(`lib/modules/${name}.ko`, bytes)),
     // The engine asks for a home folder; nobody can log in.
     fileOf('etc/passwd', utf8Encode('root:x:0:0::/:/\n')),
+    // Empty: where names are resolved, a file in memory is laid over it.
+    fileOf('etc/resolv.conf', new Uint8Array(0)),
     ...['dev', 'proc', 'sys', 'tmp', 'model'].map((path) => ({ kind: 'folder', path }) as const),
     { kind: 'device', path: 'dev/console', major: 5, minor: 1 },
   ];

@@ -18,7 +18,12 @@ export interface MachineOptions {
   /** Port of this machine that leads to the enclave's. */
   readonly port: number;
   readonly enclavePort: number;
+  /** A resolv.conf that this machine's network uses in place of the host's: where names of the guest are looked up. */
+  readonly resolver?: string;
 }
+
+/** Arguments: a resolv.conf, a program, its arguments. */
+const RESOLVED = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"';
 
 /** What the kernel writes when a machine dies is long and says little. */
 const KERNEL_LINE = /^\[ *\d+\.\d+\] /;
@@ -58,11 +63,17 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   );
   await once(tpm, 'spawn');
   // Emulated in software: nothing here needs KVM, and machines that test this have none.
+  const { resolver } = options;
+  // QEMU's network asks the name servers of /etc/resolv.conf, which is another file for this one process.
+  const [program, before] =
+    resolver === undefined
+      ? ['qemu-system-x86_64', []]
+      : ['unshare', ['--map-root-user', '--mount', 'sh', '-c', RESOLVED, 'sh', resolver, 'qemu-system-x86_64']];
   const emulator = spawn(
-    'qemu-system-x86_64',
+    program,
     // prettier-ignore
     [
-      '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '1024', '-smp', '1', '-no-reboot', '-nodefaults',
+      ...before, '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '1024', '-smp', '1', '-no-reboot', '-nodefaults',
       '-display', 'none', '-serial', 'stdio',
       '-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`,
       '-drive', `if=pflash,format=raw,unit=1,file=${join(folder, 'variables')}`,

@@ -1,8 +1,11 @@
 // Boots the measured image in an emulated machine (UEFI, TPM 2.0, no TEE) and asks it something: its registers must be those
 // that were computed from the image without booting it, and any other image, command line or release gets no key.
-// Run: npm run test:boot [-- --kernel-package NAME]   (Debian: qemu-system-x86 ovmf swtpm; a minute or two on a quiet machine)
+// Run: npm run test:boot [-- --kernel-package NAME] [--dhcp]   (Debian: qemu-system-x86 ovmf swtpm; a minute or two on a quiet
+// machine). With --dhcp the guest gets its address from the network and its broker by name; takes port 53, so root in most places.
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,9 +21,14 @@ import { bootDisk } from './boot-disk.ts';
 import { buildImage, PACKAGES, type Image, type ImageOptions } from './build.ts';
 import { fetchDebianKernel, fetchDebianStub } from './debian-kernel.ts';
 import { startMachine, type Machine } from './machine.ts';
+import { answerName } from './name-answer.ts';
 import { buildUki } from './uki.ts';
 
 const ENCLAVE_PORT = 7802;
+const BROKER_NAME = 'broker.fastness.test';
+/** This machine, as guests of QEMU's own network see it. */
+const OUTSIDE = '10.0.2.2';
+const NAME_SERVER = '127.0.0.53';
 /** A boot takes some 25 s of one core under emulation; a busy machine needs many times that. */
 const PATIENCE = 600_000;
 const started = performance.now();
@@ -39,7 +47,10 @@ function check(what: string, holds: boolean, detail = ''): void {
 
 async function main(): Promise<void> {
   const brokerPort = await freePort();
-  const { values } = parseArgs({ options: { 'kernel-package': { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { 'kernel-package': { type: 'string' }, dhcp: { type: 'boolean', default: false } },
+  });
+  const resolver = values.dhcp ? await startNameServer() : undefined;
   const kernel = fetchDebianKernel(PACKAGES, values['kernel-package']);
   say(`kernel ${kernel.release}`);
   const options: ImageOptions = {
@@ -49,11 +60,13 @@ async function main(): Promise<void> {
     settings: {
       modelDisk: '/dev/vda',
       modelMiB: 64,
-      network: { interface: 'eth0', address: '10.0.2.15', prefix: 24, gateway: '10.0.2.2' },
+      network: values.dhcp
+        ? { interface: 'eth0', dhcp: true }
+        : { interface: 'eth0', address: '10.0.2.15', prefix: 24, gateway: OUTSIDE },
     },
     config: {
       listen: { host: '0.0.0.0', port: ENCLAVE_PORT },
-      brokerUrl: `http://10.0.2.2:${brokerPort}`,
+      brokerUrl: `http://${values.dhcp ? BROKER_NAME : OUTSIDE}:${brokerPort}`,
       modelDir: '/model',
       // The default model's context, and no more than one core can serve.
       engine: { sequences: 1, contextLength: 512 },
@@ -88,6 +101,7 @@ async function main(): Promise<void> {
         modelDisk: disk,
         port,
         enclavePort: ENCLAVE_PORT,
+        ...(resolver === undefined ? {} : { resolver }),
       });
       machines.push(machine);
       return [machine, `http://127.0.0.1:${port}`];
@@ -99,6 +113,20 @@ async function main(): Promise<void> {
   }
 }
 
+/** A name server that knows the broker, and the resolv.conf that names it. */
+async function startNameServer(): Promise<string> {
+  const server = createSocket('udp4');
+  server.on('message', (query, { port, address }) => {
+    if (query.includes(BROKER_NAME.split('.')[0] ?? '')) server.send(answerName(query, OUTSIDE), port, address);
+  });
+  server.bind(53, NAME_SERVER);
+  await once(server, 'listening');
+  server.unref();
+  const path = join(folder, 'resolv.conf');
+  writeFileSync(path, `nameserver ${NAME_SERVER}\n`);
+  return path;
+}
+
 type Boot = (name: string, uki: Uint8Array, disk?: string) => Promise<[Machine, string]>;
 
 /** The image as it was built: key, lease, an answer that only the guest could read. */
@@ -107,6 +135,8 @@ async function goodBoot(world: World, image: Image, boot: Boot): Promise<void> {
   const [machine, url] = await boot('good', image.uki);
   await machine.waitFor(({ event }) => event === 'machine-ready', PATIENCE);
   const own = performance.now() - begun;
+  const network = machine.console.find((line) => line.includes('"event":"network"'));
+  if (network !== undefined) say(network.slice(network.indexOf('{')));
   say(`the guest's own program runs, ${seconds(begun)} s after power-on`);
   await machine.waitFor(({ event }) => event === 'serving', PATIENCE);
   check(

@@ -38,7 +38,7 @@ async function main(kernel: Kernel): Promise<void> {
   const before = await refused(connectTo(vsockAddress(LOCAL, 1)));
   say('without the modules there are no virtual sockets', before.code === 'VSOCK_UNSUPPORTED', before.detail);
   for (const path of settingsOf().modules) kernel.loadModule(path);
-  configureNetwork(kernel, undefined);
+  await configureNetwork(kernel, undefined, () => {});
 
   // Outside: the broker, the proxy, and what nitro-cli does.
   mkdirSync('/tmp/sealed');

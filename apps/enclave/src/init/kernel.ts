@@ -22,6 +22,7 @@ export const MS_NOSUID = 2;
 export const MS_NODEV = 4;
 export const MS_NOEXEC = 8;
 export const MS_REMOUNT = 32;
+export const MS_BIND = 4096;
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;

@@ -53,7 +53,7 @@ try {
   freeze(kernel);
   const loaded = settings.modules.filter((module) => kernel.loadModule(module));
   mountConfigfs();
-  configureNetwork(kernel, settings.network);
+  await configureNetwork(kernel, settings.network, log);
   const { vsock, modelDisk } = settings;
   if (vsock !== undefined) await openWays(vsock, log);
   const place = { directory: MODEL, maxBytes: settings.modelMiB * 2 ** 20 };

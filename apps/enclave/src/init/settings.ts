@@ -11,16 +11,25 @@ const address = z.ipv4();
 const port = z.int().min(1).max(0xffff_fffe);
 /** Also a TCP port inside. */
 const tcpPort = z.int().min(1).max(65_535);
+const card = z.string().regex(/^[a-z][a-z0-9]{0,14}$/);
+const staticNetwork = z.strictObject({
+  interface: card,
+  address,
+  /** Bits of the network's prefix. With 32 the gateway is reached as the other end of the card. */
+  prefix: z.int().min(0).max(32),
+  gateway: address.optional(),
+  nameservers: z.array(address).max(3).default([]),
+  /** Bytes of the largest packet. */
+  mtu: z.int().min(576).max(9216).optional(),
+});
+/** Address, route, name servers and size of packets are the network's to say. */
+const dhcpNetwork = z.strictObject({ interface: card, dhcp: z.literal(true) });
 const settingsSchema = z.strictObject({
   /** Kernel modules to load, in their order, as files of the image. */
   modules: z.array(z.string().regex(/^\/lib\/modules\/[a-z0-9_-]+\.ko$/)).max(64),
   network: z
-    .strictObject({
-      interface: z.string().regex(/^[a-z][a-z0-9]{0,14}$/),
-      address,
-      /** Bits of the network's prefix. */
-      prefix: z.int().min(0).max(32),
-      gateway: address.optional(),
+    .union([dhcpNetwork, staticNetwork], {
+      error: 'neither an interface with dhcp: true alone, nor one with address and prefix',
     })
     .optional(),
   /** Where the guest has no network but virtual sockets, as in an enclave of AWS Nitro. */

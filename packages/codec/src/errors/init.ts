@@ -22,6 +22,11 @@ export const initErrors = Object.freeze({
     message: 'The network of the machine could not be set up.',
     next: 'Attach a network card that the image has a driver for (`npm run image -- --platform`), and compare its name with its settings.',
   },
+  INIT_DHCP: {
+    class: 'unavailable',
+    message: 'No DHCP server of the network gave the machine a usable address.',
+    next: 'Start a DHCP server on the network of this card, or build the image with a fixed address (`npm run image -- --address`).',
+  },
   INIT_HEARTBEAT: {
     class: 'unavailable',
     message: 'Whoever started the enclave did not answer that it has started.',
