@@ -1,11 +1,13 @@
 // Every reader of bytes that somebody else controls. The rule is the same for all: an input is read, or refused with an error
 // of the registry; nothing else is thrown.
 import {
+  ANDROID_KEY_EVIDENCE_TYPE,
   AZURE_MAA_TOKEN_TYPE,
   AZURE_VTPM_EVIDENCE_TYPE,
   CCA_TOKEN_TYPE,
   cmwCollectionFromCbor,
   cmwCollectionToCbor,
+  cmwFromCbor,
   cmwFromJson,
   DCAP_COLLATERAL_TYPE,
   GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE,
@@ -28,6 +30,7 @@ import {
 } from '@fastness/attest';
 import { importCorim } from '@fastness/attest/corim';
 import { eventWords, parseEventLog } from '@fastness/attest/event-log';
+import { parse as parseAndroidKey } from '@fastness/attest/formats/android-key';
 import { parse as parseArmCca } from '@fastness/attest/formats/arm-cca';
 import { parse as parseArmPsa } from '@fastness/attest/formats/arm-psa';
 import { parse as parseAzureMaa } from '@fastness/attest/formats/azure-maa';
@@ -43,14 +46,38 @@ import { parse as parseSgx } from '@fastness/attest/formats/sgx';
 import { parse as parseSnp } from '@fastness/attest/formats/snp';
 import { parse as parseTdx } from '@fastness/attest/formats/tdx';
 import { parse as parseTpm } from '@fastness/attest/formats/tpm';
-import { decodePem, equalBytes, utf8Decode } from '@fastness/codec';
+import { defaultGatewayLimits, EhbpFrames, parseKeyConfigList, verifySuccession } from '@fastness/channel';
+import { decodeEvidenceExtension } from '@fastness/channel/tls';
+import { concatBytes, decodePem, equalBytes, utf8Decode } from '@fastness/codec';
 import { decodeCbor, encodeCbor } from '@fastness/codec/cbor';
+import { parseEnvelopedData } from '@fastness/codec/cms';
 import { decodeSign1 } from '@fastness/codec/cose';
 import { FastnessError } from '@fastness/codec/errors';
 import { parseOcspResponse } from '@fastness/codec/ocsp';
 import { parseCertificate, parseCrl, parseSpki } from '@fastness/codec/x509';
 import { canonicaliseXml, parseXml } from '@fastness/codec/xml';
-import { parseApproval, parseOmsBundle, parseReleasePackage } from '@fastness/model/release';
+import {
+  decodeEntries,
+  encodeEntry,
+  parseAddCheckpoint,
+  parseCheckpoint,
+  parseNote,
+  parseProof,
+  parseVerifierKey,
+} from '@fastness/log';
+import {
+  parseApproval,
+  parseOmsBundle,
+  parseRelease,
+  parseReleasePackage,
+  parseStatement,
+  readOwnerRoot,
+} from '@fastness/model/release';
+import { decodeRequest, decodeResponse } from '../packages/channel/src/bhttp/decode.ts';
+import { incomplete } from '../packages/channel/src/bhttp/incomplete.ts';
+import { PullReader } from '../packages/channel/src/pull-reader.ts';
+import { parseManifest } from '../packages/model/src/manifest.ts';
+import { parseUpstream } from '../packages/model/src/upstream.ts';
 import type { Target } from './engine.ts';
 
 type Read = (input: Uint8Array) => unknown;
@@ -77,6 +104,43 @@ const evidence =
   (value) =>
     parse({ type, value });
 const now = new Date('2026-06-01T12:00:00Z');
+/** The same bytes in pieces of which the first says how long they are: what a network cuts must read like the whole. */
+const pieces = (input: Uint8Array): (() => Promise<Uint8Array | undefined>) => {
+  const size = 1 + (input[0] ?? 0);
+  let at = 1;
+  return async () => {
+    if (at >= input.length) return undefined;
+    const piece = input.subarray(at, at + size);
+    at += size;
+    return piece;
+  };
+};
+const drained = async (next: () => Promise<Uint8Array | undefined>): Promise<void> => {
+  while ((await next()) !== undefined);
+};
+const message =
+  (read: typeof decodeRequest | typeof decodeResponse): Read =>
+  async (input) => {
+    const { nextBody } = await read(new PullReader(pieces(input), incomplete), defaultGatewayLimits);
+    await drained(nextBody);
+  };
+const ehbpFrames: Read = async (input) => {
+  const next = pieces(input);
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const piece = await next();
+        if (piece === undefined) controller.close();
+        else controller.enqueue(piece);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const frames = new EhbpFrames(stream, { bytes: 65_536, chunks: 1024, code: 'CHANNEL_REQUEST_TOO_LARGE' });
+  await drained(() => frames.next());
+};
+/** Of a key that signed nothing: what is read is read before the signature fails. */
+const receiptKey = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0));
 
 /** Each reader alone. Throws for a refusal. */
 export const reads: Readonly<Record<string, Read>> = {
@@ -118,6 +182,27 @@ export const reads: Readonly<Record<string, Read>> = {
   'intel-trust-authority': evidence(parseTrustAuthority, INTEL_TRUST_AUTHORITY_TOKEN_TYPE),
   'gcp-confidential-space': evidence(parseConfidentialSpace, GCP_CONFIDENTIAL_SPACE_TOKEN_TYPE),
   'nvidia-nras': evidence(parseNras, NVIDIA_NRAS_EAT_TYPE),
+  'android-key': evidence(parseAndroidKey, ANDROID_KEY_EVIDENCE_TYPE),
+  'cmw-record': (input) => cmwFromCbor(input),
+  cms: parseEnvelopedData,
+  'key-config': parseKeyConfigList,
+  'binary-request': message(decodeRequest),
+  'binary-response': message(decodeResponse),
+  'ehbp-frames': ehbpFrames,
+  'signed-claims': async (succession) => verifySuccession({ succession, receiptKey }),
+  'tls-evidence': decodeEvidenceExtension,
+  'oms-statement': async (input) => parseStatement(input),
+  manifest: text(parseManifest),
+  release: text(parseRelease),
+  'owner-root': text(readOwnerRoot),
+  upstream: text(parseUpstream),
+  note: text(parseNote),
+  'verifier-key': text(parseVerifierKey),
+  checkpoint: text(parseCheckpoint),
+  'log-proof': text(parseProof),
+  // The first byte is how many entries the bundle has to have.
+  'log-entries': (input) => decodeEntries(input.subarray(1), input[0] ?? 0),
+  'add-checkpoint': parseAddCheckpoint,
 };
 
 /** What is read can be written again, as the same bytes; for XML, its canonical form is its own canonical form. */
@@ -127,6 +212,10 @@ const writes: Readonly<Record<string, (input: Uint8Array) => readonly [expected:
   'cmw-collection': (input) => {
     const form = cmwCollectionToCbor(cmwCollectionFromCbor(input));
     return [form, cmwCollectionToCbor(cmwCollectionFromCbor(form))];
+  },
+  'log-entries': (input) => {
+    const bundle = input.subarray(1);
+    return [bundle, concatBytes(...decodeEntries(bundle, input[0] ?? 0).map((entry) => encodeEntry(entry)))];
   },
   xml: (input) => {
     const form = canonicaliseXml(parseXml(input));
